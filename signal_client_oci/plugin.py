@@ -1,0 +1,80 @@
+"""The four hooks of the contract and nothing else; everything they need is imported when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pluggy
+
+from signal_client_oci import __version__
+from signal_client_oci.contract import CONNECTOR, Batch, ConnectorInfo, Report, Validation
+
+__all__ = [
+    "signal_client_poll",
+    "signal_client_register_connectors",
+    "signal_client_settings_schema",
+    "signal_client_validate_connection",
+]
+
+hookimpl: Final = pluggy.HookimplMarker("signal_client")
+
+
+@hookimpl
+def signal_client_register_connectors() -> list[ConnectorInfo]:
+    """Describe the connector for the host's list of integrations."""
+    return [
+        {
+            "name": CONNECTOR,
+            "full_name": f"signal-client.{CONNECTOR}",
+            "title": "Oracle Cloud (OCI)",
+            "description": "Audit events, log records and Cloud Guard problems of an Oracle Cloud tenancy.",
+            "category": "Cloud Security",
+            "auth_method": "API Key (RSA Signing)",
+            "multi_instance": True,
+            "default_poll_interval_minutes": 5,
+            "vendor_docs_url": "https://docs.oracle.com/en-us/iaas/Content/home.htm",
+            "version": __version__,
+            "sources": [
+                {"name": "audit", "title": "Audit Events", "default_interval_minutes": 5},
+                {"name": "logging", "title": "Logging Search", "default_interval_minutes": 5},
+                {"name": "cloud_guard", "title": "Cloud Guard Problems", "default_interval_minutes": 30},
+            ],
+        }
+    ]
+
+
+@hookimpl
+def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
+    """Return the settings form as JSON Schema, None for a connector that is not ours."""
+    if connector != CONNECTOR:
+        return None
+    from signal_client_oci.settings import settings_schema  # noqa: PLC0415
+
+    return settings_schema()
+
+
+@hookimpl
+def signal_client_validate_connection(connector: str, settings: dict[str, Any]) -> Validation | None:
+    """Check settings, key and every enabled service, None for a connector that is not ours."""
+    if connector != CONNECTOR:
+        return None
+    from signal_client_oci.connection import validate_connection  # noqa: PLC0415
+
+    return validate_connection(settings)
+
+
+@hookimpl
+def signal_client_poll(
+    connector: str,
+    instance: str,
+    settings: dict[str, Any],
+    checkpoint: dict[str, Any] | None,
+    context: dict[str, Any],
+) -> Iterator[Batch | Report] | None:
+    """Yield what is new as batches and then a report, None for a connector that is not ours."""
+    if connector != CONNECTOR:
+        return None
+    from signal_client_oci.poll import poll  # noqa: PLC0415
+
+    return poll(instance, settings, checkpoint, context)
