@@ -1,0 +1,64 @@
+"""The IAM policy statements that the connector needs, one place for remedies, docs and command line.
+
+Sources: Oracle's policy references for Audit, Logging, Cloud Guard and IAM (docs.oracle.com/iaas, Identity/Reference).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Literal
+
+__all__ = [
+    "DOMAIN_GROUP",
+    "GROUP_PLACEHOLDER",
+    "Service",
+    "for_group",
+    "group_subject",
+    "statements",
+]
+
+Service = Literal["audit", "logging", "cloud_guard", "identity"]
+
+GROUP_PLACEHOLDER: Final = "<group>"
+"""Stands in a statement where the group's name belongs."""
+
+DOMAIN_GROUP: Final = "'<domain>'/'<group>'"
+"""How a statement names a group of an identity domain other than Default (docs: Identity/policysyntax)."""
+
+_GRANTS: Final[dict[Service, tuple[str, ...]]] = {
+    "audit": ("read audit-events",),
+    "logging": ("read log-groups", "read log-content"),
+    "cloud_guard": ("read cloud-guard-problems", "read cloud-guard-config"),
+    "identity": ("inspect compartments", "inspect tenancies"),
+}
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.+@-]{1,100}")
+_GROUP_OCID: Final = re.compile(r"ocid1\.group\.[A-Za-z0-9_.-]{1,230}")
+
+
+def statements(services: Iterable[Service], group: str = GROUP_PLACEHOLDER) -> list[str]:
+    """Return the policy statements for `services`, to be placed in the root compartment.
+
+    `group` is the group's name, `id <OCID>`, or `'Domain'/'Group'` where the tenancy has identity domains. IAM knows
+    no "Allow user" form (docs: Identity/Concepts/policysyntax.htm).
+    """
+    return [
+        f"Allow group {group} to {grant} in tenancy" for service in services for grant in _GRANTS[service]
+    ]
+
+
+def group_subject(name: str, ocid: str) -> str | None:
+    """Return what names a group in a statement, None if neither its name nor its OCID can be written there.
+
+    Both come from Identity; a name with other characters than a group of the Default domain can have would need
+    quotes, so the group is then named by its OCID.
+    """
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return f"id {ocid}" if _GROUP_OCID.fullmatch(ocid) else None
+
+
+def for_group(text: str, subject: str) -> str:
+    """Return a text whose statements name this group (see `group_subject`) in place of the placeholder."""
+    return text.replace(f"Allow group {GROUP_PLACEHOLDER} ", f"Allow group {subject} ")

@@ -1,0 +1,110 @@
+"""The way to OCI: names, proxies, certificates, and what answers in OCI's place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from signal_client_oci.troubles.trouble import COMES_AGAIN, CURL, Section, Trouble
+
+__all__ = ["NETWORK"]
+
+_BUNDLE: Final = "REQUESTS_CA_BUNDLE in the environment of the host"
+_SHOW_CERTIFICATE: Final = (
+    "`openssl s_client -connect <endpoint>:443 </dev/null` shows who issued the certificate."
+)
+
+_ENTRIES: Final[dict[str, Trouble]] = {
+    "DNS_FAILED": Trouble(
+        "the endpoint's name cannot be resolved",
+        "Try `getent hosts <endpoint>` on the machine that runs the host.",
+        "Check the DNS of that machine, the region and endpoint_template. Where only a proxy may go out, set "
+        "`HTTPS_PROXY=http://<proxy>:<port>` in the environment of the host.",
+    ),
+    "PROXY_FAILED": Trouble(
+        "the proxy refuses or fails the connection",
+        "HTTPS_PROXY and NO_PROXY in the environment of the host decide which proxy is used. Try "
+        "`curl -v -x $HTTPS_PROXY https://<endpoint>`.",
+        "Correct HTTPS_PROXY (`http://<proxy>:<port>`; SOCKS is not supported), let the proxy pass the OCI "
+        "endpoints, or exempt them with `NO_PROXY=.oraclecloud.com`.",
+    ),
+    "PROXY_AUTHENTICATION": Trouble(
+        "the proxy wants a user name and password (407)",
+        "Try `curl -v -x $HTTPS_PROXY https://<endpoint>`.",
+        "Set `HTTPS_PROXY=http://<user>:<password>@<proxy>:<port>` in the environment of the host, with special "
+        "characters percent-encoded, or let the proxy pass the OCI endpoints without.",
+    ),
+    "TLS_UNKNOWN_CA": Trouble(
+        "the endpoint's certificate comes from an authority that is not trusted",
+        f"A proxy that inspects TLS presents a certificate of its own. {_SHOW_CERTIFICATE}",
+        f"Save the authority's certificate (of the inspecting proxy, say) as PEM and name that file in {_BUNDLE} "
+        "(SSL_CERT_FILE has no effect); a file for several must hold them all. Better still, exempt the OCI "
+        "endpoints from inspection. Certificates are always verified; there is no switch for that.",
+    ),
+    "TLS_WRONG_HOST": Trouble(
+        "the endpoint's certificate is of another host",
+        f"Something else than OCI may answer at that address. {_SHOW_CERTIFICATE}",
+        "Check endpoint_template, DNS and proxy; the name in the URL must be one of the certificate's.",
+    ),
+    "TLS_EXPIRED": Trouble(
+        "the endpoint's certificate has expired or is not valid yet",
+        f"Compare `date -u` with a reliable clock first. {_SHOW_CERTIFICATE}",
+        "Set the clock of the machine that runs the host; if it is right, the certificate of the proxy or gateway in "
+        "between has to be renewed.",
+    ),
+    "TLS_FAILED": Trouble(
+        "no TLS connection comes about",
+        f"{_SHOW_CERTIFICATE} `wrong version number` means that plain HTTP answers there.",
+        "Check endpoint_template (scheme and port) and what answers on the way to OCI (proxy, firewall).",
+    ),
+    "CA_BUNDLE_UNREADABLE": Trouble(
+        "the file of trusted certificates cannot be read",
+        f"It is the one named in {_BUNDLE} (or CURL_CA_BUNDLE there).",
+        "Correct the path in REQUESTS_CA_BUNDLE, make the file readable for the host's user, and check that it holds "
+        "certificates in PEM format; or unset the variable.",
+    ),
+    "TIMEOUT": Trouble(
+        "the service did not answer in time",
+        CURL,
+        f"Check firewall and proxy between the host and the OCI endpoint. {COMES_AGAIN}",
+    ),
+    "UNREACHABLE": Trouble(
+        "the endpoint cannot be reached",
+        CURL,
+        "Check firewall and proxy between the host and the OCI endpoint, and endpoint_template if it is set.",
+    ),
+    "REDIRECTED": Trouble(
+        "the endpoint redirects, and a signed request is never sent elsewhere",
+        f"A proxy's login page is the usual cause, or endpoint_template with http or a wrong path. {CURL}",
+        "Let the host reach the OCI endpoint directly, set HTTPS_PROXY to a proxy that does not redirect, or correct "
+        "endpoint_template.",
+    ),
+    "NOT_FROM_OCI": Trouble(
+        "something other than OCI answers at the endpoint: the error has neither OCI's code nor its request id",
+        f"A proxy's block page or a gateway without such a path does that. {CURL}",
+        "Check endpoint_template (its path must lead to the service named by `{service}` in the region named "
+        "by `{region}`), the proxy and the firewall.",
+    ),
+    "RESPONSE_NOT_JSON": Trouble(
+        "the answer is not what the API sends, though its status says success",
+        "A proxy or captive portal that answers in OCI's place sends HTML.",
+        "Check what answers on the way to OCI (proxy, firewall, endpoint_template).",
+    ),
+    "RESPONSE_CUT_OFF": Trouble(
+        "the answer ended before its end",
+        "A proxy with a size or time limit is the usual cause.",
+        f"{COMES_AGAIN} If it stays, check the proxy on the way to OCI.",
+    ),
+    "RESPONSE_TOO_LARGE": Trouble(
+        "the answer is larger than any page of OCI's",
+        "A single page is read up to 128 MiB.",
+        "Check what answers on the way to OCI; if it is OCI, report the request id.",
+    ),
+}
+
+NETWORK: Final = Section(
+    "The way to OCI",
+    "The endpoints are `identity.<region>.oci.oraclecloud.com`, `audit.<region>.oraclecloud.com`, "
+    "`logging.<region>.oci.oraclecloud.com` and `cloudguard-cp-api.<region>.oci.oraclecloud.com` (in other realms with "
+    "the realm's own domain), all on port 443.",
+    _ENTRIES,
+)
