@@ -1,0 +1,227 @@
+"""The HTTP transport under the SDK's clients: bounded in time and size, never redirected, and interruptible.
+
+The SDK carries its own copy of `requests` (`oci._vendor.requests`) on the installed `urllib3`. What its sessions
+lack for a poll with a deadline is added at the adapter: a limit for the whole answer (a server that drips bytes
+never hits a read timeout), a limit for its decoded size, and a way to end requests that another thread waits on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import threading
+import time
+from typing import Any, Final
+
+import urllib3
+from oci._vendor.requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
+
+from signal_client_oci.errors import Failure, Recovery
+
+__all__ = ["CONNECT_SECONDS", "MAX_BODY_BYTES", "READ_SECONDS", "TOTAL_SECONDS", "Transport"]
+
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 60.0
+TOTAL_SECONDS: Final = 120.0
+MAX_BODY_BYTES: Final = 128 * 1024 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
+_SHORTEST_SECONDS: Final = 0.05
+_GRACE_SECONDS: Final = 0.5  # the poll ends its requests itself; this is for one that nobody ends
+
+_sending = threading.local()
+
+
+class _WatchedHTTPConnection(HTTPConnection):
+    """A connection whose socket is known to the transport that uses it."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        super().request(*args, **kwargs)
+        _watch(self.sock)
+
+
+class _WatchedHTTPSConnection(HTTPSConnection):
+    """The same over TLS."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        super().request(*args, **kwargs)
+        _watch(self.sock)
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPSConnection
+
+
+_POOLS: Final[dict[str, Any]] = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def _watch(sock: socket.socket | None) -> None:
+    transport: Transport | None = getattr(_sending, "transport", None)
+    if transport is not None and sock is not None:
+        transport.sockets_in_use[threading.get_ident()] = sock
+        if transport.aborted:
+            _shut(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # already closed by its own side
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
+    """An adapter for `http://` and `https://` of one SDK client, borrowed by one poll at a time.
+
+    Attributes:
+        until: `time.monotonic()` at which every request has to be over; None = only the limits of a request.
+        aborted: True from `abort()` to `reopen()`; requests fail with STOPPED then.
+    """
+
+    def __init__(self, *, connections: int, direct: bool) -> None:
+        self.until: float | None = None
+        self.aborted = False
+        self.sockets_in_use: dict[int, socket.socket] = {}
+        self._direct = direct
+        self._environment: dict[str, dict[str, Any]] = {}
+        super().__init__(pool_connections=2, pool_maxsize=connections)
+
+    def attach(self, session: Any) -> None:
+        """Carry a session's requests, and look up proxies and CA bundle in the environment once a host and poll.
+
+        `requests` walks through the whole environment twice for every request, which takes a tenth of its time.
+        """
+        for prefix in ("https://", "http://"):
+            session.mount(prefix, self)
+        look_up = session.merge_environment_settings
+
+        def remembered(url: str, *given: Any) -> dict[str, Any]:
+            host = url[: url.find("/", len("https://"))]
+            if host not in self._environment:
+                self._environment[host] = look_up(url, *given)
+            return self._environment[host]
+
+        session.merge_environment_settings = remembered
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Use the watched connection classes."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Use the watched connection classes through a proxy too."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(  # noqa: PLR0913  (the signature of requests' adapters)
+        self,
+        request: Any,
+        stream: bool = False,  # noqa: FBT001, FBT002, ARG002
+        timeout: Any = None,  # noqa: ARG002
+        verify: Any = True,  # noqa: FBT002
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Any:
+        """Send one signed request and read its whole answer within the limits.
+
+        Raises:
+            Failure: STOPPED, TIMEOUT, REDIRECTED, RESPONSE_TOO_LARGE or RESPONSE_CUT_OFF; what goes wrong before
+                there is an answer comes as the exceptions of the SDK's `requests`.
+        """
+        end = self._end_of_request()
+        _sending.transport = self
+        try:
+            response = super().send(
+                request,
+                stream=True,
+                timeout=_timeouts(end),
+                verify=verify,
+                cert=cert,
+                proxies={} if self._direct else proxies,
+            )
+            try:
+                self._read(response, end)
+            finally:
+                if not response._content_consumed:  # noqa: SLF001
+                    response.raw.close()  # an unread answer must not go back to the pool
+        finally:
+            self.sockets_in_use.pop(threading.get_ident(), None)
+            _sending.transport = None
+        return response
+
+    def abort(self) -> None:
+        """End the requests that are under way, from another thread; new ones fail until `reopen()`."""
+        self.aborted = True
+        for sock in list(self.sockets_in_use.values()):
+            _shut(sock)
+
+    def reopen(self, until: float | None) -> None:
+        """Allow requests again, all of them over at `until` (`time.monotonic()`)."""
+        self.aborted = False
+        self.until = until
+        self._environment.clear()
+
+    def close(self) -> None:
+        """Close every connection now; urllib3 alone would wait for its pools to be collected."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  (urllib3's container refuses to be iterated)
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
+    def _end_of_request(self) -> float:
+        now = time.monotonic()
+        if self.aborted or (self.until is not None and self.until <= now):
+            raise Failure("STOPPED", recovery=Recovery.REGION)
+        end = now + TOTAL_SECONDS
+        return end if self.until is None else min(end, self.until + _GRACE_SECONDS)
+
+    def _read(self, response: Any, end: float) -> None:
+        """Read the body as `requests` would have, but never longer than `end` nor more than the limit."""
+        status, request_id = response.status_code, response.headers.get("opc-request-id")
+        if 300 <= status < 400:  # noqa: PLR2004
+            raise Failure("REDIRECTED", detail=f"HTTP {status}", status=status, opc_request_id=request_id)
+        body = _buffer_for(response)
+        try:
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+                body.write(chunk)
+                if body.tell() > MAX_BODY_BYTES:
+                    raise Failure("RESPONSE_TOO_LARGE", status=status, opc_request_id=request_id)
+                if time.monotonic() > end:
+                    raise Failure(
+                        "TIMEOUT", recovery=Recovery.RETRY, status=status, opc_request_id=request_id
+                    )
+        except ReadTimeoutError as error:
+            raise Failure(
+                "TIMEOUT", recovery=Recovery.RETRY, status=status, opc_request_id=request_id
+            ) from error
+        except (ProtocolError, DecodeError, OSError) as error:
+            code = "STOPPED" if self.aborted else "RESPONSE_CUT_OFF"
+            raise Failure(code, recovery=Recovery.RETRY, status=status, opc_request_id=request_id) from error
+        if self.aborted:
+            raise Failure("STOPPED", recovery=Recovery.REGION)
+        body.truncate()
+        response._content = body.getvalue()  # noqa: SLF001  (the buffer itself, not a copy)
+        response._content_consumed = True  # noqa: SLF001
+        response.raw.release_conn()
+
+
+def _timeouts(end: float) -> tuple[float, float]:
+    left = max(_SHORTEST_SECONDS, end - time.monotonic())
+    return min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
+
+
+def _buffer_for(response: Any) -> io.BytesIO:
+    """Return a buffer as large as the body will be, where that is told: growing it would leave holes in memory."""
+    body = io.BytesIO()
+    length = response.raw.length_remaining
+    if length and length <= MAX_BODY_BYTES and "content-encoding" not in response.headers:
+        body.seek(length - 1)
+        body.write(b"\0")
+        body.seek(0)
+    return body
