@@ -1,0 +1,52 @@
+"""Reads network addresses as records write them: an IP, an IP with a port, a list of them, or no address at all."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+__all__ = ["endpoint", "one_ip", "port_number"]
+
+MAX_LENGTH = 64  # the longest address with a zone and a port, generously
+MAX_PORT = 65535
+
+
+@lru_cache(maxsize=4096)
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def one_ip(text: str | None) -> str | None:
+    """Give the text when it is exactly one IPv4 or IPv6 address, else None."""
+    if not text or len(text) > MAX_LENGTH:
+        return None
+    text = text.strip()
+    return text if _is_ip(text) else None
+
+
+def endpoint(text: str | None) -> tuple[str | None, int | None]:
+    """Give the address and port of `10.0.0.1:443`, `[2001:db8::1]:443` or of an address alone.
+
+    Of several (a load balancer's `backendAddr` names every backend it tried) the last one counts.
+    """
+    last = (text or "").split(",")[-1].strip()
+    if one_ip(last):
+        return last, None
+    host, _, port = last.rpartition(":")
+    address = one_ip(host.removeprefix("[").removesuffix("]"))
+    return (address, port_number(port)) if address else (None, None)
+
+
+def port_number(value: object) -> int | None:
+    """Give a port as a number, whether it is written as number or text; None when it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    if isinstance(value, str):
+        if len(value) > len(str(MAX_PORT)) or not (value.isascii() and value.isdigit()):
+            return None
+        value = int(value)
+    return value if 0 <= value <= MAX_PORT else None

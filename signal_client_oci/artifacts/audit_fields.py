@@ -1,0 +1,91 @@
+"""The fields that are read of an audit event (AuditEvent of Audit API 20190901, schema 2.0)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+__all__ = [
+    "AuditChange",
+    "AuditData",
+    "AuditEvent",
+    "AuditIdentity",
+    "AuditRequest",
+    "AuditResponse",
+]
+
+Text = str | None
+Members = dict[str, Any] | None
+# parts that are only looked into where they are needed
+Part = msgspec.Raw
+ABSENT: Final = msgspec.Raw()
+
+
+class AuditIdentity(msgspec.Struct, rename="camel", gc=False):
+    """Who called (`data.identity`)."""
+
+    principal_name: Text = None
+    principal_id: Text = None
+    auth_type: Text = None
+    caller_name: Text = None
+    caller_id: Text = None
+    tenant_id: Text = None
+    ip_address: Text = None
+    credentials: Text = None
+    user_agent: Text = None
+    console_session_id: Text = None
+
+
+class AuditRequest(msgspec.Struct, rename="camel", gc=False):
+    """What was asked (`data.request`)."""
+
+    id: Text = None
+    path: Text = None
+    action: Text = None
+
+
+class AuditResponse(msgspec.Struct, rename="camel", gc=False):
+    """What was answered (`data.response`); the status is a string as a rule."""
+
+    status: str | int | None = None
+    response_time: Text = None
+    message: Text = None
+    payload: Part = ABSENT
+
+
+class AuditChange(msgspec.Struct, gc=False):
+    """What was changed (`data.stateChange`)."""
+
+    previous: Members = None
+    current: Members = None
+
+
+class AuditData(msgspec.Struct, rename="camel", gc=False):
+    """The event's own part (`data`); `message` occurs in records of the log group `_Audit` only."""
+
+    event_grouping_id: Text = None
+    event_name: Text = None
+    compartment_id: Text = None
+    compartment_name: Text = None
+    resource_name: Text = None
+    resource_id: Text = None
+    availability_domain: Text = None
+    message: Text = None
+    freeform_tags: Members = None
+    defined_tags: Members = None
+    identity: AuditIdentity | None = None
+    request: AuditRequest | None = None
+    response: AuditResponse | None = None
+    state_change: AuditChange | None = None
+    additional_details: Part = ABSENT
+
+
+class AuditEvent(msgspec.Struct, rename="camel", gc=False):
+    """One item of ListEvents."""
+
+    event_type: Text = None
+    source: Text = None
+    event_id: Text = None
+    event_time: Text = None
+    data: AuditData | None = None

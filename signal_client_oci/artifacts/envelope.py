@@ -1,0 +1,174 @@
+"""What all artifacts share: where a record comes from, its identity and the frame around its metadata."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from signal_client_oci.artifacts.severity import CODES, Severity
+from signal_client_oci.artifacts.wording import shown
+from signal_client_oci.contract import CONNECTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from signal_client_oci.contract import Artifact, MetadataValue
+
+__all__ = [
+    "UNKNOWN",
+    "UNREADABLE",
+    "Evidence",
+    "Made",
+    "Metadata",
+    "Origin",
+    "bytes_identity",
+    "fields_identity",
+    "finished",
+    "frame",
+    "weigh",
+]
+
+UNKNOWN: Final = "unknown"  # the vendorCode of a record that does not say what it is
+
+# messageType and message of a record that tells nothing at all
+UNREADABLE: Final = ("unreadable_record", "a record that could not be read")
+
+Metadata = dict[str, "MetadataValue"]
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where and when a record was read.
+
+    `instance` is the instance's name, `region` the OCI region that answered, `redact` the setting
+    `redact_secrets`, `read_at` the time of reading (RFC 3339 UTC).
+    """
+
+    instance: str
+    tenancy_ocid: str
+    region: str
+    redact: bool
+    read_at: str
+
+
+class Made(NamedTuple):
+    """An artifact, how many secrets were masked in it, and whether something of the record could not be read."""
+
+    artifact: Artifact
+    redacted: int
+    parse_error: bool
+
+
+class Evidence(NamedTuple):
+    """A record's text as it is handed on, how many secrets were masked in it, and what of it could not be read."""
+
+    text: bytes
+    redacted: int
+    complaints: list[str]
+
+
+class Facility(NamedTuple):
+    """A syslog facility (RFC 5424, table 1)."""
+
+    code: int
+    label: str
+
+
+# the nearest that syslog has to what each stream carries
+_FACILITIES: Final = {
+    "oci_audit": Facility(13, "log audit"),
+    "oci_logging": Facility(16, "local0"),
+    "oci_cloud_guard": Facility(14, "log alert"),
+}
+
+
+def frame(origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str) -> Metadata:
+    """Give the metadata that every artifact has, apart from its times."""
+    metadata, facility = _common(origin.instance, origin.tenancy_ocid, origin.region, stream)
+    metadata, code = metadata.copy(), CODES[severity]
+    metadata["messageType"] = message_type
+    metadata["severityLabel"] = severity
+    metadata["severityCode"] = code
+    metadata["priority"] = facility * 8 + code
+    metadata["vendorCode"] = vendor_code or UNKNOWN
+    return metadata
+
+
+@lru_cache(maxsize=1024)
+def _common(instance: str, tenancy: str, region: str, stream: str) -> tuple[Metadata, int]:
+    """Give what all records of one stream have in common, and the stream's facility."""
+    facility = _FACILITIES[stream]
+    metadata: Metadata = {
+        "instance": instance,
+        "streamName": stream,
+        "geoRegion": region,
+        "sourceInfo": f"{CONNECTOR}/{instance}/{region}",
+        "facilityCode": facility.code,
+        "facilityLabel": facility.label,
+        "oci.tenancyId": tenancy,
+    }
+    return metadata, facility.code
+
+
+def weigh(
+    metadata: Metadata, message_type: str, severity: Severity, techniques: Iterable[str] | None = None
+) -> None:
+    """Give metadata another message type and severity, and techniques where they are known."""
+    before, code = metadata["severityCode"], CODES[severity]
+    metadata["messageType"], metadata["severityLabel"], metadata["severityCode"] = (
+        message_type,
+        severity,
+        code,
+    )
+    if isinstance(before, int) and isinstance(metadata["priority"], int):
+        metadata["priority"] += code - before
+    if techniques is not None:
+        metadata["attackTechniqueIds"] = list(techniques)
+
+
+def finished(identity: str, timestamp: str, metadata: Metadata, evidence: Evidence) -> Made:
+    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat."""
+    text, redacted, complaints = evidence
+    try:
+        raw = text.decode()
+    except UnicodeDecodeError:
+        raw = text.decode("utf-8", "replace")
+        complaints = [*complaints, "record: not UTF-8"]
+    if complaints:
+        metadata["oci.parseError"] = shown("; ".join(dict.fromkeys(complaints)))
+    if "action" not in metadata:
+        metadata["action"] = f"unreadable {identity[:12]}"
+    artifact: Artifact = {
+        "id": identity,
+        "source": CONNECTOR,
+        "timestamp": timestamp,
+        "raw": raw,
+        "metadata": metadata,
+    }
+    return Made(artifact, redacted, bool(complaints))
+
+
+def fields_identity(kind: str, tenancy: str, region: str, fields: tuple[str, ...]) -> str:
+    """Give 32 hex digits for a record that the values of its fields identify."""
+    digest = _begun(kind, "fields", tenancy, region).copy()
+    digest.update(_encode(fields))
+    return digest.hexdigest()
+
+
+def bytes_identity(kind: str, tenancy: str, region: str, text: bytes) -> str:
+    """Give 32 hex digits for a record that only its own bytes identify."""
+    digest = _begun(kind, "bytes", tenancy, region).copy()
+    digest.update(text)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _begun(kind: str, by: str, tenancy: str, region: str) -> hashlib.blake2b:
+    """Give a digest that has taken in what comes first: JSON ends where it ends, so what follows is no part of it."""
+    return hashlib.blake2b(_encode((kind, by, tenancy, region)), digest_size=16)

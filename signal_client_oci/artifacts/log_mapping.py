@@ -1,0 +1,141 @@
+"""What a log record's fields become in the host's names, by the type of the log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, cast
+
+from signal_client_oci.artifacts import host_logs, network_logs, web_logs
+from signal_client_oci.artifacts.audit_mapping import sender
+from signal_client_oci.artifacts.envelope import UNREADABLE, frame
+from signal_client_oci.artifacts.log_fields import Fields, Flow, Log, LogContent, LogOracle
+from signal_client_oci.artifacts.reading import plain_json
+from signal_client_oci.artifacts.vocabulary import table
+from signal_client_oci.artifacts.wording import fill, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from signal_client_oci.artifacts.envelope import Metadata, Origin
+    from signal_client_oci.artifacts.severity import Severity
+    from signal_client_oci.artifacts.vocabulary import Row
+
+__all__ = ["NO_CONTENT", "add_envelope", "flow_metadata", "log_metadata", "open_data", "row_of"]
+
+MAX_SAID: Final = 1024  # characters of a record's data that stand in for a message
+MAX_TYPE: Final = 256  # characters of a log type that are looked at
+
+NO_CONTENT: Final = LogContent()
+NO_ORACLE: Final = LogOracle()
+
+_MAPPINGS: Final[dict[str, Callable[[Fields, LogOracle, Metadata], None]]] = {
+    "dns": network_logs.dns,
+    "firewall": network_logs.firewall,
+    "flow": network_logs.flow,
+    "function": host_logs.function,
+    "host_line": host_logs.host_line,
+    "kubernetes": host_logs.kubernetes,
+    "line": host_logs.line,
+    "object_access": web_logs.object_access,
+    "rule_run": host_logs.rule_run,
+    "service_error": web_logs.service_error,
+    "waf": web_logs.waf,
+    "web": web_logs.web,
+}
+_OTHERWISE: Final = {"mapping": "line", "messageType": "log_message", "severity": "informational"}
+
+
+def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Metadata:
+    """Map a record of any log but `_Audit`; `data` is its open data."""
+    content = log.log_content or NO_CONTENT
+    row = row_of(content.type)
+    if host_logs.is_kubernetes_audit(data):
+        row = {**row, "mapping": "kubernetes"}
+    metadata = _framed(content, row, origin, timestamp)
+    if not data.values and not content.type:
+        metadata["messageType"], metadata["message"] = UNREADABLE
+    oracle = content.oracle or NO_ORACLE
+    _MAPPINGS[row["mapping"]](data, oracle, metadata)
+    source = metadata.get("oci.source") or metadata.get("oci.subject")
+    _complete(metadata, data, oracle, source if isinstance(source, str) else None)
+    return metadata
+
+
+def open_data(log: Log, text: bytes, complaints: list[str]) -> Fields:
+    """Give a record's own data: `logContent.data`, a line of text as a message, or the whole of a bare record."""
+    content = log.log_content
+    raw, path = (bytes(content.data), "logContent.data") if content else (text, "record")
+    values = plain_json(raw) if raw else None
+    if values is None and raw not in {b"", b"null"} and not complaints:
+        complaints.append(f"{path}: no valid JSON")
+    if content and values is not None and not isinstance(values, dict):
+        values = {"message": values if isinstance(values, str) else raw.decode("utf-8", "replace")}
+    return Fields(values, path, complaints)
+
+
+def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
+    """Map a VCN flow record whose data was read in one go; `harmless` as for `fill`."""
+    content = log.log_content or NO_CONTENT
+    metadata = _framed(content, row_of(content.type), origin, timestamp)
+    oracle = content.oracle or NO_ORACLE
+    network_logs.known_flow(flow, oracle, metadata, harmless=harmless)
+    if "senderHost" not in metadata or "action" not in metadata:
+        _complete(metadata, Fields(None, "", []), oracle, None)
+    return metadata
+
+
+def _framed(content: LogContent, row: Row, origin: Origin, timestamp: str) -> Metadata:
+    """Begin a log record's metadata."""
+    severity = cast("Severity", row["severity"])
+    metadata = frame(origin, "oci_logging", row["messageType"], severity, shown(content.type or ""))
+    metadata["startTimeUTC"] = timestamp
+    for name, value in (("oci.source", content.source), ("oci.subject", content.subject)):
+        if value and value != "-":
+            fill(metadata, ((name, value),))
+    return metadata
+
+
+def row_of(log_type: str | None) -> Row:
+    """Find the row of a log type by the longest beginning that is listed."""
+    return _row((log_type or "")[:MAX_TYPE])
+
+
+@lru_cache(maxsize=1024)
+def _row(log_type: str) -> Row:
+    known = [row for row in table("log_types") if log_type.lower().startswith(row["type"])]
+    return max(known, key=lambda row: len(row["type"]), default=_OTHERWISE)
+
+
+def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | None) -> None:
+    """Give a record what it lacks of the fields by which the host tells records apart.
+
+    Without an action of its own a record gets one from what it says, so that only lines that say the same
+    are taken for repeats.
+    """
+    if "message" not in metadata:
+        said = json.dumps(data.values, ensure_ascii=False, default=str) if data.values else ""
+        fill(metadata, (("message", said[:MAX_SAID]),))
+    if "senderHost" not in metadata:
+        apart = None if name and name.startswith("ocid1.") else oracle.logid
+        fill(metadata, (("senderHost", sender(name, apart)),))
+    if "action" not in metadata:
+        digest = hashlib.blake2b(str(metadata.get("message", "")).encode("utf-8", "replace"), digest_size=6)
+        metadata["action"] = f"logged {digest.hexdigest()}"
+
+
+def add_envelope(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
+    """Add where Logging keeps the record; `harmless` as for `fill`."""
+    oracle = content.oracle or NO_ORACLE
+    fill(
+        metadata,
+        (
+            ("oci.logGroupId", oracle.loggroupid),
+            ("oci.logId", oracle.logid),
+            ("oci.recordId", content.id),
+            ("oci.ingestedTime", oracle.ingestedtime),
+            ("oci.compartmentId", None if "oci.compartmentId" in metadata else oracle.compartmentid),
+        ),
+        harmless=harmless,
+    )

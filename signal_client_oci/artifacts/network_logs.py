@@ -1,0 +1,178 @@
+"""Logs of the network: VCN flows, the Network Firewall, the private DNS resolver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from signal_client_oci.artifacts.addresses import one_ip, port_number
+from signal_client_oci.artifacts.envelope import weigh
+from signal_client_oci.artifacts.log_fields import Flow
+from signal_client_oci.artifacts.severity import severity_of_word
+from signal_client_oci.artifacts.times import utc_text_of_epoch
+from signal_client_oci.artifacts.wording import fill
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.envelope import Metadata
+    from signal_client_oci.artifacts.log_fields import Fields, LogOracle
+
+__all__ = ["dns", "firewall", "flow", "known_flow"]
+
+# IANA protocol numbers that flow logs show without a name
+_PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
+
+_EMPTY: Final = ("NODATA", "SKIPDATA")
+_VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
+
+
+def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a VCN flow record: addresses, ports, protocol, volume, accepted or rejected, from when to when."""
+    known_flow(
+        Flow(
+            action=data.text("action"),
+            bytes_out=data.number("bytesOut", "bytes"),
+            destination_address=data.text("destinationAddress"),
+            destination_port=data.number("destinationPort"),
+            end_time=data.number("endTime"),
+            flowid=data.text("flowid"),
+            packets=data.number("packets"),
+            protocol=data.number("protocol"),
+            protocol_name=data.text("protocolName"),
+            source_address=data.text("sourceAddress"),
+            source_port=data.number("sourcePort"),
+            start_time=data.number("startTime"),
+            status=data.text("status"),
+        ),
+        oracle,
+        metadata,
+    )
+
+
+def known_flow(data: Flow, oracle: LogOracle, metadata: Metadata, *, harmless: bool = False) -> None:
+    """Map the data of a flow record that was read already; `harmless` as for `fill`."""
+    for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
+        if seconds is not None and (moment := utc_text_of_epoch(seconds, unit="seconds")):
+            metadata[name] = moment
+    _end(metadata, "client", data.source_address, data.source_port)
+    _end(metadata, "server", data.destination_address, data.destination_port)
+    if data.bytes_out is not None:
+        metadata["clientBytes"] = metadata["totalBytes"] = data.bytes_out
+    if data.packets is not None:
+        metadata["clientPackets"] = data.packets
+    protocol = _protocol(data)
+    fill(
+        metadata,
+        (
+            ("action", data.action if data.action != "-" else None),
+            ("protocol", protocol),
+            ("senderHost", oracle.vnicocid),
+            ("message", _told(data, protocol, metadata)),
+            ("oci.vnicId", oracle.vnicocid),
+            ("oci.subnetId", oracle.vnicsubnetocid),
+            ("oci.flowId", data.flowid if data.flowid != "-" else None),
+            ("oci.status", data.status),
+        ),
+        harmless=harmless,
+    )
+
+
+def _protocol(data: Flow) -> str | None:
+    """Name a flow's protocol."""
+    if data.protocol_name and data.protocol_name != "-":
+        return data.protocol_name
+    return None if data.protocol is None else _PROTOCOLS.get(data.protocol, str(data.protocol))
+
+
+def _told(data: Flow, protocol: str | None, metadata: Metadata) -> str:
+    """Tell a flow in a sentence."""
+    if data.status in _EMPTY:
+        return f"no flow was recorded: {data.status}"
+    verdict = _VERDICTS.get((data.action or "").upper(), "seen")
+    told = f"{protocol or 'traffic'} {_route(metadata)} {verdict}"
+    if data.packets is None or data.bytes_out is None:
+        return told
+    return f"{told}, {data.packets} packets, {data.bytes_out} bytes"
+
+
+def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a Network Firewall record: a connection, or a threat found in one, with the rule that decided."""
+    _connection(data, metadata, ("src", "sport"), ("dst", "dport"))
+    sent, received = data.number("bytes_sent"), data.number("bytes_received")
+    for name, count in (
+        ("clientBytes", sent),
+        ("serverBytes", received),
+        ("totalBytes", data.number("bytes")),
+        ("clientPackets", data.number("pkts_sent")),
+        ("serverPackets", data.number("pkts_received")),
+    ):
+        if count is not None:
+            metadata[name] = count
+    threat = data.text("threatid", "threat_id", "threat_name")
+    if threat:
+        weigh(metadata, "malicious_behavior", severity_of_word(data.text("severity")) or "medium", ["T1190"])
+    action, protocol = data.text("action"), data.text("proto")
+    decided = f"{(protocol or 'traffic').upper()} {_route(metadata)} {action or 'seen'}"
+    fill(
+        metadata,
+        (
+            ("action", action),
+            ("protocol", protocol and protocol.upper()),
+            ("application", data.text("app")),
+            ("userName", data.text("srcuser")),
+            ("ruleName", threat or data.text("rule", "rule_name")),
+            ("ruleCategory", data.text("threat_category", "category", "thr_category")),
+            ("senderHost", data.text("firewall-id", "firewall_id") or oracle.resourceid),
+            ("fileName", data.text("filename", "misc")),
+            ("message", f"{decided}: {threat}" if threat else decided),
+            ("oci.firewallRule", data.text("rule", "rule_name")),
+            ("oci.deviceName", data.text("device_name")),
+            ("oci.sourceLocation", data.text("srcloc")),
+            ("oci.destinationLocation", data.text("dstloc")),
+        ),
+    )
+
+
+def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map an answer of the private DNS resolver: who asked for which name, and what came back."""
+    _connection(data, metadata, ("sourceAddress", "sourcePort"), ("destinationAddress", "destinationPort"))
+    name, kind = data.text("qname") or "", data.text("qtype") or ""
+    asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
+    code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
+    told = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
+    fill(
+        metadata,
+        (
+            ("fqdn", name.rstrip(".")),
+            ("action", f"query {asked}".strip()),
+            ("protocol", protocol and protocol.upper()),
+            ("senderHost", oracle.resourceid),
+            ("message", f"{told} ({answer})" if answer else told),
+            ("oci.status", code),
+            ("oci.dnsAnswer", answer),
+            ("oci.dnsPath", data.text("path")),
+        ),
+    )
+
+
+def _connection(data: Fields, metadata: Metadata, client: tuple[str, str], server: tuple[str, str]) -> None:
+    """Put the two ends of a connection into metadata."""
+    for end, (address, port) in (("client", client), ("server", server)):
+        _end(metadata, end, data.text(address), data.number(port))
+
+
+def _end(metadata: Metadata, end: str, address: str | None, port: int | None) -> None:
+    """Put one end of a connection into metadata."""
+    ip, number = one_ip(address), port_number(port)
+    if ip:
+        metadata[f"{end}IP"] = ip
+    if number is not None:
+        metadata[f"{end}Port"] = number
+
+
+def _route(metadata: Metadata) -> str:
+    """Write a connection's ends: `10.0.0.1:60830 -> 192.0.2.1:443`."""
+    ends = []
+    for end in ("client", "server"):
+        ip, port = metadata.get(f"{end}IP", "?"), metadata.get(f"{end}Port")
+        shown = f"[{ip}]" if port is not None and ":" in str(ip) else str(ip)
+        ends.append(shown if port is None else f"{shown}:{port}")
+    return " -> ".join(ends)

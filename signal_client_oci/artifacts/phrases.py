@@ -1,0 +1,52 @@
+"""Turns the name of an API operation into words: `UpdateSecurityList` into "updated security list"."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["done", "wanted"]
+
+_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_PASTS: Final = {
+    "get": "read",
+    "head": "looked at",
+    "put": "put",
+    "read": "read",
+    "set": "set",
+    "run": "ran",
+    "begin": "began",
+    "reset": "reset",
+    "stop": "stopped",
+    "drop": "dropped",
+    "submit": "submitted",
+    "undo": "undid",
+}
+_VOWELS: Final = "aeiou"
+
+
+def done(name: str) -> str:
+    """Say in words that the operation happened; the name itself where it is no sequence of words."""
+    words = _words(name)
+    return " ".join([_past(words[0]), *words[1:]]) if words else name
+
+
+def wanted(name: str) -> str:
+    """Say in words what the operation does; the name itself where it is no sequence of words."""
+    return " ".join(_words(name)) or name
+
+
+def _words(name: str) -> list[str]:
+    """Cut a camel-case name into lower-case words; none when it has no inner capital to go by."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return words if len(words) > 1 else []
+
+
+def _past(verb: str) -> str:
+    if verb in _PASTS:
+        return _PASTS[verb]
+    if verb.endswith("e"):
+        return verb + "d"
+    if verb.endswith("y") and verb[-2:-1] not in _VOWELS:
+        return verb[:-1] + "ied"
+    return verb + "ed"

@@ -1,0 +1,43 @@
+"""The fields that are read of a problem (ProblemSummary, and Problem, of Cloud Guard API 20200131)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+__all__ = ["Problem"]
+
+Text = str | None
+Score = float | str | None
+ABSENT: Final = msgspec.Raw()
+
+
+class Problem(msgspec.Struct, rename="camel", gc=False):
+    """One item of ListProblems, or the body of GetProblem, which has the fields from `description` on besides."""
+
+    id: Text = None
+    compartment_id: Text = None
+    detector_id: Text = None
+    detector_rule_id: Text = None
+    risk_level: Text = None
+    risk_score: Score = None
+    region: Text = None
+    regions: list[Text] | None = None
+    resource_id: Text = None
+    resource_name: Text = None
+    resource_type: Text = None
+    target_id: Text = None
+    labels: list[Text] | Text = None
+    time_first_detected: Text = None
+    time_last_detected: Text = None
+    lifecycle_state: Text = None
+    lifecycle_detail: Text = None
+    description: Text = None
+    recommendation: Text = None
+    comment: Text = None
+    auto_resolve_date: Text = None
+    peak_risk_score: Score = None
+    impacted_resource_id: Text = None
+    impacted_resource_name: Text = None
+    additional_details: msgspec.Raw = ABSENT

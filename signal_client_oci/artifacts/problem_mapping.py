@@ -1,0 +1,124 @@
+"""What a problem's fields become in the host's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from signal_client_oci.artifacts.addresses import one_ip
+from signal_client_oci.artifacts.audit_mapping import sender
+from signal_client_oci.artifacts.envelope import frame
+from signal_client_oci.artifacts.reading import plain_json
+from signal_client_oci.artifacts.times import utc_text
+from signal_client_oci.artifacts.vocabulary import meaning_of_rule
+from signal_client_oci.artifacts.wording import fill, known, shown, shown_list
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.envelope import Metadata, Origin
+    from signal_client_oci.artifacts.problem_fields import Problem
+    from signal_client_oci.artifacts.severity import Severity
+
+__all__ = ["problem_metadata"]
+
+_CHANGES: Final = {
+    "OPEN": "is open",
+    "RESOLVED": "was resolved",
+    "DISMISSED": "was dismissed",
+    "DELETED": "was deleted",
+}
+# members of additionalDetails that name who or whence, as activity problems have them
+_WHO: Final = ("principalName", "userName", "user", "actor")
+_WHENCE: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
+
+Pairs = tuple[tuple[str, str | None], ...]
+
+
+def problem_metadata(
+    problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, harmless: bool
+) -> Metadata:
+    """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `harmless` as for `fill`."""
+    rule = known(problem.detector_rule_id)
+    meaning = meaning_of_rule(rule, problem.detector_id or "")
+    metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
+    first = problem.time_first_detected and utc_text(problem.time_first_detected)
+    metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
+    fill(metadata, _host_fields(problem, rule), harmless=harmless)
+    fill(metadata, _own_fields(problem), harmless=harmless)
+    _add_details(metadata, problem)
+    _add_numbers_and_lists(metadata, problem)
+    if meaning.techniques:
+        metadata["attackTechniqueIds"] = list(meaning.techniques)
+    return metadata
+
+
+def _host_fields(problem: Problem, rule: str) -> Pairs:
+    """Give the fields that the host has names for."""
+    detail, name = known(problem.lifecycle_detail).upper(), known(problem.resource_name)
+    told = f"{rule or 'a problem'}"
+    if name or problem.resource_id or problem.resource_type:
+        parts = (known(problem.resource_type), name or known(problem.resource_id))
+        told = " ".join([told, "on", *[part for part in parts if part]])
+    told = f"{told} {_CHANGES.get(detail, 'was reported')}"
+    if problem.risk_level:
+        told = f"{told}, risk {problem.risk_level}"
+    return (
+        ("action", f"{rule} {detail}".strip()),
+        ("ruleName", rule),
+        ("ruleCategory", problem.detector_id),
+        ("senderHost", sender(name, known(problem.resource_id) or problem.id)),
+        ("message", f"{told}: {problem.description}" if problem.description else told),
+    )
+
+
+def _own_fields(problem: Problem) -> Pairs:
+    """Give the fields that have no host name."""
+    return (
+        ("oci.problemId", problem.id),
+        ("oci.compartmentId", problem.compartment_id),
+        ("oci.resourceId", problem.resource_id),
+        ("oci.resourceName", problem.resource_name),
+        ("oci.resourceType", problem.resource_type),
+        ("oci.impactedResourceId", problem.impacted_resource_id),
+        ("oci.impactedResourceName", problem.impacted_resource_name),
+        ("oci.targetId", problem.target_id),
+        ("oci.riskLevel", problem.risk_level),
+        ("oci.lifecycleState", problem.lifecycle_state),
+        ("oci.lifecycleDetail", problem.lifecycle_detail),
+        ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
+        ("oci.description", problem.description),
+        ("oci.recommendation", problem.recommendation),
+        ("oci.comment", problem.comment),
+    )
+
+
+def _add_details(metadata: Metadata, problem: Problem) -> None:
+    """Add who did it and whence, where the details of an activity tell."""
+    text = bytes(problem.additional_details)
+    details = plain_json(text) if len(text) > len(b"null") else None
+    if not isinstance(details, dict):
+        return
+    texts = {key: text for key, text in details.items() if isinstance(text, str)}
+    fill(
+        metadata,
+        (
+            ("userName", next((texts[name] for name in _WHO if name in texts), None)),
+            ("clientIP", next((ip for name in _WHENCE if (ip := one_ip(texts.get(name)))), None)),
+        ),
+    )
+
+
+def _add_numbers_and_lists(metadata: Metadata, problem: Problem) -> None:
+    """Add scores, regions and labels; `region` is the older field, and counts where `regions` names none."""
+    if isinstance(problem.risk_score, (int, float)):
+        metadata["oci.riskScore"] = problem.risk_score
+    if isinstance(problem.peak_risk_score, (int, float)):
+        metadata["oci.peakRiskScore"] = problem.peak_risk_score
+    labels = problem.labels.split(",") if isinstance(problem.labels, str) else problem.labels
+    tags = shown_list(label.strip() for label in labels if label) if labels else None
+    if tags:
+        metadata["tags"] = tags
+    regions = shown_list(region for region in problem.regions if region) if problem.regions else []
+    if not regions and problem.region:
+        regions = shown_list((problem.region,))
+    if regions:
+        metadata["oci.regions"] = regions
+        metadata["geoRegion"] = regions[0]

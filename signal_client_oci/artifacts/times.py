@@ -1,0 +1,116 @@
+"""Reads the times that records carry, in every spelling seen, and writes them as RFC 3339 UTC.
+
+Nothing here raises: a time that cannot be read is None.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch"]
+
+_FAR: Final = 10**14  # milliseconds beyond the year 5000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# what needs no second look but at the days that some months do not have
+_CALENDAR: Final = (
+    r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+)
+_PLAIN: Final = re.compile(_CALENDAR + r"(?:\.[0-9]{1,6})?Z")
+_PLAIN_MILLISECONDS: Final = re.compile(_CALENDAR + r"\.[0-9]{3}Z")
+_SAFE_DAY: Final = "28"
+_ANY: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,30}))?)?"
+    r" ?(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?"
+)
+_TO_SECONDS: Final = "2026-03-04T09:15:27Z"
+_LEAP: Final = 60
+
+
+def utc_text(text: str) -> str | None:
+    """Give a time as RFC 3339 UTC, unchanged where it is that already with at most six decimals."""
+    if _PLAIN.fullmatch(text):
+        return text if text[8:10] <= _SAFE_DAY or _is_day(text[:10]) else None
+    moment = utc_moment(text)
+    return None if moment is None else _written(moment)
+
+
+def identity_time(text: str) -> str:
+    """Give a time cut to milliseconds in one spelling, or the text itself when it is no time."""
+    if _PLAIN_MILLISECONDS.fullmatch(text):
+        return text
+    moment = utc_moment(text)
+    return text if moment is None else _cut(moment, "milliseconds")
+
+
+@lru_cache(maxsize=1024)
+def _is_day(text: str) -> bool:
+    """Tell whether a day is in the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def utc_moment(text: str) -> datetime | None:
+    """Give a time as an aware datetime in UTC.
+
+    Offsets, a missing offset (taken as UTC), a missing fraction or second, nanoseconds (cut to microseconds)
+    and a leap second (the first moment of the next minute) are read.
+    """
+    if _PLAIN.fullmatch(text) and _is_day(text[:10]):
+        moment = datetime.fromisoformat(text[:19] + "+00:00")
+        return (
+            moment.replace(microsecond=int(text[20:-1].ljust(6, "0")))
+            if len(text) > len(_TO_SECONDS)
+            else moment
+        )
+    found = _ANY.fullmatch(text.strip())
+    if not found:
+        return None
+    year, month, day, hour, minute = (int(part) for part in found.groups()[:5])
+    second = int(found[6] or 0)
+    micro = int((found[7] or "")[:6].ljust(6, "0"))
+    leap = timedelta(seconds=1 if second == _LEAP else 0)
+    offset = timedelta(hours=int(found[10] or 0), minutes=int(found[11] or 0))
+    try:
+        local = datetime(
+            year, month, day, hour, minute, min(second, 59) if leap else second, micro, tzinfo=timezone.utc
+        )
+        return local + leap + (offset if found[9] == "-" else -offset)
+    except (ValueError, OverflowError):
+        return None
+
+
+def utc_text_of_epoch(value: float | str, *, unit: str = "milliseconds") -> str | None:
+    """Give an epoch time, a number or its digits, in the unit named, as RFC 3339 UTC."""
+    if isinstance(value, int) and -_FAR < value < _FAR:
+        seconds, rest = divmod(value, 1000) if unit == "milliseconds" else (value, 0)
+        second = _second(seconds)
+        return f"{second}.{rest:03d}Z" if second else None
+    try:
+        number = float(value) if isinstance(value, float) else int(value)
+        return _written(_EPOCH + timedelta(**{unit: number}))
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str | None:
+    """Give a second; records come in the order of time, so the next ones ask for the same or for a near one."""
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")[:19]
+    except OverflowError:
+        return None
+
+
+def _written(moment: datetime) -> str:
+    return _cut(moment, "microseconds" if moment.microsecond % 1000 else "milliseconds")
+
+
+def _cut(moment: datetime, to: str) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec=to) + "Z"
