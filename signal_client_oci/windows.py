@@ -1,0 +1,96 @@
+"""Pure `[start, end)` arithmetic on whole minutes since 1970-01-01T00:00Z; `now` is always a parameter.
+
+Minutes, because ListEvents wants seconds set to zero (SDK docstring of `list_events`), and because the same grain
+for every service makes neighbouring windows tile whatever a service's rule for its bounds is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Final, NamedTuple
+
+__all__ = [
+    "DAY",
+    "Window",
+    "floor_minute",
+    "minute_to_datetime",
+    "minute_to_text",
+    "next_span",
+    "piece_end",
+    "to_millisecond",
+    "to_text",
+]
+
+DAY: Final = 24 * 60
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LATEST: Final = 253_402_300_800 // 60 - 1  # the last minute that a datetime can hold
+
+_WHOLE_WINDOW: Final = 180
+_FIRST_SPAN: Final = 60
+_PAGES_AIMED_AT: Final = 8
+
+
+class Window(NamedTuple):
+    """`start` is in it, `end` is not; both in minutes since 1970."""
+
+    start: int
+    end: int
+
+
+def floor_minute(moment: datetime) -> int:
+    """Return the minute that `moment` lies in; a naive moment counts as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - _EPOCH) // timedelta(minutes=1)
+
+
+def to_millisecond(moment: datetime) -> int:
+    """Return whole milliseconds since 1970 of an aware moment."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def minute_to_datetime(minute: int) -> datetime:
+    """Return the minute's beginning, bounded to what a datetime can hold."""
+    return _EPOCH + timedelta(minutes=min(max(minute, 0), _LATEST))
+
+
+def minute_to_text(minute: int) -> str:
+    """Return the minute's beginning in RFC 3339, e.g. `2026-01-31T08:15:00Z`."""
+    return minute_to_datetime(minute).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_text(moment: datetime) -> str:
+    """Return `moment` in RFC 3339 UTC with milliseconds; a naive moment counts as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def piece_end(start: int, end: int, span: int, tail: int) -> int:
+    """Return where the piece that begins at `start` ends, so that the pieces tile `[start, end)`.
+
+    Args:
+        start: Where the piece begins.
+        end: Where the whole window ends.
+        span: Minutes that a piece should have; 0 = not known yet.
+        tail: Minutes before `end` that get pieces of their own in a long window, because only their records have
+            to be remembered for the next poll's overlap.
+    """
+    length = end - start
+    if not span:
+        if length <= _WHOLE_WINDOW:
+            return end
+        span = _FIRST_SPAN
+    cut = end - tail
+    limit = cut if length > _WHOLE_WINDOW and start < cut else end
+    return limit if limit - start <= span else start + span
+
+
+def next_span(span: int, pages: int, longest: int) -> int:
+    """Return the span for the pieces after one of `span` minutes that had `pages` pages.
+
+    A quiet night becomes one request, a busy minute its own; never less than a minute nor more than `longest`.
+    """
+    if pages <= 1:
+        return min(longest, span * 4)
+    return max(1, min(longest, span * _PAGES_AIMED_AT // max(pages, _PAGES_AIMED_AT)))
