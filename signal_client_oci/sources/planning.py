@@ -1,0 +1,208 @@
+"""Which compartments a windowed source reads in a poll, together and from when on.
+
+A stream is what is asked for together: one compartment for Audit, several at the same position for Logging. Its
+window is cut into pieces as it is read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from signal_client_oci.checkpoints import Track, compartment_key
+from signal_client_oci.positions import Position, due_window, rewind, start_at
+from signal_client_oci.run import Run
+from signal_client_oci.scope import Compartment, ScopeCollector
+from signal_client_oci.sources.service import WindowedService
+from signal_client_oci.windows import DAY, Window, minute_to_text
+
+__all__ = ["Piece", "Planner", "Stream"]
+
+_NEW_COMPARTMENT_MARGIN: Final = 15 * 60
+_DELETED_MARGIN: Final = 30
+_FORGOTTEN_AFTER: Final = 90 * DAY
+_LONGEST_LOOKBACK: Final = 14 * DAY
+
+
+@dataclass(eq=False)
+class Piece:
+    """One part of a stream's window: `[start, end)`, read page by page."""
+
+    stream: Stream
+    start: int
+    end: int
+    pages: int = 0
+    tokens: set[str] = field(default_factory=set)
+    restarted: bool = False
+    done: bool = False
+
+
+@dataclass(eq=False)
+class Stream:
+    """What is asked for together, and how far that has come in this poll.
+
+    Attributes:
+        region: Region identifier.
+        compartments: Its members, all at the same position.
+        window: What is to be read, in minutes.
+        through: Everything before this minute was read by earlier polls.
+        leapt: See `positions.advance`.
+        denied: The poll before was refused too.
+        span: Minutes that the next piece should have, 0 = not known.
+        ceiling: Minutes that no piece may exceed, because a longer one was cut off by the poll before.
+        planned: Pieces were made up to this minute.
+        open: Pieces that were not read to their end, or that wait for one before them, in order.
+        abandoned: Nothing more of it is read in this poll.
+        reached: It had an answer in this poll.
+        moved: Its position moved in this poll.
+    """
+
+    region: str
+    compartments: tuple[Compartment, ...]
+    window: Window
+    through: int
+    leapt: bool
+    denied: bool
+    span: int
+    ceiling: int
+    planned: int
+    open: deque[Piece] = field(default_factory=deque)
+    abandoned: bool = False
+    reached: bool = False
+    moved: bool = False
+
+    def part(self, members: tuple[Compartment, ...], span: int) -> Stream:
+        """Return a stream for some of the members, or for shorter pieces, from the first open piece on."""
+        start = self.open[0].start
+        rest = Window(start, self.window.end)
+        return Stream(
+            self.region, members, rest, self.through, self.leapt, self.denied, span, self.ceiling, start
+        )
+
+    def span_after_interruption(self) -> int:
+        """Return the next poll's span: much shorter where this one got nowhere, else somewhat longer."""
+        length = max((piece.end - piece.start for piece in self.open), default=1)
+        return max(1, length * 2 if self.moved else length // 4)
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing of it is left to be read in this poll."""
+        return self.abandoned or (self.planned >= self.window.end and not self.open)
+
+
+class Planner:
+    """Makes a poll's streams of one source, and the positions of what is read for the first time.
+
+    Attributes:
+        keys: Compartment OCID → key in the checkpoint.
+        asked_for: (region, compartment) pairs that the poll is to read.
+    """
+
+    def __init__(self, service: WindowedService, run: Run, scope: ScopeCollector, overlap: int) -> None:
+        self.keys = {
+            compartment.ocid: compartment_key(compartment.ocid) for compartment in scope.compartments
+        }
+        self.asked_for = 0
+        self._service = service
+        self._run = run
+        self._scope = scope
+        self._overlap = overlap
+
+    def streams(self) -> list[Stream]:
+        """Return the streams of all regions: those that waited longest first, among them those that failed last."""
+        planned = [
+            (_turn(position), stream)
+            for region in self._scope.regions
+            for position, stream in self._plan(region)
+        ]
+        planned.sort(key=lambda pair: pair[0])
+        return [stream for _, stream in planned]
+
+    def _plan(self, region: str) -> Iterator[tuple[Position, Stream]]:
+        track = self._run.progress.track(self._service.source, region)
+        self._prune(track)
+        together: dict[Position, list[Compartment]] = {}
+        fresh = not track.positions
+        for compartment in self._scope.compartments:
+            position = self._position_now(track, compartment, fresh=fresh)
+            if position is not None:
+                self.asked_for += 1
+                together.setdefault(position, []).append(compartment)
+        for position, members in together.items():
+            window = due_window(position, self._run.newest, self._overlap)
+            if window is None:
+                continue
+            self._warn_of_gap(window)
+            size = 1 if position.denied else self._service.together
+            for at in range(0, len(members), size):
+                yield position, self._stream(region, tuple(members[at : at + size]), window, position)
+
+    def _stream(
+        self, region: str, members: tuple[Compartment, ...], window: Window, position: Position
+    ) -> Stream:
+        new_part = window.end - max(window.start, position.through)
+        since_tried = self._run.minute - position.tried
+        leapt = position.tried > 0 and min(new_part, since_tried) > self._overlap
+        ceiling = position.span or self._service.longest
+        denied, span = bool(position.denied), position.span
+        return Stream(region, members, window, position.through, leapt, denied, span, ceiling, window.start)
+
+    def _position_now(self, track: Track, compartment: Compartment, *, fresh: bool) -> Position | None:
+        """Return where reading of a compartment stands; None if it is not read any more."""
+        run, key = self._run, self.keys[compartment.ocid]
+        position = track.positions.get(key)
+        if position is None:
+            if compartment.deleted and not fresh and not self._is_new(compartment):
+                return None
+            position = start_at(self._first_minute(compartment, fresh=fresh))
+        elif behind := rewind(position, run.newest, run.settings.lookback_minutes):
+            message = f"reading goes on from {minute_to_text(behind.through)}"
+            run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
+            position = behind
+        if compartment.deleted and self._is_done(position):
+            track.positions.pop(key, None)
+            return None
+        deleted = (position.deleted or run.minute) if compartment.deleted else 0
+        position = position._replace(deleted=deleted)
+        track.positions[key] = position
+        return position
+
+    def _first_minute(self, compartment: Compartment, *, fresh: bool) -> int:
+        lookback = self._run.newest - self._run.settings.lookback_minutes
+        if self._scope.owed_since:
+            return max(self._run.newest - _LONGEST_LOOKBACK, min(lookback, self._scope.owed_since))
+        return compartment.created if self._is_new(compartment) and not fresh else lookback
+
+    def _is_new(self, compartment: Compartment) -> bool:
+        """True if it was created since the compartments were last listed, so that nothing of it was read."""
+        since = self._scope.listed_before - _NEW_COMPARTMENT_MARGIN
+        return self._scope.listed_before > 0 and compartment.created * 60 >= since
+
+    def _is_done(self, position: Position) -> bool:
+        """True if a deleted compartment's late events must be in by now."""
+        if not position.deleted or self._run.minute <= position.deleted + self._overlap + _DELETED_MARGIN:
+            return False
+        return bool(position.denied) or position.through > position.deleted + self._overlap
+
+    def _prune(self, track: Track) -> None:
+        """Forget compartments that have been out of the scope for so long that OCI has forgotten them too."""
+        oldest = self._run.minute - _FORGOTTEN_AFTER
+        keys = set(self.keys.values())
+        for key in [key for key, one in track.positions.items() if key not in keys and one.tried < oldest]:
+            del track.positions[key]
+
+    def _warn_of_gap(self, window: Window) -> None:
+        kept_from = self._run.minute - self._service.shortest_retention * DAY
+        if window.start < kept_from:
+            message = (
+                f"{self._service.title}: records from {minute_to_text(window.start)} to {minute_to_text(kept_from)} "
+                f"may be missing, because OCI may keep no more than {self._service.shortest_retention} days"
+            )
+            self._run.warn(self._service.source, self._service.title, "RETENTION_EXCEEDED", message)
+
+
+def _turn(position: Position) -> tuple[int, bool]:
+    """Order by the last poll that tried; what failed there comes after what did not, so that it holds up nobody."""
+    return position.tried, bool(position.denied or position.span)

@@ -1,0 +1,309 @@
+"""Reads a source by windows of time: Audit and Logging Search.
+
+Each (region, compartment) has its own position. A stream is what is asked for together: one compartment for Audit,
+several at the same position for Logging. Its window is cut into pieces that adapt to what they contain, and several
+pieces may be under way; the position moves over a piece when it and all before it were read to their last page. What
+a later piece delivered before an interruption is remembered by its digests, so it is not delivered again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+from signal_client_oci.checkpoints import tag_of
+from signal_client_oci.collector import LaneName, Page, Request, Result
+from signal_client_oci.contract import Artifact, Check, SourceName
+from signal_client_oci.digests import Digests, digest_of
+from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.positions import Position, advance, tried
+from signal_client_oci.run import Run
+from signal_client_oci.scope import Compartment, ScopeCollector
+from signal_client_oci.sources.planning import Piece, Planner, Stream
+from signal_client_oci.sources.service import WindowedService, ask_page
+from signal_client_oci.windows import minute_to_datetime, minute_to_text, next_span, piece_end
+from signal_client_oci.workers import Crew
+
+__all__ = ["WindowCollector"]
+
+_MANY_DIGESTS: Final = 20_000
+
+
+class WindowCollector:
+    """Collects one windowed source from all regions and compartments of the scope.
+
+    Attributes:
+        source: The source's name.
+        has_new_denials: A compartment that could be read in the poll before was refused.
+    """
+
+    def __init__(
+        self,
+        service: WindowedService,
+        run: Run,
+        crew: Crew,
+        scope: ScopeCollector,
+    ) -> None:
+        self.source: SourceName = service.source
+        self._service = service
+        self._run = run
+        self._crew = crew
+        self._regions = scope.regions
+        self._overlap = max(run.settings.overlap_minutes, service.least_overlap)
+        self._batcher = run.batchers[service.source]
+        planner = Planner(service, run, scope, self._overlap)
+        self._streams = planner.streams()
+        self._long: list[Stream] = []
+        self._keys = planner.keys
+        self._asked_for = planner.asked_for
+        self._forget_at = _MANY_DIGESTS
+        self._failures: list[tuple[str, Compartment, Failure]] = []
+        self.has_new_denials = False
+        self._counts: Counter[str] = Counter()
+
+    def begin(self) -> Iterator[Request]:
+        """Name the first request of each stream, those that waited longest first."""
+        for stream in self._streams:
+            yield from self._next_piece(stream)
+        self._long = [stream for stream in self._streams if stream.planned < stream.window.end]
+
+    # --- pieces and pages ---------------------------------------------------------------------------------
+
+    def more(self) -> Iterator[Request]:
+        """Name further pieces of long windows while their lane has places left."""
+        self._long = [one for one in self._long if not one.abandoned and one.planned < one.window.end]
+        for stream in self._long:
+            lane = LaneName(stream.region, self._service.service)
+            if len(stream.open) <= self._run.settings.max_concurrency and self._crew.has_place(lane):
+                yield from self._next_piece(stream)
+
+    def _next_piece(self, stream: Stream) -> Iterator[Request]:
+        if stream.abandoned or stream.planned >= stream.window.end:
+            return
+        tail = self._overlap
+        end = piece_end(stream.planned, stream.window.end, stream.span, tail)
+        piece = Piece(stream, stream.planned, min(end, stream.planned + self._service.longest))
+        stream.planned = piece.end
+        stream.open.append(piece)
+        yield self._page(piece, None)
+
+    def _page(self, piece: Piece, token: str | None) -> Request:
+        lane = LaneName(piece.stream.region, self._service.service)
+        ocids = [compartment.ocid for compartment in piece.stream.compartments]
+        start, end = minute_to_datetime(piece.start), minute_to_datetime(piece.end)
+        return Request(lane, partial(ask_page, self._service, ocids, start, end, token), self, piece)
+
+    def answered(self, request: Request, page: Page) -> Iterator[Request]:
+        """Take a page's records, then go on with the next page, or close the piece."""
+        piece: Piece = request.job
+        stream = piece.stream
+        stream.reached = True
+        self._take(page.texts, piece)
+        piece.pages += 1
+        if stream.abandoned:
+            return
+        if page.next_page is None:
+            piece.done = True
+            piece.tokens.clear()
+            yield from self._close_pieces(stream, piece)
+        elif page.next_page in piece.tokens:
+            failure = Failure(
+                "PAGE_TOKEN_REPEATED", recovery=Recovery.RETRY, opc_request_id=page.opc_request_id
+            )
+            yield from self.failed(request, failure)
+        else:
+            piece.tokens.add(page.next_page)
+            yield self._page(piece, page.next_page)
+
+    def _close_pieces(self, stream: Stream, piece: Piece) -> Iterator[Request]:
+        length = piece.end - piece.start
+        if stream.planned < stream.window.end:
+            stream.span = next_span(length, piece.pages, min(stream.ceiling, self._service.longest))
+        while stream.open and stream.open[0].done:
+            first = stream.open.popleft()
+            stream.moved |= first.end > stream.through
+            read_at = self._run.read_at_millisecond()
+            self._batcher.note(partial(self._advance, stream, first.end, read_at))
+        if not stream.open:
+            yield from self._next_piece(stream)
+        if stream.finished:
+            self._batcher.note(partial(self._settle, stream, span=0, denied=False))
+
+    def _take(self, texts: Iterable[bytes], piece: Piece) -> None:
+        """Deliver the records that were not delivered before."""
+        track = self._run.progress.track(self.source, piece.stream.region)
+        last = (
+            piece.end + self._service.least_overlap
+        )  # where the end may be inclusive, that minute comes again too
+        for tag, records in groupby(self._new_records(texts, piece.stream, track.digests), itemgetter(0)):
+            digests, artifacts = [], []
+            for _, digest, artifact in records:
+                digests.append(digest)
+                artifacts.append(artifact)
+            self._batcher.add_all(artifacts, digests, partial(track.digests.file_all, tag=tag, end=last))
+        if len(track.digests) > self._forget_at:
+            track.forget_settled(self._overlap)
+            self._forget_at = max(_MANY_DIGESTS, len(track.digests) * 5 // 4)
+
+    def _new_records(
+        self, texts: Iterable[bytes], stream: Stream, known: Digests
+    ) -> Iterator[tuple[bytes, bytes, Artifact]]:
+        """Yield (tag, digest, artifact) of what is not known yet, in its order."""
+        service, keys, counts = self._service, self._keys, self._counts
+        origin = self._run.origin(stream.region)
+        own_tag = tag_of(keys[stream.compartments[0].ocid])
+        for text in texts:
+            record = service.read(text, origin)
+            if service.left_out(record):
+                counts["left_to_audit"] += 1
+                continue
+            digest = digest_of(record.id)
+            if not known.claim(digest):
+                counts["duplicates"] += 1
+                continue
+            made = record.made()
+            if made.redacted:
+                counts["redacted"] += made.redacted
+            if made.parse_error:
+                counts["parse_errors"] += 1
+            key = service.key_of(record, keys)
+            yield own_tag if key is None else tag_of(key), digest, made.artifact
+
+    # --- what goes wrong ----------------------------------------------------------------------------------
+
+    def failed(self, request: Request, failure: Failure) -> Iterator[Request]:
+        """Start again after a lost page token, divide what can be divided, or leave the stream where it was."""
+        piece: Piece = request.job
+        stream = piece.stream
+        if stream.abandoned:
+            return
+        if failure.code == "PAGE_TOKEN_REFUSED" and not piece.restarted:
+            piece.restarted, piece.pages = True, 0
+            piece.tokens.clear()
+            yield self._page(piece, None)
+            return
+        stream.abandoned = stream.reached = True
+        parts = self._divided(stream, piece, failure)
+        if parts:
+            self._streams += parts
+            for part in parts:
+                yield from self._next_piece(part)
+            self._long += parts
+            return
+        denied = failure.recovery in (Recovery.COMPARTMENT, Recovery.REQUEST)
+        span = stream.span_after_interruption() if failure.recovery is Recovery.RETRY else 0
+        self._batcher.note(partial(self._settle, stream, span=span, denied=denied))
+        for compartment in stream.compartments:
+            if compartment.deleted and failure.recovery is Recovery.COMPARTMENT:
+                self._counts["deleted"] += 1
+            else:
+                self._failures.append((stream.region, compartment, failure))
+                self.has_new_denials |= failure.recovery is Recovery.COMPARTMENT and not stream.denied
+
+    def excuse(self, deleted: set[str]) -> None:
+        """Count refusals of compartments that turned out to be deleted as that, and no longer as failures."""
+        kept = [one for one in self._failures if one[1].ocid not in deleted]
+        self._counts["deleted"] += len(self._failures) - len(kept)
+        self._failures = kept
+
+    def _divided(self, stream: Stream, piece: Piece, failure: Failure) -> list[Stream]:
+        """Return what to ask for in place of `stream`: fewer compartments or shorter pieces; [] if neither helps."""
+        length = piece.end - piece.start
+        if failure.code == "RESPONSE_TOO_LARGE" and length > 1:
+            return [stream.part(stream.compartments, max(1, length // 4))]
+        members = stream.compartments
+        if len(members) == 1 or failure.recovery is Recovery.REGION:
+            return []
+        if failure.recovery is Recovery.RETRY:
+            if not self._crew.is_hopeful(LaneName(stream.region, self._service.service)):
+                return []
+            return [stream.part((one,), stream.span) for one in members]
+        half = len(members) // 2
+        return [stream.part(members[:half], stream.span), stream.part(members[half:], stream.span)]
+
+    # --- positions ----------------------------------------------------------------------------------------
+
+    def _change(self, stream: Stream, change: Callable[[Position], Position]) -> None:
+        positions = self._run.progress.track(self.source, stream.region).positions
+        changed: dict[Position, Position] = {}
+        for compartment in stream.compartments:
+            key = self._keys[compartment.ocid]
+            before = positions[key]
+            if before not in changed:
+                changed[before] = change(before)
+            positions[key] = changed[before]
+
+    def _advance(self, stream: Stream, end: int, read_at: int) -> None:
+        self._change(
+            stream,
+            partial(
+                advance,
+                end=end,
+                polled_at=self._run.polled_at_millisecond,
+                read_at=read_at,
+                overlap=self._overlap,
+                leapt=stream.leapt,
+                whole=end >= stream.window.end,
+            ),
+        )
+
+    def _settle(self, stream: Stream, *, span: int, denied: bool) -> None:
+        self._change(stream, partial(tried, minute=self._run.minute, span=span, denied=denied))
+
+    # --- the report ---------------------------------------------------------------------------------------
+
+    def end(self, *, interrupted: bool) -> Result:  # noqa: ARG002  (the streams tell what is unfinished)
+        """Sum up; streams that the interruption cut off go on with smaller pieces next time."""
+        unfinished = [stream for stream in self._streams if not stream.finished]
+        for stream in unfinished:
+            if stream.reached:
+                self._settle(stream, span=stream.span_after_interruption(), denied=False)
+        for region in self._regions:
+            self._forget(region)
+        return self._result(unfinished)
+
+    def _forget(self, region: str) -> None:
+        """Drop the digests that are not needed any more, and say so where needed ones had to go."""
+        track = self._run.progress.track(self.source, region)
+        dropped = self._run.progress.dropped.get((self.source, region), 0)
+        if dropped:
+            track.stop_rereading_stretches()
+        if track.forget_settled(self._overlap) < dropped:
+            message = f"{self._service.title}: digests of delivered records had to be dropped in {region}"
+            self._run.warn(self.source, self._service.title, "OVERLAP_TOO_FULL", message)
+
+    def _result(self, unfinished: list[Stream]) -> Result:
+        failed = len(self._failures)
+        denied = sum(failure.recovery is Recovery.COMPARTMENT for _, _, failure in self._failures)
+        stopped = sum(len(stream.compartments) for stream in unfinished)
+        total = self._asked_for
+        counts = {name: count for name, count in sorted(self._counts.items()) if count}
+        counts["read"] = max(0, total - failed - stopped - self._counts["deleted"])
+        numbers = (("denied", denied), ("failed", failed - denied), ("unfinished", stopped))
+        counts |= {name: n for name, n in numbers if n}
+        error = self._error(total) if failed else None
+        if error is None and unfinished:
+            error = Failure("STOPPED").check(self.source, self._service.title)
+        status = "ok"
+        if error is not None:
+            status = "failed" if failed and not counts["read"] and not stopped else "partial"
+        return Result(status, error, self._covered_until(), counts)  # type: ignore[arg-type]
+
+    def _error(self, total: int) -> Check:
+        region, compartment, failure = self._failures[0]
+        name = "".join(character for character in compartment.name if character.isprintable())[:60]
+        where = f"{compartment.ocid} ({name})" if name else compartment.ocid
+        message = f"{where} in {region}: {failure.message}"
+        if total > 1:
+            message = f"{len(self._failures)} of {total} compartments could not be read, among them {message}"
+        return failure.check(self.source, self._service.title, message=message)
+
+    def _covered_until(self) -> str | None:
+        keys = set(self._keys.values())
+        tracks = [self._run.progress.track(self.source, region) for region in self._regions]
+        through = [one.through for track in tracks for key, one in track.positions.items() if key in keys]
+        return minute_to_text(min(through)) if through else None
