@@ -1,0 +1,31 @@
+"""An OCI tenancy on loopback, for the demo and the tests: real signatures, real paging, faults on demand.
+
+Nothing here talks to Oracle. The behaviour follows Oracle's documentation and published answers; each
+service's file says which facts it keeps. Example:
+
+    clock = VirtualClock()
+    with Sandbox(clock=clock) as sandbox:
+        tenancy = sandbox.add_tenancy("acme", regions=("us-ashburn-1", "eu-frankfurt-1"))
+        tenancy.emit_audit_event("us-ashburn-1", tenancy.ocid, event_name="CreateUser")
+        settings = tenancy.settings(lookback_minutes=30)
+"""
+
+from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.cloud import Sandbox
+from signal_client_oci.sandbox.faults import Fault
+from signal_client_oci.sandbox.ground_truth import Emitted, GroundTruth
+from signal_client_oci.sandbox.journal import RecordedRequest
+from signal_client_oci.sandbox.rate_limit import RateLimit
+from signal_client_oci.sandbox.tenancy import Tenancy
+
+__all__ = [
+    "Emitted",
+    "Fault",
+    "GroundTruth",
+    "RateLimit",
+    "RecordedRequest",
+    "Sandbox",
+    "Tenancy",
+    "VirtualClock",
+    "system_clock",
+]

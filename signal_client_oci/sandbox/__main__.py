@@ -1,0 +1,138 @@
+"""Runs a sandbox in a process of its own: `python -m signal_client_oci.sandbox --port 0 --print-settings FILE.json`.
+
+FILE (or standard output, for `-`) receives `{"base_url": …, "port": …, "control_url": …, "tenancies": [{"name": …,
+"settings": {…}, "compartments": [OCID, …]}]}` once the server listens; it holds private keys, made for this
+run, and is readable by its owner alone. It runs until SIGTERM or SIGINT and then ends with status 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.cloud import Sandbox
+from signal_client_oci.sandbox.control import CONTROL_PATH
+from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
+from signal_client_oci.sandbox.rate_limit import RateLimit
+from signal_client_oci.sandbox.scenario import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signal_client_oci.sandbox.tenancy import Tenancy
+
+__all__ = ["main"]
+
+_TICK_SECONDS = 1.0
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m signal_client_oci.sandbox", description="An OCI on loopback."
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
+    parser.add_argument("--print-settings", metavar="FILE", default="-", help="where to write the settings")
+    parser.add_argument("--tenancies", type=int, default=1, help="how many tenancies")
+    parser.add_argument(
+        "--regions", default="us-ashburn-1,eu-frankfurt-1", help="subscribed regions, home first"
+    )
+    parser.add_argument(
+        "--empty", action="store_true", help="no invented company, only what is asked for below"
+    )
+    parser.add_argument(
+        "--virtual-clock", action="store_true", help="time stands still until advanced by control"
+    )
+    parser.add_argument("--compartments", type=int, default=0, help="further compartments in each tenancy")
+    parser.add_argument(
+        "--audit-events", type=int, default=0, help="generated events over --period, root, home region"
+    )
+    parser.add_argument(
+        "--log-records", type=int, default=0, help="generated records over --period, likewise"
+    )
+    parser.add_argument("--problems", type=int, default=0, help="open problems of the root compartment")
+    parser.add_argument("--period", type=float, default=24.0, metavar="HOURS", help="hours before now (24)")
+    parser.add_argument("--page-size", type=int, default=100, help="Audit events a page")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="requests a second, beyond which 429 (0: no limit)"
+    )
+    parser.add_argument("--burst", type=int, default=1, help="requests that may come at once under --rate")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until told to stop; return the exit status."""
+    chosen = _arguments(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    clock = VirtualClock(system_clock()) if chosen.virtual_clock else system_clock
+    with Sandbox(clock, chosen.port, controlled=True) as sandbox:
+        sandbox.latency = chosen.latency
+        sandbox.rate_limit = RateLimit(chosen.rate, chosen.burst) if chosen.rate else None
+        tenancies = [_tenancy(sandbox, f"acme-{number}", chosen) for number in range(1, chosen.tenancies + 1)]
+        _write(chosen.print_settings, _description(sandbox, tenancies))
+        while not stop.wait(_TICK_SECONDS):
+            for scenario in sandbox.scenarios:
+                scenario.advance()
+    return 0
+
+
+def _tenancy(sandbox: Sandbox, name: str, chosen: argparse.Namespace) -> Tenancy:
+    tenancy = sandbox.add_tenancy(name, chosen.regions.split(","))
+    tenancy.audit.page_size = chosen.page_size
+    now = sandbox.clock()
+    place, period = (tenancy.regions[0], tenancy.ocid), (now - timedelta(hours=chosen.period), now)
+    for number in range(chosen.compartments):
+        tenancy.add_compartment(f"compartment-{number:04}", created=period[0])
+    if chosen.audit_events:
+        generate_audit_events(tenancy, place, period, chosen.audit_events)
+    if chosen.log_records:
+        generate_log_records(tenancy, place, period, chosen.log_records)
+    for number in range(chosen.problems):
+        tenancy.add_problem(last_detected=now - timedelta(seconds=number), resource_name=f"bucket-{number}")
+    if not chosen.empty:
+        sandbox.scenarios.append(Scenario(tenancy))
+    return tenancy
+
+
+def _description(sandbox: Sandbox, tenancies: list[Tenancy]) -> dict[str, Any]:
+    return {
+        "base_url": sandbox.base_url,
+        "port": sandbox.port,
+        "control_url": sandbox.base_url + CONTROL_PATH,
+        "tenancies": [
+            {
+                "name": tenancy.name,
+                "settings": tenancy.settings(),
+                "compartments": tenancy.tree.subtree(tenancy.ocid),
+            }
+            for tenancy in tenancies
+        ],
+    }
+
+
+def _write(file: str, description: dict[str, Any]) -> None:
+    """Write at once and whole, so that a waiting process never reads half of it."""
+    text = json.dumps(description, indent=2) + "\n"
+    if file == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    path = Path(file)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""A token bucket for each tenancy, region and service, as the services throttle their users."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RateLimit"]
+
+_Key = tuple[str, str, str]
+
+
+@dataclass
+class RateLimit:
+    """Allows `per_second` requests and bursts of `burst`, to `services` (empty: all).
+
+    `retry_after` is the text of that header of a 429, None for none.
+    """
+
+    per_second: float
+    burst: int = 1
+    services: frozenset[str] = frozenset()
+    retry_after: str | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    _buckets: dict[_Key, tuple[float, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def allows(self, tenancy: str, region: str, service: str) -> bool:
+        """Take one token of the bucket if there is one; refused requests take none."""
+        if self.services and service not in self.services:
+            return True
+        key = (tenancy, region, service)
+        with self._lock:
+            now = self.monotonic()
+            tokens, since = self._buckets.get(key, (float(self.burst), now))
+            tokens = min(float(self.burst), tokens + (now - since) * self.per_second)
+            allowed = tokens >= 1
+            self._buckets[key] = (tokens - 1 if allowed else tokens, now)
+            return allowed

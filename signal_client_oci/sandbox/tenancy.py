@@ -1,0 +1,152 @@
+"""One simulated tenancy: its user and key, its regions, its compartments, and what the user may not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from signal_client_oci.sandbox.compartments import Compartment
+from signal_client_oci.sandbox.denials import Denials
+from signal_client_oci.sandbox.emission import Emission
+from signal_client_oci.sandbox.identifiers import Identifiers
+from signal_client_oci.sandbox.identity import IdentityService
+from signal_client_oci.sandbox.keys import fingerprint_of, public_key_of
+from signal_client_oci.sandbox.signatures import KeyId
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from signal_client_oci.sandbox.clocks import Clock
+
+__all__ = ["Latency", "Tenancy"]
+
+Latency = float | Mapping[str, float]
+"""Seconds before each answer: one number, or service → seconds."""
+
+_AGE = timedelta(days=400)
+
+
+class Tenancy(Emission):
+    """One tenancy: made by `Sandbox.add_tenancy`, filled by its `emit_…` and `add_…` methods.
+
+    `ocid` is the tenancy's OCID, which is also its root compartment's. `audit`, `logging`, `cloud_guard` and
+    `identity` are the services with their switches. `latency` (None: the sandbox's) holds for this tenancy
+    alone.
+    """
+
+    def __init__(
+        self, name: str, regions: Sequence[str], clock: Clock, private_key_pem: str, base_url: str
+    ) -> None:
+        root_ocid = Identifiers(name).ocid("tenancy")
+        super().__init__(Compartment(root_ocid, name, "", clock() - _AGE), clock, regions[0])
+        self.name = name
+        self.user = self.identifiers.ocid("user")
+        self.private_key_pem = private_key_pem
+        self.latency: Latency | None = None
+        groups = {self.identifiers.ocid("group"): "signal-readers"}
+        self.identity = IdentityService(
+            self.tree, self.user, f"reader@{name}.example.test", dict.fromkeys(regions, "READY"), groups
+        )
+        self.denials = Denials()
+        self._base_url = base_url
+        self._public_keys: dict[KeyId, RSAPublicKey] = {}
+        self.fingerprint = self.register_key(private_key_pem)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The subscribed regions, the home region first."""
+        return tuple(self.identity.regions)
+
+    @property
+    def endpoint_template(self) -> str:
+        """The value of the setting that sends a connector here."""
+        return f"{self._base_url}/{{region}}/{{service}}"
+
+    def settings(self, **overrides: Any) -> dict[str, Any]:
+        """Return valid settings for this tenancy and all of its regions; `overrides` replaces single ones."""
+        return {
+            "tenancy_ocid": self.ocid,
+            "user_ocid": self.user,
+            "fingerprint": self.fingerprint,
+            "private_key": self.private_key_pem,
+            "region": self.regions[0],
+            "additional_regions": list(self.regions[1:]),
+            "endpoint_template": self.endpoint_template,
+        } | overrides
+
+    def register_key(self, private_key_pem: str) -> str:
+        """Let the user sign with this key too and return its fingerprint."""
+        public_key = public_key_of(private_key_pem)
+        fingerprint = fingerprint_of(public_key)
+        self._public_keys[KeyId(self.ocid, self.user, fingerprint)] = public_key
+        return fingerprint
+
+    def revoke_key(self, fingerprint: str | None = None) -> None:
+        """Make a key (by default the tenancy's own) unknown, as when it is deleted in the console."""
+        self._public_keys.pop(KeyId(self.ocid, self.user, fingerprint or self.fingerprint), None)
+
+    def public_key_of(self, key_id: KeyId) -> RSAPublicKey | None:
+        """Return the registered key that exactly this id names."""
+        return self._public_keys.get(key_id)
+
+    def set_region(self, region: str, status: str | None = "READY") -> None:
+        """Subscribe a region, change its status (`READY`, `IN_PROGRESS`), or with None unsubscribe it."""
+        with self.lock:
+            if status is None:
+                self.identity.regions.pop(region, None)
+            else:
+                self.identity.regions[region] = status
+
+    def add_compartment(
+        self, name: str, parent: str | None = None, created: datetime | None = None, state: str = "ACTIVE"
+    ) -> str:
+        """Add a compartment (below the root unless `parent` is given) and return its OCID."""
+        with self.lock:
+            ocid = self.identifiers.ocid("compartment")
+            self.tree.add(Compartment(ocid, name, parent or self.ocid, created or self.clock(), state))
+            return ocid
+
+    def delete_compartment(self, ocid: str, *, readable: bool = True, forget: bool = False) -> None:
+        """Delete a compartment: it stays listed as DELETED and readable unless said otherwise.
+
+        `forget` removes it from the listing too, as happens after the audit period.
+        """
+        with self.lock:
+            self.tree[ocid].state = "DELETED"
+            self.tree[ocid].readable = readable
+            if forget:
+                self.tree.forget(ocid)
+
+    def expire_page_token(self, service: str, page: str) -> None:
+        """Refuse all tokens of this token's listing from now on; raises `RefusalError` if it is none."""
+        listings = {
+            "audit": self.audit.listings,
+            "logging": self.logging.listings,
+            "cloudguard": self.cloud_guard.listings,
+            "identity": self.identity.listings,
+        }
+        with self.lock:
+            listings[service].expire(page)
+
+    def deny(
+        self,
+        service: str,
+        compartment: str | None = None,
+        region: str | None = None,
+        operation: str | None = None,
+    ) -> None:
+        """Take a policy away; None stands for all. Services: audit, logging, cloudguard, identity."""
+        with self.lock:
+            self.denials.add(service, compartment, region, operation)
+
+    def allow(
+        self,
+        service: str,
+        compartment: str | None = None,
+        region: str | None = None,
+        operation: str | None = None,
+    ) -> None:
+        """Lift the denials that these values cover; None stands for all."""
+        with self.lock:
+            self.denials.remove(service, compartment, region, operation)

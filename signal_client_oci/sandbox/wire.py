@@ -1,0 +1,164 @@
+"""HTTP/1.1 on one connection: whole requests in, whole answers out, and the ways of breaking off."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import urllib.parse
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import threading
+    from datetime import datetime
+
+__all__ = ["Answer", "Connection", "MalformedRequestError", "Request", "json_answer"]
+
+_HEAD_LIMIT = 64 * 1024
+_BODY_LIMIT = 8 * 1024 * 1024
+_READ_SIZE = 64 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class MalformedRequestError(ValueError):
+    """The bytes that arrived are no HTTP/1.1 request that the sandbox reads."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request; header names are in lower case, `target` is the request line's, unchanged."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters, decoded; the last of equal names wins, blank values are kept."""
+        return dict(urllib.parse.parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+
+@dataclass(slots=True)
+class Answer:
+    """One HTTP answer; Content-Length, Date and the request id are added when it is sent."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def head(self, date: datetime, request_id: str) -> bytes:
+        """Return the status line and headers; headers of the answer itself go before the usual ones."""
+        lines = {
+            "Date": format_datetime(date, usegmt=True),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(self.body)),
+            "opc-request-id": request_id,
+        } | self.headers
+        text = "".join([f"{name}: {value}\r\n" for name, value in lines.items()])
+        return f"HTTP/1.1 {self.status} {_reason(self.status)}\r\n{text}\r\n".encode("latin-1")
+
+
+def json_answer(content: Any, status: int = 200) -> Answer:
+    """Return `content` as a compact JSON answer."""
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return Answer(status, body)
+
+
+@lru_cache(maxsize=64)
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+class Connection:
+    """A client's connection: buffered reading of requests, writing, pausing, breaking."""
+
+    def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
+        self._socket = sock
+        self._stopping = stopping
+        self._buffer = b""
+
+    def read_request(self) -> Request | None:
+        """Return the next request, None when the client is done.
+
+        Raises `MalformedRequestError`, and `OSError` when the connection breaks.
+        """
+        head = self._read_head()
+        if head is None:
+            return None
+        try:
+            request_line, *header_lines = head.decode("latin-1").split("\r\n")
+            method, target, _version = request_line.split(" ")
+            headers = _headers(header_lines)
+            length = int(headers.get("content-length", "0"))
+        except ValueError as error:
+            raise MalformedRequestError(str(error)) from error
+        if "transfer-encoding" in headers or not 0 <= length <= _BODY_LIMIT:
+            raise MalformedRequestError("only bodies of a stated, moderate length are read")
+        if length and headers.get("expect", "").lower() == "100-continue":
+            self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return Request(method, target, headers, self._read_exactly(length))
+
+    def send(self, content: bytes) -> None:
+        """Write `content` completely; raises `OSError` when the client is gone."""
+        self._socket.sendall(content)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; return False at once when the server is stopping."""
+        return not self._stopping.wait(seconds)
+
+    def wait_until_closed(self) -> None:
+        """Answer nothing until the client gives up or the server stops."""
+        with contextlib.suppress(OSError):
+            while self._socket.recv(_READ_SIZE):
+                pass
+
+    def reset(self) -> None:
+        """Break the connection with a TCP reset, as a crashed proxy does."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def _read_head(self) -> bytes | None:
+        while (end := self._buffer.find(_END_OF_HEAD)) < 0:
+            if len(self._buffer) > _HEAD_LIMIT:
+                raise MalformedRequestError("the head is too long")
+            if not self._receive():
+                return None
+        head, self._buffer = self._buffer[:end], self._buffer[end + len(_END_OF_HEAD) :]
+        return head
+
+    def _read_exactly(self, length: int) -> bytes:
+        while len(self._buffer) < length:
+            if not self._receive():
+                raise MalformedRequestError("the body is shorter than its Content-Length")
+        body, self._buffer = self._buffer[:length], self._buffer[length:]
+        return body
+
+    def _receive(self) -> bool:
+        chunk = self._socket.recv(_READ_SIZE)
+        self._buffer += chunk
+        return bool(chunk)
+
+
+def _headers(lines: list[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError("a header line has no colon")
+        key = name.strip().lower()
+        headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return headers
