@@ -1,0 +1,69 @@
+"""Whom a policy allows: a group by name, domain or OCID, or a single user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from signal_client_oci.cli.faults import Fault
+from signal_client_oci.policies import GROUP_PLACEHOLDER, Service, statements
+
+__all__ = ["Subject"]
+
+_SIMPLE_NAME: Final = re.compile(r"[A-Za-z0-9_.+@-]+")
+_OCID: Final = re.compile(r"ocid1\.(\w+)\.[A-Za-z0-9-]+\.[A-Za-z0-9-]*\.[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the options of `policy` say of it; raises `Fault` if they say too much, or what fits no statement."""
+
+    group: str | None = None
+    domain: str | None = None
+    group_ocid: str | None = None
+    user: str | None = None
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.group, self.group_ocid, self.user))) > 1:
+            raise Fault("--group, --group-ocid and --user exclude each other; keep one of them")
+        if self.domain and not self.group:
+            raise Fault("--domain needs the --group in that domain")
+        _require_ocid("--group-ocid", self.group_ocid, "group")
+        _require_ocid("--user", self.user, "user")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is named, so that statements hold the placeholder."""
+        return not (self.group or self.group_ocid or self.user)
+
+    def statements(self, services: Iterable[Service]) -> list[str]:
+        """Return the policy statements; IAM knows no `Allow user`, so a condition picks a single user out."""
+        if not self.user:
+            return statements(services, self._group_name())
+        beginning = f"Allow group {GROUP_PLACEHOLDER} "
+        return [
+            f"Allow any-user {line.removeprefix(beginning)} where request.user.id = '{self.user}'"
+            for line in statements(services)
+        ]
+
+    def _group_name(self) -> str:
+        if self.group_ocid:
+            return f"id {self.group_ocid}"
+        if not self.group:
+            return GROUP_PLACEHOLDER
+        if self.domain:
+            return f"{_quoted(self.domain)}/{_quoted(self.group)}"
+        return self.group if _SIMPLE_NAME.fullmatch(self.group) else _quoted(self.group)
+
+
+def _quoted(name: str) -> str:
+    if "'" in name or not name.isprintable() or not name.strip():
+        raise Fault("a name with quotes or control characters fits no statement; use --group-ocid")
+    return f"'{name}'"
+
+
+def _require_ocid(option: str, ocid: str | None, kind: str) -> None:
+    if ocid and not ((match := _OCID.fullmatch(ocid)) and match[1] == kind):
+        raise Fault(f"{option}: is no {kind}'s OCID; it begins with ocid1.{kind}.")

@@ -1,0 +1,62 @@
+"""The four hooks of the contract, version 1, as pluggy specifications.
+
+The host calls them with keyword arguments; an implementation declares only those that it needs. What crosses
+is plain JSON-able data, the callables inside `context` apart. No hook raises for bad settings, a refused key
+or a broken network: it answers with a report that says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from signal_client_oci.contract import Batch, Checkpoint, ConnectorInfo, Context, Report, Validation
+
+__all__ = [
+    "GROUP",
+    "PROJECT",
+    "signal_client_poll",
+    "signal_client_register_connectors",
+    "signal_client_settings_schema",
+    "signal_client_validate_connection",
+]
+
+PROJECT: Final = "signal_client"
+GROUP: Final = "signal_client"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+@hookspec
+def signal_client_register_connectors() -> list[ConnectorInfo]:
+    """One descriptor for each connector that the plugin brings; touches no network, file or environment."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
+    """The JSON Schema (2020-12) of the connector's settings, or None for a connector of another plugin."""
+
+
+@hookspec(firstresult=True)
+def signal_client_validate_connection(connector: str, settings: dict[str, Any]) -> Validation | None:
+    """Whether these settings work, check by check, within 20 s; None for a connector of another plugin."""
+
+
+@hookspec(firstresult=True)
+def signal_client_poll(
+    connector: str,
+    instance: str,
+    settings: dict[str, Any],
+    checkpoint: Checkpoint | None,
+    context: Context,
+) -> Iterator[Batch | Report] | None:
+    """Batches and then exactly one report, last; None for a connector of another plugin.
+
+    The host publishes a batch durably, stores its checkpoint, and only then asks for the next item.
+    `checkpoint` is what was stored last, None at first. Every key of `context` is optional.
+    """

@@ -1,0 +1,59 @@
+"""What an instance is, several read from one file, and the one exception of all faults of such files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from signal_client_oci.contract import CONNECTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Instance", "InstanceSet", "InstancesError"]
+
+
+class InstancesError(ValueError):
+    """A file of instances, or one that it names, cannot be used; one line: where, what, way out."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(" ".join(f"{where}: {problem}; {remedy}".split()))
+        self.where = where
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One configured tenancy: the settings object that goes to the connector, and when it is polled."""
+
+    name: str
+    settings: Mapping[str, Any] = field(repr=False)
+    """The connector's settings, secrets among them; left out of the repr."""
+    connector: str = CONNECTOR
+    enabled: bool = True
+    poll_interval_minutes: int = 5
+
+    def with_settings(self, **changes: Any) -> Instance:
+        """The same instance with some settings changed."""
+        return replace(self, settings={**self.settings, **changes})
+
+
+@dataclass(frozen=True)
+class InstanceSet:
+    """What was read from `path`, and `warnings` (one line each) about files that others may read."""
+
+    path: Path
+    instances: tuple[Instance, ...]
+    warnings: tuple[str, ...] = ()
+
+    def only(self, name: str | None = None) -> Instance:
+        """The instance of that name, or the only one there is; raises `InstancesError`."""
+        names = ", ".join(instance.name for instance in self.instances)
+        if name is None and len(self.instances) != 1:
+            raise InstancesError(str(self.path), "has several instances", f"name one of: {names}")
+        for instance in self.instances:
+            if name in {None, instance.name}:
+                return instance
+        raise InstancesError(str(self.path), f"has no instance {name!r}", f"there are: {names}")

@@ -1,0 +1,77 @@
+"""A profile of a configuration file of the OCI tools, read without the SDK."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from signal_client_oci.instances.instance import Instance, InstancesError, InstanceSet
+from signal_client_oci.instances.secret_files import expanded, read_key_file, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["from_oci_profile"]
+
+_OCI_KEYS: Final = {
+    "tenancy": "tenancy_ocid",
+    "user": "user_ocid",
+    "fingerprint": "fingerprint",
+    "region": "region",
+}
+
+
+def from_oci_profile(path: Path | None = None, profile: str = "DEFAULT") -> InstanceSet:
+    """One instance, named like the profile, from a configuration file of the OCI tools.
+
+    The file is `~/.oci/config` unless another is named. Reads `user`, `fingerprint`, `tenancy`, `region`,
+    `key_file` (`~`, or relative to the file) and `pass_phrase`; a profile inherits what it does not set from
+    `[DEFAULT]`, as in Oracle's SDK. Raises `InstancesError`.
+    """
+    path = path or Path("~/.oci/config")
+    path = expanded(path, str(path))
+    opened = read_text(path, str(path), "name a configuration file, or make one with: oci setup config")
+    section = _profile(_parse_ini(opened.text, path), profile, path)
+    where = f"{path}: [{profile}]"
+    _require_api_key(section, where)
+    settings: dict[str, Any] = {ours: section[theirs] for theirs, ours in _OCI_KEYS.items()}
+    key = read_key_file(section["key_file"], path.parent, f"{where} key_file")
+    settings["private_key"] = key.text
+    warnings = list(key.warnings)
+    if section.get("pass_phrase"):
+        settings["private_key_passphrase"] = section["pass_phrase"]
+        warnings += opened.warnings
+    return InstanceSet(path, (Instance(profile, settings),), tuple(warnings))
+
+
+def _parse_ini(text: str, path: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        # The library's own text quotes the line, which may be a pass phrase.
+        lines = [getattr(error, "lineno", None), *(number for number, _ in getattr(error, "errors", ()))]
+        line = next((number for number in lines if number), None)
+        kind = "gives something twice" if "Duplicate" in type(error).__name__ else "is not valid"
+        place = f" at line {line}" if line else ""
+        remedy = "a profile is a line [NAME] with lines key=value below it, each key once"
+        raise InstancesError(str(path), f"{kind}{place}", remedy) from None
+    return parser
+
+
+def _profile(parser: configparser.ConfigParser, profile: str, path: Path) -> dict[str, str]:
+    there_are = [*(["DEFAULT"] if parser.defaults() else []), *parser.sections()]
+    if profile not in there_are:
+        remedy = f"there are: {', '.join(there_are)}" if there_are else "add one with: oci setup config"
+        raise InstancesError(str(path), f"has no profile {profile!r}", remedy)
+    return dict(parser[profile])
+
+
+def _require_api_key(section: Mapping[str, str], where: str) -> None:
+    missing = [key for key in (*_OCI_KEYS, "key_file") if not section.get(key)]
+    if "user" in missing and (section.get("security_token_file") or section.get("delegation_token_file")):
+        remedy = "name a profile with an API key, or make one with: oci setup config"
+        raise InstancesError(where, "signs with a session token, which the connector cannot use", remedy)
+    if missing:
+        raise InstancesError(where, f"has no {', '.join(missing)}", "add it to the profile or to [DEFAULT]")
