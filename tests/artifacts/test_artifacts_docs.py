@@ -1,0 +1,185 @@
+"""The page on artifacts says what the mapping does."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+from example_records import NAMES, example, made
+
+from signal_client_oci.artifacts.severity import CODES
+from signal_client_oci.artifacts.vocabulary import table
+
+PAGE = (Path(__file__).parents[2] / "docs" / "artifacts.md").read_text("utf-8")
+OTHER_VALUES = [
+    "192.0.2.77",
+    "2026-03-05T01:02:03.000Z",
+    1772619327,
+    77,
+    "77",
+    "other",
+    "LOW",
+    "block",
+    ["other"],
+    {"other": "x"},
+]
+OTHER_TYPES = [
+    "com.oraclecloud.identityControlPlane.CreatePolicy.end",
+    "com.oraclecloud.objectstorage.listobjects",
+]
+
+
+def section(title):
+    """Give the text under a heading of the page, down to the next heading of its level or above."""
+    level = title.partition(" ")[0]
+    body = PAGE.split(f"\n{title}\n", 1)[1]
+    return re.split(rf"\n#{{1,{len(level)}}} ", body)[0]
+
+
+def rows(text):
+    """Give the cells of a section's tables, heads and rules left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    heads = {index for index, line in enumerate(lines[1:]) if set(line) <= set("|- ")}
+    return [row for index, row in enumerate(cells) if index not in heads and index - 1 not in heads]
+
+
+def fields_of(title):
+    """Give the mapping rows of a section: field, paths, example."""
+    found = []
+    for field, paths, _, shown in rows(section(title)):
+        if field.startswith("`") and "From" in section(title):
+            found.append(
+                (field.strip("`"), re.findall(r"`([^`]+)`", paths), shown.strip("`").replace("\\|", "|"))
+            )
+    return found
+
+
+LOG_SECTIONS = re.findall(r"^(### .+)$", section("## Logging"), re.MULTILINE)
+LOG_COMMON = section("## Logging").split("\n### ")[0]
+AUDIT, CLOUD_GUARD = fields_of("## Audit"), fields_of("## Cloud Guard")
+LOGS = [row for title in LOG_SECTIONS for row in fields_of(title)]
+COMMON = [
+    (field.strip("`"), re.findall(r"`([^`]+)`", paths), shown.strip("`"))
+    for field, paths, _, shown in (row for row in rows(LOG_COMMON) if len(row) == 4)
+]
+SOURCES = {"audit": AUDIT, "logging": COMMON + LOGS, "cloud_guard": CLOUD_GUARD}
+
+
+def names_of(source):
+    """Give the examples of a source; audit events that come by way of Logging have both mappings."""
+    return [name for name in NAMES if name.startswith(source)]
+
+
+def written(value):
+    """Write a value as the page does."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_field_is_on_the_page(source):
+    """What a mapping makes is in its tables, and the tables hold nothing that it does not make."""
+    made_fields = {
+        field for name in names_of(source) if name != "logging_audit_record"
+        for field in example(name)["artifact"]["metadata"]
+    }  # fmt: skip
+    assert made_fields == {field for field, _, _ in SOURCES[source]}
+
+
+ROWS = [(source, *row) for source, table_rows in SOURCES.items() for row in table_rows]
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "paths", "shown"), ROWS, ids=[f"{row[0]}-{row[1]}" for row in ROWS]
+)
+def test_an_example_on_the_page_is_real(source, field, paths, shown):
+    """The value shown is the one that a record of the examples has in that field."""
+    del paths
+    values = [written(example(name)["artifact"]["metadata"].get(field)) for name in names_of(source)]
+    assert shown in values
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "paths", "shown"), ROWS, ids=[f"{row[0]}-{row[1]}" for row in ROWS]
+)
+def test_a_field_comes_from_where_the_page_says(source, field, paths, shown):
+    """Another value at a path that the page names makes another value of the field."""
+    for path in paths:
+        assert any(moves(name, path, field) for name in names_of(source)), path
+    assert paths or shown
+
+
+def moves(name, path, field):
+    """Tell whether a field of an example changes with the value at a path."""
+    given = example(name)
+    kind = "details" if given.get("details") else "record"
+    keys = path.split(".")
+    place = given[kind]
+    for key in keys[:-1]:
+        place = place.get(key) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or place.get(keys[-1]) in (None, "", "-"):
+        return False
+    before = given["artifact"]["metadata"].get(field)
+    for value in [*OTHER_VALUES, *OTHER_TYPES, f"{place[keys[-1]]}x", None]:
+        changed = copy.deepcopy(given)
+        target = changed[kind]
+        for key in keys[:-1]:
+            target = target[key]
+        target[keys[-1]] = value
+        if kind == "details" and path == "id":
+            changed["record"]["id"] = value
+        after = (
+            made(given["source"], changed["record"], changed.get("details")).artifact["metadata"].get(field)
+        )
+        if after != before:
+            return True
+    return False
+
+
+def test_the_scale_is_on_the_page():
+    """Labels and codes are the code's."""
+    assert {row[0].strip("`"): int(row[1]) for row in rows(section("## Severity"))} == CODES
+
+
+def test_the_vocabulary_is_on_the_page():
+    """Message types and log types are the tables'."""
+    listed = [tuple(cell.strip("`") for cell in row) for row in rows(section("## Message types"))]
+    assert listed == [(row["messageType"], row["host"], row["meaning"]) for row in table("message_types")]
+    kinds = [tuple(cell.strip("`") for cell in row) for row in rows(LOG_COMMON) if len(row) == 5]
+    assert kinds == [
+        (row["type"], row["mapping"], row["messageType"], row["severity"], row["what"])
+        for row in table("log_types")
+    ]
+
+
+def test_the_numbers_on_the_page_are_the_tables():
+    """How many events, services and rules are listed is said right."""
+    events = table("audit_events")
+    services = {row["service"].split()[0] for row in events}
+    assert f"{len(events)} event types of {len(services)} services" in PAGE
+    assert f"{len(table('cloud_guard_rules'))} detector rules" in PAGE
+
+
+def test_the_markers_are_on_the_page():
+    """Every kind of secret that is masked has its row."""
+    import signal_client_oci.secret_shapes as shapes  # noqa: PLC0415 - only its words are of interest here
+
+    kinds = {
+        *shapes._EXACT.values(),
+        "authorization",
+        "password",
+        "secret",
+        "token",
+        "key",
+        "session-token",
+        "api-key",
+    }
+    kinds |= {kind for patterns in shapes._BY_BYTE.values() for _, kind in patterns}
+    listed = {
+        row[0].strip("`").removeprefix("<redacted:").removesuffix(">")
+        for row in rows(section("## Redaction"))
+    }
+    assert listed == kinds

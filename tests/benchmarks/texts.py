@@ -1,0 +1,199 @@
+"""The records that the benchmark's server sends, numbered so that no two are the same.
+
+Audit events have the parts and headers of the example in the SDK (`oci/audit/models`), log records those of a VCN flow
+record, problems those of ListProblems.
+
+A block is a thousand records joined with commas. It is made once, and where its number and its minute stand in it is
+known; every further block is that text with the two written over, a fraction of a microsecond for each record.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from datetime import datetime, timedelta, timezone
+from functools import cache, lru_cache
+from typing import Final
+
+from signal_client_oci.sandbox.audit_events import AuditFields, audit_event
+from signal_client_oci.sandbox.log_records import log_content, search_result
+from signal_client_oci.sandbox.problems import RISK_LEVELS, Problem, ProblemVersion
+
+__all__ = ["BLOCK", "TENANCY", "Block", "block_of", "minute_of", "minute_text"]
+
+BLOCK: Final = 1000
+TENANCY: Final = "ocid1.tenancy.oc1..aaaaaaaabenchmark"
+_USER: Final = "ocid1.user.oc1..aaaaaaaab3zl7kq5x2w6ysn4pfhdtvucgjmoeqra"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_TIME: Final = datetime(2009, 12, 31, 23, 59, 30, 250000, tzinfo=timezone.utc)
+_NUMBER: Final = b"~number~"
+_MINUTE: Final = b"2009-12-31T23:59"
+_SECONDS: Final = b"1262303970"
+
+_KEY: Final = f"{TENANCY}/{_USER}/12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"
+_REQUEST_HEADERS: Final = {
+    "X-Oracle-Auth-Client-CN": ["splat-proxy-02302.node.ad2.iad"],
+    "X-Forwarded-Host": ["compute-api.svc.ad1.iad"],
+    "X-Forwarded-For": ["203.0.113.17"],
+    "X-Real-IP": ["203.0.113.17"],
+    "oci-original-url": [
+        "https://iaas.us-ashburn-1.example.test/20160918/instances/ocid1.instance.oc1.iad.anuwclj7x2k5"
+    ],
+}
+_RESPONSE_HEADERS: Final = {
+    "ETag": ["5a7c0e3b1f"],
+    "Connection": ["close"],
+    "Content-Length": ["1828"],
+    "Date": ["Thu, 31 Dec 2009 23:59:30 GMT"],
+}
+_SECRET_HEADER: Final = {
+    "authorization": ['Signature version="1",keyId="a/b/c",signature="bm90IGEgc2VjcmV0"']
+}
+_AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
+    {
+        "event_name": "GetInstance",
+        "resource_id": "ocid1.instance.oc1.iad.anuwclj7x2k5",
+        "additional_details": {"imageId": "ocid1.image.oc1.iad.aaaaaaaa7k2", "shape": "VM.Standard.E4.Flex"},
+    },
+    {"event_name": "ListInstances", "path": "/20160918/instances?limit=1000&sortBy=TIMECREATED"},
+    {
+        "event_name": "GetBucket",
+        "source": "ObjectStorage",
+        "path": "/n/acme/b/exports",
+        "resource_name": "exports",
+    },
+    {"event_name": "ListVnicAttachments", "resource_name": "frontend-7"},
+    {
+        "event_name": "UpdatePolicy",
+        "source": "IdentityControlPlane",
+        "action": "PUT",
+        "resource_id": "ocid1.policy.oc1..aaaaaaaaq5f6u3kz",
+        "state_change": {"current": {"statements": ["Allow group Auditors to read audit-events in tenancy"]}},
+    },
+    {
+        "event_name": "GetVault",
+        "source": "KeyManagement",
+        "resource_name": "payments",
+        "principal_name": "ci",
+    },
+    {
+        "event_name": "InteractiveLogin",
+        "source": "SignInAuthentication",
+        "status": "400",
+        "payload": {"login_input": "ada", "login_result": "PASSWORD_INVALID"},
+    },
+    {"event_name": "GetObject", "source": "ObjectStorage", "additional_details": {"bucketName": "exports"}},
+    {
+        "event_name": "ListCompartments",
+        "source": "IdentityControlPlane",
+        "defined_tags": {"Ops": {"Owner": "ada"}},
+    },
+    {
+        "event_name": "LaunchInstance",
+        "action": "POST",
+        "status": "201",
+        "credentials": _KEY,
+        "resource_id": "ocid1.instance.oc1.iad.anuwcljt7x2k6",
+    },
+)
+
+_FLOW: Final = {
+    "action": "ACCEPT",
+    "bytesOut": 4132,
+    "destinationAddress": "10.0.2.14",
+    "destinationPort": 443,
+    "flowid": "75d72a74",
+    "packets": 9,
+    "protocol": 6,
+    "protocolName": "TCP",
+    "sourceAddress": "203.0.113.41",
+    "sourcePort": 60830,
+    "status": "OK",
+    "version": "2",
+}
+
+
+class Block:
+    """A thousand records, where each of them starts, and where to write what changes from block to block."""
+
+    def __init__(self, texts: list[bytes]) -> None:
+        self._text = b",".join(texts)
+        self._starts = [0]
+        for text in texts:
+            self._starts.append(self._starts[-1] + len(text) + 1)
+        self._places = [_places(self._text, mark) for mark in (_NUMBER, _MINUTE, _SECONDS)]
+
+    def records(self, number: int, minute: int, first: int, after: int) -> bytearray:
+        """Return the records from `first` on and before `after` of block `number`, with times in `minute`."""
+        start, stop = self._starts[first], self._starts[after] - 1
+        piece = bytearray(memoryview(self._text)[start:stop])
+        written = (b"%08x" % number, minute_text(minute).encode(), b"%010d" % (minute * 60 + 30))
+        for places, new in zip(self._places, written, strict=True):
+            size = len(new)
+            for place in places[bisect_left(places, start) : bisect_left(places, stop)]:
+                at = place - start
+                piece[at : at + size] = new
+        return piece
+
+
+def _places(text: bytes, mark: bytes) -> list[int]:
+    places, at = [], text.find(mark)
+    while at >= 0:
+        places.append(at)
+        at = text.find(mark, at + len(mark))
+    return places
+
+
+def minute_of(text: str) -> int:
+    """Return the minute since 1970 of a time as a request has it, e.g. `2026-01-31T08:15:00.000Z`."""
+    return (
+        datetime.strptime(text[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=timezone.utc) - _EPOCH
+    ) // timedelta(minutes=1)
+
+
+@lru_cache(maxsize=4096)
+def minute_text(minute: int) -> str:
+    """Return a minute as ISO 8601 without seconds."""
+    return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M")
+
+
+def _audit_event(slot: int) -> bytes:
+    """One of ten kinds of events in turn; one of ten holds secrets to mask."""
+    name = f"{_NUMBER.decode()}-0000-4000-8000-{slot:012d}"
+    kind = _AUDIT_KINDS[slot % len(_AUDIT_KINDS)]
+    request = _REQUEST_HEADERS | (_SECRET_HEADER if "credentials" in kind else {})
+    usual: AuditFields = {
+        "request_headers": request,
+        "response_headers": _RESPONSE_HEADERS,
+        "principal_id": _USER,
+    }
+    event = audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
+    return json.dumps(event, separators=(",", ":")).replace(_NUMBER.decode().upper(), "0AB34CD7").encode()
+
+
+def _log_record(slot: int) -> bytes:
+    place = {
+        "compartmentid": TENANCY,
+        "loggroupid": "ocid1.loggroup.oc1.iad.amaaaaaabenchmark",
+        "logid": "ocid1.log.oc1.iad.amaaaaaabenchmark",
+        "tenantid": TENANCY,
+    }
+    payload = _FLOW | {"flowid": f"{_NUMBER.decode()}{slot:04d}"}
+    return search_result(_TIME, log_content(_TIME, _TIME, place, {"payload": payload}))
+
+
+def _problem(slot: int) -> bytes:
+    ocid = f"ocid1.cloudguardproblem.oc1.iad.amaaaaaa{_NUMBER.decode()}{slot:04d}"
+    problem = Problem(ocid, TENANCY, _TIME, {"regions": ["us-ashburn-1"], "resource_name": f"bucket-{slot}"})
+    return problem.add_version(ProblemVersion(0, RISK_LEVELS[slot % 5], "OPEN", _TIME)).summary
+
+
+def _block(service: str) -> Block:
+    make = {"audit": _audit_event, "logging": _log_record, "cloudguard": _problem}[service]
+    return Block([make(slot) for slot in range(BLOCK)])
+
+
+@cache
+def block_of(service: str) -> Block:
+    """Return a service's block, made once."""
+    return _block(service)

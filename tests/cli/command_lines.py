@@ -1,0 +1,143 @@
+"""Ways of calling the command line, and instances that lead into a sandbox."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signal_client_oci.cli import main
+
+COMMAND = (sys.executable, "-m", "signal_client_oci")
+WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def artifacts(self) -> list[dict[str, Any]]:
+        """The JSON lines of stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
+    """Run a command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Ended(code, captured.out, captured.err)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The process's environment without what changes how a terminal is used, and with `changes`."""
+    without = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM")
+    return {name: value for name, value in os.environ.items() if name not in without} | changes
+
+
+def run(*arguments: object, **changes: str) -> Ended:
+    """Run a command in a process of its own; both outputs are pipes."""
+    ended = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+        env=environment(**changes),
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def start(*arguments: object, **changes: str) -> subprocess.Popen[str]:
+    """Start a command whose outputs are pipes."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**changes),
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> Ended:
+    """The rest of what a started command writes (after what was read of it), and its exit code."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Not `communicate`: it would leave out what lies in the stream's buffer since the last readline.
+    with process.stdout, process.stderr:
+        out, err = process.stdout.read(), process.stderr.read()
+        return Ended(process.wait(WAIT_SECONDS), out, err)
+
+
+def on_terminal(*arguments: object, columns: int = 80, until: str = "", **changes: str) -> Ended:
+    """Run a command on a terminal of this width, with Ctrl-C once it has written `until`."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=slave,
+        stderr=slave,
+        env=environment(TERM="xterm-256color", **changes),
+    )
+    os.close(slave)
+    too_long = threading.Timer(WAIT_SECONDS, process.kill)
+    too_long.start()
+    written = ""
+    while piece := _read(master):
+        written += piece
+        if until and until in written:
+            process.send_signal(signal.SIGINT)
+            until = ""
+    os.close(master)
+    too_long.cancel()
+    return Ended(process.wait(WAIT_SECONDS), written, "")
+
+
+def _read(terminal: int) -> str:
+    try:
+        return os.read(terminal, 4096).decode(errors="replace")
+    except OSError:
+        return ""  # Linux tells so that the other side was closed
+
+
+def one_line(ended: Ended) -> str:
+    """The only line of stderr of a command that refused its options or files."""
+    assert ended.code == 2, ended
+    assert ended.out == ""
+    assert ended.err.endswith("\n")
+    assert ended.err.count("\n") == 1, ended.err
+    return ended.err
+
+
+def write_instances(folder: Path, **settings: dict[str, Any]) -> Path:
+    """A private TOML file with these instances, whose keys lie beside it."""
+    lines = []
+    for name, one in settings.items():
+        key = folder / f"{name}.pem"
+        key.touch(mode=0o600)
+        key.write_text(one["private_key"])
+        lines.append(f"[instances.{name}]")
+        lines += [f"{field} = {json.dumps(value)}" for field, value in one.items() if field != "private_key"]
+        lines.append(f'private_key_file = "{key.name}"')
+    path = folder / "oci.toml"
+    path.write_text("\n".join(lines))
+    return path

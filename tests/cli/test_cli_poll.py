@@ -1,0 +1,167 @@
+"""`poll`: JSON lines on stdout, the report on stderr, and a position that never runs ahead of the output."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from command_lines import COMMAND, WAIT_SECONDS, Ended, call, environment, finished, start, write_instances
+
+from signal_client_oci.sandbox import system_clock
+from signal_client_oci.sandbox.generated import generate_audit_events
+
+MANY = 2000
+MORE_THAN_A_PIPE_HOLDS = 300
+
+
+def only_audit(folder, tenancy, events):
+    """An instance that reads only Audit, one request at a time, of a tenancy with so many more events."""
+    now = system_clock()
+    place = (tenancy.regions[0], tenancy.ocid)
+    generate_audit_events(tenancy, place, (now - timedelta(minutes=40), now - timedelta(minutes=10)), events)
+    settings = tenancy.settings(logging_enabled=False, cloud_guard_enabled=False, max_concurrency=1)
+    return write_instances(folder, prod=settings)
+
+
+def streams(ended: Ended) -> Counter[str]:
+    """How many artifacts of which stream a poll gave."""
+    return Counter(artifact["metadata"]["streamName"] for artifact in ended.artifacts)
+
+
+def test_artifacts_go_to_stdout_and_the_report_to_stderr(capsys, toml):
+    """A pipe carries nothing but artifacts."""
+    ended = call(capsys, "poll", toml)
+    assert ended.code == 0
+    assert streams(ended) == {"oci_audit": 2, "oci_logging": 1, "oci_cloud_guard": 1}
+    assert ended.err.startswith("prod: ok, 4 artifacts, ")
+    assert "\x1b" not in ended.out + ended.err
+
+
+def test_with_state_nothing_comes_twice(capsys, tmp_path, tenancy, toml):
+    """The second poll goes on where the first one ended."""
+    state = tmp_path / "prod.state"
+    first = call(capsys, "poll", toml, "--state", state)
+    again = call(capsys, "poll", toml, "--state", state)
+    assert (len(first.artifacts), again.artifacts) == (4, [])
+    tenancy.emit_log_record("us-ashburn-1", tenancy.ocid, time=system_clock() - timedelta(minutes=2))
+    assert streams(call(capsys, "poll", toml, "--state", state)) == {"oci_logging": 1}
+
+
+def test_without_state_every_poll_is_a_first_one(capsys, toml):
+    """Nothing is kept anywhere unless asked for."""
+    assert call(capsys, "poll", toml).artifacts == call(capsys, "poll", toml).artifacts
+
+
+@pytest.mark.parametrize(("since", "expected"), [("3m", 0), ("2h", 2)])
+def test_since_decides_how_far_a_first_poll_reaches_back(capsys, toml, since, expected):
+    """Events before it are left out."""
+    assert len(call(capsys, "poll", toml, "--since", since, "--source", "audit").artifacts) == expected
+
+
+def test_since_is_told_to_be_useless_with_a_position(capsys, tmp_path, toml):
+    """An option that changes nothing says so."""
+    arguments = ("poll", toml, "--state", tmp_path / "prod.state", "--since", "2h")
+    assert "--since" not in call(capsys, *arguments).err
+    assert call(capsys, *arguments).err.startswith("warning: --since has no effect: ")
+
+
+def test_source_switches_the_others_off_for_one_call(capsys, sandbox, toml):
+    """Only the named source is asked; its switch in the settings does not matter."""
+    ended = call(capsys, "poll", toml, "--source", "logging", "--set", "logging_enabled=false")
+    assert streams(ended) == {"oci_logging": 1}
+    assert {request.service for request in sandbox.requests} <= {"logging", "identity"}
+
+
+def test_a_failed_poll_shows_the_remedy_and_exits_with_1(capsys, tenancy, toml):
+    """An operator who reads stderr knows what to do."""
+    tenancy.revoke_key()
+    ended = call(capsys, "poll", toml)
+    assert (ended.code, ended.out) == (1, "")
+    assert "NOT_AUTHENTICATED" in ended.err
+    assert "remedy " in ended.err
+
+
+def test_a_degraded_poll_passes_unless_strict(capsys, tenancy, toml):
+    """What could be read was read."""
+    tenancy.cloud_guard.status = "DISABLED"
+    assert call(capsys, "poll", toml).code == 0
+    assert call(capsys, "poll", toml, "--strict").code == 1
+
+
+def test_a_state_that_is_no_position_is_left_alone(capsys, tmp_path, toml):
+    """A slip in the file's name costs nothing."""
+    other = tmp_path / "package.json"
+    other.write_text('{"name": "important"}')
+    ended = call(capsys, "poll", toml, "--state", other)
+    assert (ended.code, ended.out) == (2, "")
+    assert json.loads(other.read_text()) == {"name": "important"}
+
+
+def test_names_in_events_do_not_steer_the_terminal(capsys, tenancy, toml):
+    """A compartment's name with escapes and direction marks, quoted in an error, is shown harmless."""
+    ocid = tenancy.add_compartment(
+        "\x1b[2Jwiped\u202egnp.exe[bold]", created=system_clock() - timedelta(days=1)
+    )
+    tenancy.deny("audit", compartment=ocid)
+    ended = call(capsys, "poll", toml)
+    assert "wiped" in ended.err
+    assert "[bold]" in ended.err
+    assert not {"\x1b", "\u202e"} & set(ended.out + ended.err)
+
+
+def test_a_reader_that_goes_away_ends_the_poll_quietly(tmp_path, tenancy):
+    """`poll | head -1`: no traceback, exit code 1, and what was not taken is not marked as read."""
+    path = only_audit(tmp_path, tenancy, MORE_THAN_A_PIPE_HOLDS)
+    state = tmp_path / "prod.state"
+    process = start("poll", path, "--state", state)
+    assert process.stdout.readline().startswith("{")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(WAIT_SECONDS) == 1
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_poll_is_taken_up_where_its_output_ended(capsys, tmp_path, tenancy, number):
+    """After a signal nothing is missing; after one that can be handled, nothing comes twice either."""
+    path = only_audit(tmp_path, tenancy, MANY)
+    tenancy.latency = {"audit": 0.1}
+    state = tmp_path / "prod.state"
+    process = start("poll", path, "--state", state)
+    first = process.stdout.readline()
+    process.send_signal(number)
+    ended = finished(process)
+    whole = [
+        json.loads(line) for line in (first + ended.out).splitlines(keepends=True) if line.endswith("\n")
+    ]
+    assert len(whole) < MANY
+    assert "Traceback" not in ended.err
+    tenancy.latency = None
+    rest = call(capsys, "poll", path, "--state", state).artifacts
+    ids = Counter(artifact["id"] for artifact in [*whole, *rest])
+    assert len(ids) == MANY + 2
+    if number != signal.SIGKILL:
+        assert ended.code == 130
+        assert set(ids.values()) == {1}
+
+
+def test_a_full_disk_is_one_line(toml):
+    """Output that cannot be written is told, and the exit code is 1."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "poll", toml],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=WAIT_SECONDS,
+            env=environment(),
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "signal-client-oci: the output: No space left on device\n"

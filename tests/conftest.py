@@ -1,0 +1,42 @@
+"""Fixtures of the tests of whole polls; none of them is used unless it is asked for."""
+
+import pytest
+import responses
+import seam
+from collecting import Host, Oci, raw_settings
+
+from signal_client_oci import scope
+from signal_client_oci.sandbox import Sandbox, VirtualClock
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands still until it is moved."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def cloud(clock):
+    """An OCI on loopback, by that clock."""
+    with Sandbox(clock=clock) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def oci(monkeypatch):
+    """OCI at the HTTP seam; no request gets past it. Lists of compartments of earlier tests are forgotten."""
+    monkeypatch.setattr(scope, "_kept", {})
+    monkeypatch.setattr("signal_client_oci.workers._FIRST_DELAY", 0.002)
+    with responses.RequestsMock(target=seam.TARGET, assert_all_requests_are_fired=False) as mock:
+        yield Oci(mock)
+
+
+@pytest.fixture
+def instance(oci, clock):
+    """Make a host for one instance over the seam: `instance("audit", region=...)`."""
+    del oci
+
+    def make(*sources, **settings):
+        return Host(raw_settings(*sources, **settings), clock)
+
+    return make

@@ -1,0 +1,121 @@
+"""Headless Chromium over WebDriver (W3C), with nothing but the standard library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",  # CI runs as root, and the only page is ours
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+_WIDTH, _HEIGHT = 900, 1000
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that WebDriver gives an element's id under
+_PASTE = """
+const field = document.querySelector(arguments[0]);
+field.focus();
+field.select();
+document.execCommand("insertText", false, arguments[1]);
+"""
+_ELEMENT_WITHIN_MS = 10_000
+_ANSWER_WITHIN_SECONDS = 60.0
+
+
+class Browser:
+    """One Chromium window. Elements are named by CSS selectors and waited for; `close` ends the window."""
+
+    def __init__(self, chromedriver: str, chromium: str, profile: Path) -> None:
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._driver = subprocess.Popen(
+            [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        try:
+            self._session = f"http://127.0.0.1:{self._port()}/session"
+            arguments = [*_FLAGS, f"--window-size={_WIDTH},{_HEIGHT}", f"--user-data-dir={profile}"]
+            options = {"goog:chromeOptions": {"binary": chromium, "args": arguments}}
+            wanted = options | {"timeouts": {"implicit": _ELEMENT_WITHIN_MS}}
+            session = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
+        except BaseException:
+            self._end_driver()
+            raise
+        self._session += f"/{session['sessionId']}"
+
+    def open(self, url: str) -> None:
+        """Load a page."""
+        self._ask("POST", "/url", {"url": url})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run the body of a JavaScript function in the page and return what it returns."""
+        return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def find(self, selector: str) -> str:
+        """Return the id of the first such element, once there is one."""
+        return self._ask("POST", "/element", {"using": "css selector", "value": selector})[_ELEMENT]
+
+    def text(self, selector: str) -> str:
+        """Return what a person reads in an element."""
+        return self._ask("GET", f"/element/{self.find(selector)}/text")
+
+    def is_visible(self, selector: str) -> bool:
+        """Tell whether a person can see an element."""
+        return self._ask("GET", f"/element/{self.find(selector)}/displayed")
+
+    def click(self, selector: str) -> None:
+        """Click an element that a person could click."""
+        self._ask("POST", f"/element/{self.find(selector)}/click", {})
+
+    def paste(self, selector: str, text: str) -> None:
+        """Replace a field's content, as from the clipboard."""
+        self.find(selector)
+        self.run(_PASTE, selector, text)
+
+    def picture(self) -> bytes:
+        """Return a PNG of the whole page, not only of what the window shows."""
+        self._ask("POST", "/window/rect", {"width": _WIDTH, "height": _HEIGHT})
+        height = self.run("return document.documentElement.scrollHeight + outerHeight - innerHeight")
+        self._ask("POST", "/window/rect", {"width": _WIDTH, "height": height})
+        return base64.b64decode(self._ask("GET", "/screenshot"))
+
+    def close(self) -> None:
+        """Close the window and end the driver."""
+        try:
+            self._ask("DELETE", "")
+        finally:
+            self._end_driver()
+
+    def _port(self) -> int:
+        for line in self._driver.stdout:
+            found = re.search(r"started successfully on port (\d+)", line)
+            if found:
+                return int(found[1])
+        raise RuntimeError("chromedriver ended before it listened")
+
+    def _end_driver(self) -> None:
+        self._driver.terminate()
+        self._driver.wait(timeout=10)
+        self._driver.stdout.close()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._session + path, content, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=_ANSWER_WITHIN_SECONDS) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                error = json.load(refusal)["value"]
+            raise AssertionError(f"{error['error']}: {error['message'].splitlines()[0]}") from None

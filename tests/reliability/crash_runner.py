@@ -1,0 +1,103 @@
+"""Polls in child processes that are killed when told to; store and sink are devhost's, on a real disk.
+
+Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that warm
+process. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay": seconds}`, with null for a poll
+that may end by itself. The answer to each is a line: `killed`, `finished` (it was over before) or `exit CODE`.
+"""
+
+import functools
+import json
+import os
+import select
+import signal
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import oci.signer
+
+import signal_client_oci.clients  # noqa: F401  (imports the SDK's clients, once for all children)
+import signal_client_oci.poll as poll_module
+from signal_client_oci import plugin
+from signal_client_oci.devhost import Host, JsonLinesSink, Plugins, StateDirectory
+from signal_client_oci.instances import Instance
+
+INSTANCE = "production"
+BATCH = 7
+
+
+class Directory:
+    """What a host keeps on disk, and which lines of artifacts belong to a batch whose checkpoint is stored."""
+
+    def __init__(self, path):
+        self.artifacts = path / "artifacts.jsonl"
+        self._journal = path / "stored.txt"
+        self._state = StateDirectory(path)
+        self._sink = JsonLinesSink(self.artifacts)
+        self._lines = self.artifacts.read_bytes().count(b"\n")
+        self._batch_begins = self._lines
+
+    def publish(self, instance, artifacts):
+        """Write a batch in small parts, so that kills fall between them too."""
+        for artifact in artifacts:
+            self._sink.publish(instance, [artifact])
+            self._lines += 1
+
+    def load(self, instance):
+        """Return the stored checkpoint."""
+        return self._state.load(instance)
+
+    def save(self, instance, checkpoint):
+        """Store a checkpoint, then note which lines it covers."""
+        self._state.save(instance, checkpoint)
+        with self._journal.open("a", encoding="ascii") as journal:
+            journal.write(f"{self._batch_begins} {self._lines}\n")
+        self._batch_begins = self._lines
+
+
+def main():
+    """Fork a child for each command."""
+    oci.signer.load_private_key = functools.cache(oci.signer.load_private_key)
+    poll_module.load_api_key = functools.cache(poll_module.load_api_key)
+    directory = Path(sys.argv[1])
+    for line in sys.stdin:
+        sys.stdout.write(_run(directory, json.loads(line)) + "\n")
+        sys.stdout.flush()
+
+
+def _run(directory, command):
+    """Let a child poll; kill it `delay` seconds after its poll began."""
+    heard, told = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(heard)
+        _child(directory, command, told)
+    os.close(told)
+    os.read(heard, 1)
+    finished = command["delay"] is None or bool(select.select([heard], [], [], command["delay"])[0])
+    if not finished:
+        os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(heard)
+    return "killed" if status == -signal.SIGKILL else f"exit {status}"
+
+
+def _child(directory, command, told):
+    """Poll once as a host does, and exit without any clean-up that a kill would not have either."""
+    code = 1
+    try:
+        now = datetime.fromtimestamp(command["now"], timezone.utc)
+        plugins = Plugins()
+        plugins.register(plugin, "oci-cloud")
+        kept = Directory(directory)
+        host = Host(plugins, kept, kept, [Instance(INSTANCE, command["settings"])])
+        os.write(told, b"r")
+        result = host.poll_once(INSTANCE, {"now": lambda: now, "max_batch_artifacts": BATCH})
+        code = 0 if result.report["status"] == "ok" else 3
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Promise 12: a checkpoint that cannot be continued from is a warning and a safe restart."""
+
+import copy
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import Instance, assert_exactly_once, assert_nothing_missing, codes, emit_everywhere, statuses
+
+from signal_client_oci.checkpoints import CheckpointError, Progress, compartment_key, parse, tag_of
+from signal_client_oci.devhost.breach import compact_json
+from signal_client_oci.digests import Digests
+from signal_client_oci.positions import FirstRead, Leap, Position
+
+VERSION = "CHECKPOINT_VERSION"
+UNREADABLE = "CHECKPOINT_UNREADABLE"
+
+
+def _without(name):
+    return lambda stored: {key: value for key, value in stored.items() if key != name}
+
+
+def _with(**changes):
+    return lambda stored: stored | changes
+
+
+def _deep(path, value):
+    def change(stored):
+        changed = copy.deepcopy(stored)
+        place = changed
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+        return changed
+
+    return change
+
+
+POSITIONS = ("sources", "audit", "us-ashburn-1", "positions")
+DIGESTS = ("sources", "audit", "us-ashburn-1", "digests")
+DAMAGES = {
+    "a text": (lambda _: "checkpoint", UNREADABLE),
+    "a list": (lambda _: [1], UNREADABLE),
+    "a number": (lambda _: 17, UNREADABLE),
+    "false": (lambda _: False, UNREADABLE),
+    "an empty object": (lambda _: {}, UNREADABLE),
+    "another program's": (lambda _: {"cursor": "2026-01-01"}, UNREADABLE),
+    "a newer version": (_with(version=99), VERSION),
+    "an older version": (_with(version=0), VERSION),
+    "a version in words": (_with(version="1"), UNREADABLE),
+    "a true version": (_with(version=True), UNREADABLE),
+    "a version of null": (_with(version=None), UNREADABLE),
+    "without sources": (_without("sources"), UNREADABLE),
+    "without compartments": (_without("compartments"), UNREADABLE),
+    "without problems": (_without("cloud_guard"), UNREADABLE),
+    "compartments cut off": (_with(compartments="abc"), UNREADABLE),
+    "compartments gone": (_with(compartments=""), UNREADABLE),
+    "sources in a list": (_with(sources=[]), UNREADABLE),
+    "positions cut off": (_deep(POSITIONS, [[29_000_000]]), UNREADABLE),
+    "positions in words": (_deep(POSITIONS, "none"), UNREADABLE),
+    "positions before time": (_deep((*POSITIONS, 0, 0), -5), UNREADABLE),
+    "positions after time": (_deep((*POSITIONS, 0, 0), 10**15), UNREADABLE),
+    "positions of nobody": (_deep((*POSITIONS, 0, 8), "77-99"), UNREADABLE),
+    "digests cut off": (_deep(DIGESTS, {"29540639": "AAAA"}), UNREADABLE),
+    "digests that are none": (_deep(DIGESTS, {"29540639": "é*"}), UNREADABLE),
+    "digests without a minute": (_deep(DIGESTS, {"soon": "YWIAATEyMzQ1Njc4"}), UNREADABLE),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_checkpoint_restarts_at_the_lookback_with_a_warning(world, name):
+    """The report names the trouble; the last hour is collected again under the same ids, and then all goes on."""
+    damage, code = DAMAGES[name]
+    tenancy = world.tenancy(compartments=1)
+    instance = Instance(tenancy, lookback_minutes=60)
+    instance.poll()
+    for _ in range(4):
+        emit_everywhere(tenancy, problems=1)
+        instance.catch_up(polls=1)
+    instance.stored = compact_json(damage(json.loads(instance.stored)))
+    emit_everywhere(tenancy, problems=1)
+    report = instance.catch_up(polls=1)
+    assert codes(report) == {code}
+    assert report["status"] == "ok"
+    assert report["warnings"][0]["remedy"]
+    assert not codes(instance.catch_up(polls=1))
+    assert_nothing_missing(instance)
+    assert json.loads(instance.stored)["version"] == 1
+
+
+def test_a_restart_is_never_from_now(world):
+    """What happened between the last poll and the restart, within the lookback, arrives."""
+    tenancy = world.tenancy()
+    instance = Instance(tenancy, lookback_minutes=240)
+    instance.poll()
+    for age in (10, 100, 200):
+        emit_everywhere(tenancy, time=world.clock() + timedelta(minutes=210 - age), problems=1)
+    world.clock.advance(minutes=220)
+    instance.stored = b'"truncated"'
+    assert codes(instance.poll()) == {UNREADABLE}
+    assert_exactly_once(instance)
+
+
+def test_half_a_checkpoint_is_unreadable_or_the_same(world):
+    """Every cut of a real checkpoint's text that is still JSON is refused or harmless."""
+    tenancy = world.tenancy(compartments=1)
+    instance = Instance(tenancy)
+    emit_everywhere(tenancy, 5)
+    instance.catch_up(polls=2)
+    text = instance.stored.decode()
+    for at in range(0, len(text), 7):
+        try:
+            parse(json.loads(text[:at] + '"}]}'))
+        except (CheckpointError, json.JSONDecodeError):
+            continue
+
+
+def test_trouble_while_everything_fails_keeps_the_lookback(world):
+    """Unreadable checkpoint, and no service answers: the lookback's start of that moment is kept."""
+    tenancy = world.tenancy()
+    instance = Instance(tenancy, lookback_minutes=30)
+    emit_everywhere(tenancy, time=world.clock() - timedelta(minutes=25))
+    instance.stored = b"[]"
+    fault = world.fault(status=500)
+    assert set(statuses(instance.poll()).values()) == {"failed"}
+    world.clock.advance(hours=5)
+    assert set(statuses(instance.poll()).values()) == {"failed"}
+    world.sandbox.faults.remove(fault)
+    instance.catch_up(polls=2)
+    assert_exactly_once(instance, "audit", "logging")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_JSON)
+def test_anything_that_is_json_is_read_or_refused(stored):
+    """Reading raises nothing but `CheckpointError`."""
+    for candidate in (stored, {"version": 1, "sources": stored}):
+        try:
+            parse(candidate)
+        except CheckpointError:
+            continue
+
+
+_SAMPLE = Progress("ocid1.tenancy.oc1..aaaa")
+for _number in range(4):
+    _key = compartment_key(f"ocid1.compartment.oc1..{_number}")
+    _track = _SAMPLE.track("audit", "us-ashburn-1")
+    _reads = (FirstRead(28_999_990, 29_000_000, 1_740_000_000_000),)
+    _track.positions[_key] = Position(29_000_000 - _number, 5, 29_000_001, 30, 0, 0, _reads, ())
+    _track.digests.claim(bytes([_number] * 8))
+    _track.digests.file(bytes([_number] * 8), tag_of(_key), 29_000_000)
+_SAMPLE.problems.listed = {b"12345678"}
+_TEXT = compact_json(_SAMPLE.to_json()).decode()
+
+
+@given(
+    at=st.integers(0, len(_TEXT) - 1),
+    length=st.integers(0, 6),
+    replacement=st.text(alphabet='0123456789-.,:"[]{}eAz=+/ \\u', max_size=4),
+)
+def test_a_text_with_an_error_is_read_or_refused(at, length, replacement):
+    """A checkpoint with some characters wrong is still read, or refused; what is read can be stored again."""
+    try:
+        damaged = json.loads(_TEXT[:at] + replacement + _TEXT[at + length :])
+        progress = parse(damaged)
+    except (CheckpointError, json.JSONDecodeError):
+        return
+    assert parse(json.loads(compact_json(progress.to_json()))).to_json() == progress.to_json()
+
+
+_minutes = st.integers(0, 40_000_000)
+_firsts = st.builds(FirstRead, _minutes, _minutes, st.integers(0, 2**42))
+_leaps = st.builds(Leap, _minutes, _minutes, st.integers(0, 2**42))
+_positions = st.builds(
+    Position,
+    _minutes,
+    _minutes,
+    _minutes,
+    st.integers(0, 20_160),
+    _minutes,
+    st.integers(0, 1),
+    st.lists(_firsts, max_size=3).map(tuple),
+    st.lists(_leaps, max_size=3).map(tuple),
+)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["audit", "logging"]), st.sampled_from(["a", "b"])),
+        st.dictionaries(st.integers(0, 30), _positions, max_size=12),
+    ),
+    st.sets(st.binary(min_size=8, max_size=8), max_size=20),
+)
+def test_what_is_stored_is_what_is_read(tracks, digests):
+    """A round trip through JSON gives the same positions and digests."""
+    progress = Progress("ocid1.tenancy.oc1..aaaa")
+    for (source, region), positions in tracks.items():
+        track = progress.track(source, region)
+        track.positions = {compartment_key(str(number)): one for number, one in positions.items()}
+        track.digests = Digests()
+        for digest in digests:
+            track.digests.claim(digest)
+            track.digests.file(digest, b"ab", 29_000_000)
+    progress.problems.listed = set(digests)
+    again = parse(json.loads(compact_json(progress.to_json())))
+    assert {name: track.positions for name, track in again.tracks.items()} == {
+        name: track.positions for name, track in progress.tracks.items()
+    }
+    assert all(digest in track.digests for track in again.tracks.values() for digest in digests)
+    assert again.problems.listed == set(digests)
+    assert again.to_json() == progress.to_json()

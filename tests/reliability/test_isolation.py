@@ -1,0 +1,144 @@
+"""Promise 9: a tenancy that is throttled, hanging or broken for ever changes nothing for another instance."""
+
+import gc
+import logging
+import threading
+import time
+
+import pytest
+from world import FAR, HOME, Instance, assert_exactly_once, emit_everywhere, eventually, statuses
+
+from signal_client_oci.sandbox import RateLimit
+from signal_client_oci.sandbox.keys import shared_private_key_pem
+
+ILLNESSES = {
+    "throttled": {"status": 429},
+    "refused": {"status": 401},
+    "broken": {"kind": "html"},
+    "hanging": {"kind": "hang"},
+    "dripping": {"kind": "slow_drip"},
+    "reset": {"kind": "reset"},
+    "failing": {"status": 500},
+}
+
+
+class Neighbour(threading.Thread):
+    """Polls a sick instance over and over until told to stop."""
+
+    def __init__(self, instance):
+        super().__init__(name="neighbour")
+        self.instance = instance
+        self.stop = threading.Event()
+        self.polls = 0
+
+    def run(self):
+        """Poll until the end of the test."""
+        while not self.stop.is_set():
+            self.instance.poll(should_stop=self.stop.is_set, deadline_seconds=5.0)
+            self.polls += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.join(10)
+        assert not self.is_alive()
+
+
+def _seconds_of_polls(instance, count):
+    """Return what the quickest of some polls took; the quickest is the least disturbed by the machine."""
+    seconds = []
+    for _ in range(count):
+        instance.tenancy.clock.advance(minutes=5)
+        emit_everywhere(instance.tenancy, 3, problems=1)
+        began = time.monotonic()
+        report = instance.poll()
+        seconds.append(time.monotonic() - began)
+        assert report["status"] == "ok"
+        assert sum(one["retries"] for one in report["sources"].values()) == 0
+    return min(seconds)
+
+
+@pytest.mark.parametrize("illness", ILLNESSES)
+def test_a_sick_neighbour_changes_nothing(world, monkeypatch, illness):
+    """Results and latency of the sound instance are what they are alone, while the other is ill for ever."""
+    monkeypatch.setattr("signal_client_oci.workers._FIRST_DELAY", 0.05)
+    sound_tenancy = world.tenancy(HOME, FAR, compartments=2)
+    sick_tenancy = world.tenancy(HOME, FAR, compartments=2)
+    sound, sick = Instance(sound_tenancy, "sound"), Instance(sick_tenancy, "sick")
+    sound.poll()
+    alone = _seconds_of_polls(sound, 3)
+    world.fault(tenancy=sick_tenancy.ocid, **ILLNESSES[illness])
+    with Neighbour(sick) as neighbour:
+        assert eventually(lambda: any(one.tenancy == sick_tenancy.ocid for one in world.sandbox.requests))
+        beside = _seconds_of_polls(sound, 4)
+        assert neighbour.is_alive()
+    assert beside < alone * 5 + 0.3
+    sound.catch_up(polls=1)
+    assert_exactly_once(sound)
+    assert not sick.published
+
+
+def test_two_tenancies_in_one_process_share_nothing(world):
+    """Two instances with other keys, polled at once in threads: each gets all of its own and nothing else's."""
+    tenancies = [world.tenancy(HOME, FAR, compartments=2) for _ in range(2)]
+    tenancies.append(world.sandbox.add_tenancy("another", (HOME,), private_key_pem=shared_private_key_pem(1)))
+    instances = [Instance(tenancy, "the same name") for tenancy in tenancies]
+    for _ in range(4):
+        for tenancy in tenancies:
+            emit_everywhere(tenancy, 2, problems=1)
+        world.clock.advance(minutes=5)
+        threads = [threading.Thread(target=instance.poll) for instance in instances]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for instance in instances:
+        instance.catch_up(polls=2)
+        assert {one["status"] for one in instance.reports} == {"ok"}
+        assert_exactly_once(instance)
+        mine = instance.tenancy.ocid
+        others = [tenancy.ocid for tenancy in tenancies if tenancy.ocid != mine]
+        assert not [one for _, one in instance.published if any(ocid in one["raw"] for ocid in others)]
+
+
+def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
+    """The rate limit that one tenancy meets slows down that one alone."""
+    quick, slow = world.tenancy(compartments=8), world.tenancy(compartments=8)
+    for tenancy in (quick, slow):
+        emit_everywhere(tenancy)
+    world.clock.advance(minutes=2)
+    limit = RateLimit(per_second=5, burst=1)
+    always = limit.allows
+    limit.allows = lambda tenancy, region, service: tenancy != slow.ocid or always(tenancy, region, service)
+    world.sandbox.rate_limit = limit
+    throttled, free = Instance(slow, "slow"), Instance(quick, "quick")
+    with Neighbour(throttled):
+        for _ in range(3):
+            report = free.catch_up(polls=1)
+            assert set(statuses(report).values()) == {"ok"}
+            assert sum(one["retries"] for one in report["sources"].values()) == 0
+    assert_exactly_once(free)
+
+
+def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
+    """Poll after poll of endless failure, what is kept in memory does not grow."""
+    monkeypatch.setattr(
+        logging.getLogger("signal_client_oci"), "disabled", True
+    )  # pytest keeps what is logged
+    instance = Instance(world.tenancy(compartments=3))
+    world.sandbox.journal.enabled = False
+    for kind in ("html", "reset", "cut_json", "null"):
+        world.fault(kind, probability=0.3)
+
+    def kept_after_polls(count):
+        for _ in range(count):
+            instance.catch_up(polls=1)
+            instance.reports.clear()
+        gc.collect()
+        return len(gc.get_objects())
+
+    warm = kept_after_polls(20)
+    assert kept_after_polls(20) - warm < 200

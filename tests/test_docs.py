@@ -1,0 +1,89 @@
+"""The documentation and the code say the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from signal_client_oci import __version__
+from signal_client_oci.policies import statements
+from signal_client_oci.settings import settings_schema
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_settings_page_is_what_the_schema_says():
+    """`docs/settings.md` is made from the schema and was not forgotten after a change."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == _generator().settings_page()
+
+
+def test_every_setting_has_a_heading():
+    """Each settings field has an entry of its own in the settings page."""
+    headings = set(re.findall(r"^## `(\w+)`$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    assert headings == set(settings_schema()["properties"])
+
+
+def test_policy_in_the_setup_page_is_the_codes():
+    """The setup page's statements are exactly those that the remedies and the command line name."""
+    text = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- policy:begin -->\n```\n(.*?)\n```\n<!-- policy:end -->", text, re.DOTALL)
+    assert block
+    assert block[1].splitlines() == statements(("audit", "logging", "cloud_guard", "identity"))
+
+
+def test_no_page_uses_a_subject_that_iam_does_not_know():
+    """`Allow user` appears only where a page says that it does not exist."""
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"^\s*Allow user ", line), f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """Every relative link names a file that exists, and a heading that it has."""
+    for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in _anchors(linked), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples_run(page):
+    """Each Python example in the docs runs as it stands."""
+    for example in re.findall(
+        r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        exec(compile(example, page.name, "exec"), {})  # noqa: S102
+    assert page.exists()
+
+
+def test_readme_shows_the_two_commands():
+    """The README names both commands, each on a line that `.ci/run` can take."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (
+        "    python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/signal-client-oci demo\n"
+        in text
+    )
+    assert "    python3 -m venv .venv && .venv/bin/pip install '.[dev]' && .venv/bin/pytest\n" in text
+
+
+def test_version_is_one():
+    """The version in the package and in the project file are the same."""
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")

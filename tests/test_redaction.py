@@ -1,0 +1,218 @@
+"""Secrets are masked wherever they stand, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signal_client_oci.redaction import redact
+
+CANARY = "c4naryS3cretValue0123456789"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"
+KEY_ID = "ocid1.tenancy.oc1..t/ocid1.user.oc1..u/20:3b:97:13"
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----"
+SIGNATURE = f'Signature version="1",keyId="a/b/c",algorithm="rsa-sha256",signature="{CANARY}"'
+
+MASKED = [
+    ({"Authorization": [SIGNATURE]}, "authorization"),
+    ({"AUTHORIZATION": SIGNATURE}, "authorization"),
+    ({"proxy-authorization": "Basic " + CANARY}, "authorization"),
+    ({"identity": {"credentials": "ST$" + JWT}}, "session-token"),
+    ({"identity": {"credentials": KEY_ID}}, "api-key"),
+    ({"credentials": CANARY}, "credentials"),
+    ({"credentials": {"type": CANARY, "list": [CANARY]}}, "credentials"),
+    ({"opc-obo-token": [CANARY]}, "obo-token"),
+    ({"Cookie": [f"JSESSIONID={CANARY}; lang=en"]}, "cookie"),
+    ({"Set-Cookie": CANARY}, "cookie"),
+    ({"x-auth-token": CANARY}, "token"),
+    ({"X-CSRF-Token": [CANARY]}, "token"),
+    ({"x-api-key": CANARY}, "key"),
+    ({"X-Client-Secret": CANARY}, "secret"),
+    ({"opc-sse-customer-key": CANARY}, "key"),
+    ({"payload": {"adminPassword": CANARY}}, "password"),
+    ({"payload": {"password": 1234567890}}, "password"),
+    ({"privateKey": CANARY}, "private-key"),
+    ({"access_token": CANARY}, "token"),
+    ({"client_secret": CANARY}, "secret"),
+    ({"message": f"token {PEM} end"}, "private-key"),
+    ({"message": f"see ST${JWT} here"}, "session-token"),
+    ({"message": f"jwt {JWT}"}, "token"),
+    ({"message": f"user=bob password={CANARY} ok"}, "password"),
+    ({"message": f"curl -H 'Authorization: Basic {CANARY}' https://x"}, "authorization"),
+    ({"message": f"x-api-key: {CANARY}"}, "key"),
+    ({"message": f"https://bob:{CANARY}@host/path"}, "password"),
+    ({"url": f"https://objectstorage.x/p/{CANARY}/n/ns/b/bucket/o/obj"}, "par"),
+    ({"url": f"https%3A%2F%2Fx%2Fp%2F{CANARY}%2Fn%2Fns%2Fb%2Fbucket"}, "par"),
+    ({"url": f"https://x/o?X-Amz-Signature={CANARY}&X-Amz-Date=1"}, "signature"),
+    ({"claims": [{"key": "authorization", "value": SIGNATURE}]}, "authorization"),
+    ({"claims": [{"key": "h_opc-obo-token", "issuer": "h", "value": CANARY}]}, "obo-token"),
+    ({"claims": [{"key": "h_x-api-key", "value": CANARY}, {"key": "h_cookie", "value": CANARY}]}, "cookie"),
+    ({"url": f"https://x/o?X-AMZ-SIGNATURE={CANARY}"}, "signature"),
+    (
+        {"request": {"parameters": {"access_token": [CANARY]}}, "path": f"/x?access_token={CANARY}&b=1"},
+        "token",
+    ),
+    (
+        {"opc-principal": [json.dumps({"claims": [{"key": "authorization", "value": SIGNATURE}]})]},
+        "authorization",
+    ),
+    ({"a": json.dumps({"b": json.dumps({"c": json.dumps({"password": CANARY})})})}, "password"),
+    ({"eventName": "CreateCustomerSecretKey", "payload": {"id": "x", "key": CANARY}}, "secret"),
+]
+
+
+@pytest.mark.parametrize(("record", "kind"), MASKED, ids=range(len(MASKED)))
+@pytest.mark.parametrize(
+    "write", [json.dumps, lambda record: json.dumps(record, indent=2)], ids=["dense", "indented"]
+)
+def test_a_secret_is_masked_by_its_kind(record, kind, write):
+    """Each kind of secret gives way to its marker, the JSON stays valid, and a second time changes nothing."""
+    text, count = redact(write(record).encode())
+    assert json.loads(text)
+    assert f"<redacted:{kind}>".encode() in text
+    assert CANARY.encode() not in text
+    assert b"1234567890" not in text
+    assert count >= 1
+    assert redact(text) == (text, 0)
+
+
+LEFT = [
+    {"credentials": None, "password": "", "token": None, "isPasswordSet": True},
+    {"message": "Authorization failed or requested resource not found."},
+    {"opc-retry-token": "r1", "nextToken": "n1", "opc-next-page": "p1", "pageToken": 3},
+    {"secretId": "ocid1.vaultsecret.oc1..x", "x-kms-key": "ocid1.key.oc1..y", "secret": {"name": "db"}},
+    {"tags": [{"key": "Owner", "value": "alice"}], "keyId": "k", "publicKey": "ssh-rsa AAAA"},
+    {"eventName": "ListAuthTokens", "eventType": "com.oraclecloud.identityControlPlane.CreateAuthToken"},
+    {"message": "Failed password for root from 203.0.113.5", "path": "/p/17/n/x"},
+    {"password": "<redacted:password>"},
+    {"eventName": "CreateCustomerSecretKey", "tags": [{"key": "Owner"}]},
+]
+
+
+@pytest.mark.parametrize("record", LEFT, ids=range(len(LEFT)))
+def test_what_is_no_secret_is_left(record):
+    """Words that only sound like secrets, empty values and OCIDs stay, and the text is the same object."""
+    text = json.dumps(record).encode()
+    assert redact(text) == (text, 0)
+
+
+def test_everything_else_stays_byte_for_byte():
+    """White space, escapes, numbers beyond 2^53 and doubled keys around a secret are untouched."""
+    before = b'{ "n" : 12345678901234567890.10, "u":"\\u00e9\\/", "n":1e400,\r\n\t"token"\t:\t"'
+    after = b'" , "x" : "\xc3\xa9 \\ud83d\\ude00" }'
+    assert redact(before + b"s3cr3t" + after) == (before + b"<redacted:token>" + after, 1)
+
+
+def test_a_nested_string_keeps_its_own_escapes():
+    """Only the secret inside a string of JSON is replaced; the escapes around it stay as they were."""
+    text = b'{"h":["{\\"a\\":\\"x\\\\u0041\\\\/\\",\\"password\\":\\"p\\\\\\"w\\",\\"z\\":1}"]}'
+    masked = b'{"h":["{\\"a\\":\\"x\\\\u0041\\\\/\\",\\"password\\":\\"<redacted:password>\\",\\"z\\":1}"]}'
+    assert redact(text) == (masked, 1)
+    assert json.loads(json.loads(masked)["h"][0])["password"] == "<redacted:password>"
+
+
+def test_keys_written_with_escapes_are_known():
+    """A key's name counts, not how it is spelled."""
+    assert redact(b'{"\\u0041uthoriz\\u0061tion":"x y","p\\u0061ssword":"q"}') == (
+        b'{"\\u0041uthoriz\\u0061tion":"<redacted:authorization>","p\\u0061ssword":"<redacted:password>"}',
+        2,
+    )
+
+
+def test_secrets_are_counted():
+    """Every value that is masked counts once."""
+    text, count = redact(b'{"cookie":["a","b"],"x":{"token":"t","m":"password=1 password=2"}}')
+    assert count == 5
+    assert text.count(b"<redacted:") == 5
+
+
+def test_clean_text_comes_back_as_the_same_object():
+    """A text without a suspicious sequence is not copied."""
+    text = json.dumps({"eventName": "GetInstance", "identity": {"credentials": None}}).encode()
+    assert redact(text)[0] is text
+
+
+BROKEN = [
+    b'{"password":"' + CANARY.encode(),
+    b"{garbage ST$" + JWT.encode() + b' "unclosed password=' + CANARY.encode(),
+    b'{"token":"' + CANARY.encode() + b'","bad":"\x01\xff"}',
+    b'{"password":{"deep":' + b"[" * 5000 + b'"' + CANARY.encode() + b'"',
+    b"password=" + CANARY.encode(),
+]
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_text_that_is_no_json_is_masked_too(text):
+    """A record that cannot be read does not give its secrets away."""
+    masked, count = redact(text)
+    assert CANARY.encode() not in masked
+    assert JWT.encode() not in masked
+    assert count >= 1
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_any_bytes_are_taken(text):
+    """Redaction never raises, and what it made it leaves."""
+    masked, _ = redact(text)
+    again, count = redact(masked)
+    assert (again, count) == (masked, 0)
+
+
+KEYS = st.sampled_from(
+    ["password", "Authorization", "x-api-key", "credentials", "cookie", "token", "key", "value", "a"]
+)
+SECRETS = st.sampled_from([CANARY, f"password={CANARY}", "ST$" + CANARY, "authorization", "harmless", ""])
+RECORDS = st.recursive(
+    SECRETS | st.text(max_size=5) | st.integers() | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3) | inner.map(json.dumps)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(RECORDS)
+def test_json_stays_valid_and_keeps_its_shape(record):
+    """Whatever the nesting, the masked text is JSON of the same shape and a second time changes nothing."""
+    masked, _ = redact(json.dumps(record).encode())
+    assert _shape(json.loads(masked)) == _shape(record)
+    assert redact(masked) == (masked, 0)
+
+
+def _shape(value):
+    if isinstance(value, dict):
+        return {key: _shape(inner) for key, inner in value.items()}
+    return [_shape(inner) for inner in value] if isinstance(value, list) else None
+
+
+HARD = [
+    lambda n: b'"' + b"eyJ" * n + b'"',
+    lambda n: b'{"a":"' + b"\\n" * n + b'token=1"}',
+    lambda n: b"[" * n + b"token",
+    lambda n: b'{"password":' * n,
+    lambda n: b'{"a":"' + b'token"' * n,
+    lambda n: b'"' + b"://a:" * n + b'@"',
+    lambda n: b'{"key":"token",' * n,
+    lambda n: b'\\"' * n + b"token",
+    lambda n: b'{"h":"' + b'{\\"token\\":' * n + b'"}',
+    lambda n: b'"' + b"-----BEGIN RSA PRIVATE KEY-----" * n + b'"',
+]
+
+
+@pytest.mark.parametrize("text_of", HARD, ids=range(len(HARD)))
+def test_time_is_linear_in_the_text(text_of):
+    """Text made to send an expression astray takes a time that grows no faster than the text."""
+    quarter, whole = (_seconds(text_of(times)) for times in (20_000, 80_000))
+    assert whole < 8 * quarter + 0.5
+
+
+def _seconds(text: bytes) -> float:
+    start = time.process_time()
+    redact(text)
+    return time.process_time() - start
