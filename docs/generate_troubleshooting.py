@@ -1,0 +1,106 @@
+# ruff: noqa: INP001  (a script beside the page that it writes)
+"""Writes `docs/troubleshooting.md` from the table of codes: `python docs/generate_troubleshooting.py`.
+
+A test compares the file with what this would write.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from signal_client_oci.policies import DOMAIN_GROUP, statements
+from signal_client_oci.troubles import SECTIONS, Section, Trouble
+
+_STATEMENTS = re.compile(r": (`Allow [^`]*`(; )?)+")
+PAGE = Path(__file__).parent / "troubleshooting.md"
+
+HEAD = """\
+# Troubleshooting
+
+Every check, every failed source of a report and every warning in the log carries a code. This page lists them all:
+what each means, how to make sure, and what to do. `signal-client-oci explain CODE` prints the same entry, and
+`signal-client-oci check` makes the checks that the form's connection test makes.
+
+OCI's request id stands in a check as `opc_request_id`. Oracle support finds the request by it.
+
+## Where to begin
+
+| what you see | look at |
+|---|---|
+| 401, "not authenticated" | {auth} |
+| 404 or 403, "not authorized or not found" | {rights} |
+| "invalid region", or only some regions | {regions} |
+| green, but no data | {silence} |
+| nothing can be reached | {network} |
+| Cloud Guard problems are missing | {guard} |
+
+## The policy
+
+All statements that the connector can need, for a policy of the root compartment. A remedy names those that are missing.
+
+```
+{policy}
+```
+
+`<group>` is the group that the API user is in. In a tenancy with identity domains, a group of another domain than
+Default is named with its domain: `Allow group {domain} to ...`. IAM has no subject for a single user;
+`signal-client-oci policy --user OCID` prints statements with a condition that does the same.
+"""
+
+BEGINNINGS = {
+    "auth": ("NOT_AUTHENTICATED", "CLOCK_SKEW", "REGION_NOT_SUBSCRIBED", "KEY_FINGERPRINT_MISMATCH"),
+    "rights": (
+        "AUDIT_NOT_AUTHORIZED",
+        "LOGGING_NOT_AUTHORIZED",
+        "CLOUD_GUARD_NOT_AUTHORIZED",
+        "COMPARTMENTS_NOT_AUTHORIZED",
+        "COMPARTMENT_UNKNOWN",
+        "FORBIDDEN",
+    ),
+    "regions": ("REGION_UNKNOWN", "REGION_NOT_SUBSCRIBED", "REGION_NOT_READY", "REALM_MISMATCH"),
+    "silence": (
+        "LOGGING_NO_LOG_GROUPS",
+        "SUBCOMPARTMENTS_NOT_AUTHORIZED",
+        "COMPARTMENT_DELETED",
+        "SWITCHED_OFF",
+    ),
+    "network": ("DNS_FAILED", "PROXY_FAILED", "TLS_UNKNOWN_CA", "TIMEOUT", "UNREACHABLE"),
+    "guard": ("CLOUD_GUARD_DISABLED", "CLOUD_GUARD_NOT_ENABLED", "CLOUD_GUARD_REPORTING_REGION"),
+}
+
+
+def troubleshooting_page() -> str:
+    """Return the page's text."""
+    links = {name: ", ".join(map(_link, codes)) for name, codes in BEGINNINGS.items()}
+    policy = "\n".join(statements(("audit", "logging", "cloud_guard", "identity")))
+    head = HEAD.format(**links, policy=policy, domain=DOMAIN_GROUP)
+    return head + "".join(map(_section, SECTIONS))
+
+
+def _link(code: str) -> str:
+    return f"[{code}](#{code.lower()})"
+
+
+def _section(section: Section) -> str:
+    entries = "".join(_entry(code, trouble) for code, trouble in section.entries.items())
+    return f"\n## {section.title}\n\n{section.introduction}\n{entries}"
+
+
+def _entry(code: str, trouble: Trouble) -> str:
+    statements_of = re.findall(r"`(Allow [^`]*)`", trouble.remedy)
+    remedy = _STATEMENTS.sub(" the statements below", trouble.remedy)
+    block = "\n```\n" + "\n".join(statements_of) + "\n```\n" if statements_of else ""
+    return (
+        f"\n### {code}\n\n{_sentence(trouble.meaning)}\n\n"
+        f"- **Find out:** {trouble.find_out}\n"
+        f"- **Remedy:** {remedy}\n{block}"
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(troubleshooting_page(), encoding="utf-8")
