@@ -47,7 +47,12 @@ def _entry(name: str, one: dict[str, Any], required: set[str]) -> str:
 
 
 def _kind(one: dict[str, Any]) -> str:
-    names = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list of texts"}
+    names = {
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true or false",
+        "array": "list of texts",
+    }
     return names[one["type"]]
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  (a script beside the page that it writes)
 """Writes `docs/troubleshooting.md` from the table of codes: `python docs/generate_troubleshooting.py`.
 
 A test compares the file with what this would write.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from signal_client_oci.checkpoints import CheckpointError, Progress, parse
-from signal_client_oci.contract import Batch, Check, Checkpoint, Report
+from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.drive import Drive, internal_error
 from signal_client_oci.errors import make_check
 from signal_client_oci.positions import newest_readable
@@ -42,7 +42,9 @@ def poll(
     except (SettingsError, PrivateKeyError) as error:
         stored = checkpoint if isinstance(checkpoint, dict) else {}
         kept = stored or _first_checkpoint(settings, started)
-        report = failed_report(_settings_check(error), started, in_utc(clock()), kept)
+        report = failed_report(
+            _settings_check(error), started, in_utc(clock()), kept, _switched_off(settings)
+        )
         log_report(report, instance)
         yield report
         return
@@ -51,8 +53,8 @@ def poll(
         _continue(run, checkpoint)
         yield from Drive(run, api_key, context).batches_and_report()
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
-        check = internal_error(error)
-        report = failed_report(check, started, in_utc(clock()), run.progress.to_json(), run.batchers)
+        check, off = internal_error(error), _switched_off(settings)
+        report = failed_report(check, started, in_utc(clock()), run.progress.to_json(), off, run.batchers)
         log_report(report, instance)
         yield report
 
@@ -76,6 +78,13 @@ def _continue(run: Run, checkpoint: object) -> None:
         return
     progress.tenancy = run.settings.tenancy_ocid
     run.progress = progress
+
+
+def _switched_off(settings: object) -> set[SourceName]:
+    """Name the sources that are switched off, also in settings that cannot be used as a whole."""
+    if not isinstance(settings, Mapping):
+        return set()
+    return {source for source in SOURCES if settings.get(f"{source}_enabled") is False}
 
 
 def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Literal
 
@@ -53,22 +54,23 @@ def make_report(run: Run, results: Mapping[SourceName, Result], crew: Crew, *, d
     }
 
 
-def failed_report(
+def failed_report(  # noqa: PLR0913  (what such a report consists of)
     check: Check,
     started: datetime,
     finished: datetime,
     checkpoint: Checkpoint,
+    switched_off: AbstractSet[SourceName],
     batchers: Mapping[SourceName, Batcher] | None = None,
 ) -> Report:
     """Report a poll that failed as a whole; `checkpoint` holds what the batches before had reached."""
     delivered = {source: batcher.delivered for source, batcher in (batchers or {}).items()}
     sources: dict[SourceName, SourceReport] = {
         source: {
-            "status": "failed",
+            "status": "skipped" if source in switched_off else "failed",
             "fetched": delivered.get(source, 0),
             "requests": 0,
             "retries": 0,
-            "error": check,
+            "error": None if source in switched_off else check,
             "covered_until": None,
             "counts": {},
         }

@@ -98,6 +98,7 @@ class ScopeCollector:
 
     def begin(self) -> Iterator[Request]:
         """Ask for the compartments and the region subscriptions, as far as they are needed."""
+        self._owe_the_lookback()
         additional = self._settings.additional_regions
         if additional == ["all"]:
             yield Request(self._lane, self._ask_regions, self, "regions")
@@ -216,14 +217,17 @@ class ScopeCollector:
         self.degraded = True
         self._run.warn("compartments", title, code, message, opc_request_id)
 
+    def _owe_the_lookback(self) -> None:
+        """Note a first poll's beginning before any batch can carry a checkpoint without it."""
+        progress = self._run.progress
+        if not progress.owed_since and not progress.listed_at:
+            progress.owed_since = self._run.newest - self._settings.lookback_minutes
+
     def _note_what_is_owed(self, *, interrupted: bool) -> None:
         """Keep the first poll's beginning until a poll has found everything that there is to read."""
-        progress = self._run.progress
         needed = self._settings.include_subcompartments
         if not self.degraded and not interrupted and (self._complete or not needed):
-            progress.owed_since = 0
-        elif not progress.owed_since and not progress.listed_at:
-            progress.owed_since = self._run.newest - self._settings.lookback_minutes
+            self._run.progress.owed_since = 0
 
     def _cache_key(self) -> tuple[str, ...]:
         settings = self._settings

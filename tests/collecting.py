@@ -144,7 +144,10 @@ class Answer:
 def denied() -> Answer:
     """OCI's 404."""
     return Answer(
-        {"code": "NotAuthorizedOrNotFound", "message": "Authorization failed or requested resource not found."},
+        {
+            "code": "NotAuthorizedOrNotFound",
+            "message": "Authorization failed or requested resource not found.",
+        },
         status=404,
     )
 

@@ -43,7 +43,8 @@ def play(given_steps, max_artifacts, max_bytes):
     """Two batchers over one journal; returns what was queued, what came out, and the journal."""
     journal = Journal()
     batchers = {
-        source: Batcher(source, journal.checkpoint, max_artifacts, max_bytes) for source in ("audit", "logging")
+        source: Batcher(source, journal.checkpoint, max_artifacts, max_bytes)
+        for source in ("audit", "logging")
     }
     queued = {"audit": [], "logging": []}
     out = []
@@ -139,7 +140,11 @@ def test_a_record_over_the_limit_travels_alone():
     for number, raw in enumerate(["a", "b", "c" * 50, "d", "e"]):
         batcher.add(artifact(number, raw), journal.effect(number))
     out = [*batcher.ready(), *batcher.flush()]
-    assert [[one["raw"] for one in batch["artifacts"]] for batch in out] == [["a", "b"], ["c" * 50], ["d", "e"]]
+    assert [[one["raw"] for one in batch["artifacts"]] for batch in out] == [
+        ["a", "b"],
+        ["c" * 50],
+        ["d", "e"],
+    ]
 
 
 @pytest.mark.parametrize(("raw", "count"), [("é" * 5, 1), ("e" * 5, 2)])

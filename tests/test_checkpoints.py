@@ -106,9 +106,10 @@ def read(value):
     """What `parse` makes of a value, None if it refuses it."""
     try:
         return parse(value)
-    except CheckpointError as error:
-        assert error.code in {"CHECKPOINT_UNREADABLE", "CHECKPOINT_VERSION"}
-        return None
+    except CheckpointError as refused:
+        error = refused
+    assert error.code in {"CHECKPOINT_UNREADABLE", "CHECKPOINT_VERSION"}
+    return None
 
 
 @given(json_values)
@@ -361,7 +362,8 @@ def _least(progress):
         2**35,
     )
     first, leap = FirstRead(60_000_000, 60_000_000, 2**42), Leap(60_000_000, 60_000_000, 2**42)
-    widest = Position(60_000_000, 60_000_000, 60_000_000, 20160, 60_000_000, 1, 60_000_000, 2**42, (first,) * 3, (leap,) * 4)
+    minute = 60_000_000
+    widest = Position(minute, minute, minute, 20160, minute, 1, minute, 2**42, (first,) * 3, (leap,) * 4)
     for name, track in progress.tracks.items():
         least.track(*name).positions = dict.fromkeys(track.positions, widest)
     return least

@@ -139,7 +139,7 @@ def test_packed_digests_split_as_they_were_joined(given_digests):
 @pytest.mark.parametrize("text", ["AAAA", "AAAAAAAAAAA", "*", "AAAAAAAAAAA=\n", "ä"])
 def test_packed_digests_that_are_none_are_refused(text):
     """Half a digest, a stray character and broken base64 are ValueErrors."""
-    with pytest.raises(ValueError, match="digests are|only ASCII"):
+    with pytest.raises(ValueError, match=r"digests are|only ASCII"):
         join_digests(text)
 
 

@@ -17,7 +17,9 @@ from signal_client_oci.contract import CONNECTOR, SOURCES
 from signal_client_oci.devhost.answers import check_connector, check_schema, check_validation
 from signal_client_oci.devhost.conformance import PollTerms, checked_poll
 
-HOOKS = [name for name in vars(plugin) if name.startswith("signal_client_") and callable(getattr(plugin, name))]
+HOOKS = [
+    name for name in vars(plugin) if name.startswith("signal_client_") and callable(getattr(plugin, name))
+]
 
 
 def test_the_descriptor():
@@ -102,7 +104,7 @@ def test_no_hook_raises_whatever_it_is_given(given_settings, checkpoint):
 
 
 def test_the_hook_file_is_thin():
-    """The one file that knows the host imports nothing of ours at its top but the contract, and has no logic of its own."""
+    """The one file that knows the host imports nothing of ours at its top but the contract, and has no logic."""
     tree = ast.parse(Path(plugin.__file__).read_text(encoding="utf-8"))
     modules = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
     ours = {module for module in modules if module and module.startswith("signal_client_oci")}

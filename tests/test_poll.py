@@ -80,7 +80,9 @@ def test_every_record_arrives_once_over_many_polls(tenancy, host, clock):
         host.poll()
     assert_once(host, tenancy)
     assert {artifact["metadata"]["geoRegion"] for artifact in host.artifacts("audit")} == {HOME, FAR}
-    compartments = {json.loads(artifact["raw"])["data"]["compartmentId"] for artifact in host.artifacts("audit")}
+    compartments = {
+        json.loads(artifact["raw"])["data"]["compartmentId"] for artifact in host.artifacts("audit")
+    }
     assert compartments == set(tenancy.tree.subtree(tenancy.ocid))
 
 
@@ -248,7 +250,9 @@ def test_the_hosts_checkpoint_is_not_touched(tenancy, host, clock):
     given = host.checkpoint
     before = copy.deepcopy(given)
     items = list(
-        plugin.signal_client_poll("oci-cloud", "acme", host.settings, given, {"now": clock, "max_batch_artifacts": 3})
+        plugin.signal_client_poll(
+            "oci-cloud", "acme", host.settings, given, {"now": clock, "max_batch_artifacts": 3}
+        )
     )
     assert given == before
     assert len(items) > 3
@@ -262,9 +266,9 @@ def test_a_context_may_be_empty(cloud):
     tenancy = cloud.add_tenancy("real", (HOME,), clock=lambda: datetime.now(timezone.utc))
     tenancy.emit_audit_event(HOME, tenancy.ocid, processed=datetime.now(timezone.utc) - timedelta(minutes=5))
     items = list(plugin.signal_client_poll("oci-cloud", "acme", tenancy.settings(), None, {}))
-    assert [key_of("audit", one) for item in items[:-1] for one in item["artifacts"]] == tenancy.ground_truth.keys(
-        "audit"
-    )
+    assert [
+        key_of("audit", one) for item in items[:-1] for one in item["artifacts"]
+    ] == tenancy.ground_truth.keys("audit")
     assert items[-1]["status"] == "ok"
 
 
@@ -398,7 +402,7 @@ WRONG = {
     "audit_enabled": ["perhaps"],
     "logging_enabled": ["perhaps"],
     "cloud_guard_enabled": ["perhaps"],
-    "logging_query": ["search \"x\"", "where a = 'b", "| sort by time", "where a = 1 | count"],
+    "logging_query": ['search "x"', "where a = 'b", "| sort by time", "where a = 1 | count"],
     "cloud_guard_interval_minutes": [0, 1441, "soon"],
     "cloud_guard_min_risk": ["SEVERE"],
     "cloud_guard_details": ["perhaps"],
@@ -406,7 +410,11 @@ WRONG = {
     "overlap_minutes": [-1, 121],
     "redact_secrets": ["perhaps"],
     "max_concurrency": [0, 65],
-    "endpoint_template": ["http://example.com/{region}/{service}", "ftp://x", "https://user:pw@example.com/{region}"],
+    "endpoint_template": [
+        "http://example.com/{region}/{service}",
+        "ftp://x",
+        "https://user:pw@example.com/{region}",
+    ],
 }
 CASES = [(field, value) for field, values in WRONG.items() for value in values]
 
@@ -416,7 +424,9 @@ def test_every_setting_has_its_wrong_values():
     assert set(WRONG) == set(plugin.signal_client_settings_schema("oci-cloud")["properties"])
 
 
-@pytest.mark.parametrize(("field", "value"), CASES, ids=[f"{field}-{number}" for number, (field, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("field", "value"), CASES, ids=[f"{case[0]}-{number}" for number, case in enumerate(CASES)]
+)
 def test_a_wrong_setting_is_named_and_nothing_is_sent(cloud, tenancy, host, field, value):
     """Each setting in turn: the report fails naming it, the connection test has a way out for it, no request."""
     host.settings = host.settings | {field: value}
@@ -545,7 +555,7 @@ def test_a_defect_is_reported_and_leaves_the_other_sources_alone(tenancy, host, 
     emit(tenancy)
     clock.advance(minutes=5)
 
-    def broken(self, text, origin):
+    def broken(*_):
         raise RuntimeError("canary")
 
     monkeypatch.setattr(AuditService, "read", broken)

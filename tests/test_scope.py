@@ -14,7 +14,13 @@ EVENTS, COMPARTMENTS = "/auditEvents", "/compartments"
 
 def row(ocid, parent=seam.TENANCY, name="", state="ACTIVE", created="2024-01-01T00:00:00.000Z"):
     """A compartment as ListCompartments gives it."""
-    return {"id": ocid, "compartmentId": parent, "name": name, "lifecycleState": state, "timeCreated": created}
+    return {
+        "id": ocid,
+        "compartmentId": parent,
+        "name": name,
+        "lifecycleState": state,
+        "timeCreated": created,
+    }
 
 
 A, B, C, D = (f"{COMPARTMENT}{letter}" for letter in "abcd")
@@ -81,7 +87,10 @@ def test_the_scope_alone_needs_no_list(oci, instance):
 def test_all_pages_of_the_list_are_read(oci, whole):
     """An empty page is not the end, an empty token is."""
     oci.compartments(
-        Answer(TREE[:2], token="A"), Answer([], token="B"), Answer(TREE[2:3], token="C"), Answer(TREE[3:], token="")
+        Answer(TREE[:2], token="A"),
+        Answer([], token="B"),
+        Answer(TREE[2:3], token="C"),
+        Answer(TREE[3:], token=""),
     )
     report = whole().poll()
     assert [one.query.get("page") for one in oci.paths(COMPARTMENTS)] == [None, "A", "B", "C"]
@@ -166,7 +175,9 @@ def test_what_a_first_poll_could_not_find_is_read_from_its_beginning(oci, whole,
     oci.asked.clear()
     clock.advance(days=1)
     assert host.poll()["status"] == "ok"
-    assert min(one.query["startTime"] for one in oci.paths(EVENTS) if one.query["compartmentId"] == A) == first
+    assert (
+        min(one.query["startTime"] for one in oci.paths(EVENTS) if one.query["compartmentId"] == A) == first
+    )
 
 
 def test_a_list_that_fails_later_is_made_up_for_by_the_last_one(oci, whole, clock):
@@ -276,7 +287,9 @@ def test_the_checkpoint_holds_no_list(oci, whole):
 
 def subscriptions(**statuses):
     """An answer of ListRegionSubscriptions."""
-    return Answer([{"regionName": name.replace("_", "-"), "status": status} for name, status in statuses.items()])
+    return Answer(
+        [{"regionName": name.replace("_", "-"), "status": status} for name, status in statuses.items()]
+    )
 
 
 def ask_regions(oci, answer):
@@ -288,9 +301,7 @@ def test_all_regions_are_those_that_are_ready(oci, instance):
     """`["all"]` reads the subscribed regions that are READY, and the home region once."""
     for region in ("us-ashburn-1", "eu-frankfurt-1"):
         oci.audit(Answer([]), region=region)
-    ask_regions(
-        oci, subscriptions(us_ashburn_1="READY", eu_frankfurt_1="READY", uk_london_1="IN_PROGRESS")
-    )
+    ask_regions(oci, subscriptions(us_ashburn_1="READY", eu_frankfurt_1="READY", uk_london_1="IN_PROGRESS"))
     report = instance("audit", additional_regions=["all"]).poll()
     assert sorted(one.region for one in oci.paths(EVENTS)) == ["eu-frankfurt-1", "us-ashburn-1"]
     assert report["status"] == "ok"

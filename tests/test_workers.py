@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_every_request_has_one_outcome(office):
     assert office.crew.retries == {}
 
 
-def test_requests_of_a_lane_go_in_order(monkeypatch):
+def test_requests_of_a_lane_go_in_order():
     """With one place, a lane sends in the order of submission."""
     office = Office(width=1)
     for number in range(20):
@@ -211,7 +212,7 @@ def test_waits_grow(office, monkeypatch):
     office.submit([failure()])
     office.outcomes()
     moments = [at for _, at in office.sent]
-    waits = [later - at for at, later in zip(moments, moments[1:], strict=False)]
+    waits = [later - at for at, later in pairwise(moments)]
     assert [0.03 * 2**n <= wait for n, wait in enumerate(waits)] == [True] * 3
 
 
@@ -379,7 +380,7 @@ def test_a_client_that_cannot_be_made_is_a_failure():
     """Where borrowing fails, each request fails, and nothing hangs."""
 
     @contextmanager
-    def borrow(region, service):
+    def borrow(_region, _service):
         raise Failure("CLIENT_ERROR")
         yield
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["IDENTITY_FIELDS", "AuditRecord", "audit_identity", "read_audit_event"]
 
 _DECODER: Final = msgspec.json.Decoder(AuditEvent)
+_DATA: Final = frozenset({"data"})
 IDENTITY_FIELDS: Final = frozenset(
     {
         "eventId",
@@ -59,6 +60,8 @@ class AuditRecord:
             if redacted:
                 event, _ = read_fields(text, _DECODER, AuditEvent)
         complaints = self._complaints
+        if event.data is None and not complained(complaints, _DATA):
+            complaints = [*complaints, "data: missing"]
         timestamp = utc_text(event.event_time or "")
         if timestamp is None:
             complaints = [*complaints, "eventTime: no time that can be read"]

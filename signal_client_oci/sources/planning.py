@@ -87,6 +87,14 @@ class Stream:
         return max(1, length * 2 if self.moved else length // 4)
 
     @property
+    def is_on_trial(self) -> bool:
+        """True while its pieces are still those that the poll before left for it, and nothing was answered yet.
+
+        It is asked one request at a time: what is refused for its own sake must not look like the service's limit.
+        """
+        return self.span == self.ceiling and not self.reached
+
+    @property
     def finished(self) -> bool:
         """True when nothing of it is left to be read in this poll."""
         return self.abandoned or (self.planned >= self.window.end and not self.open)

@@ -77,6 +77,8 @@ class WindowCollector:
         """Name further pieces of long windows while their lane has places left."""
         self._long = [one for one in self._long if not one.abandoned and one.planned < one.window.end]
         for stream in self._long:
+            if stream.is_on_trial:
+                continue
             lane = LaneName(stream.region, self._service.service)
             if len(stream.open) <= self._run.settings.max_concurrency and self._crew.has_place(lane):
                 yield from self._next_piece(stream)

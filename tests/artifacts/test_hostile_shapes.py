@@ -103,6 +103,16 @@ def test_an_object_written_as_a_string_is_read_and_named():
     )
 
 
+@pytest.mark.parametrize("absent", ["null", "missing"])
+def test_an_event_without_data_says_so_and_keeps_what_it_has(absent):
+    """An event that lost its own part still tells what it was, under the id that its event id gives."""
+    event = {name: value for name, value in EVENT.items() if name != "data"}
+    artifact = made("audit", event | ({"data": None} if absent == "null" else {})).artifact
+    assert artifact["metadata"]["oci.parseError"] == "data: missing"
+    assert artifact["metadata"]["vendorCode"] == EVENT["eventType"]
+    assert artifact["timestamp"] == EVENT["eventTime"]
+
+
 WRONG = [
     ("eventName", 5, "data.eventName: a number was not expected"),
     ("compartmentId", {"a": 1}, "data.compartmentId: an object was not expected"),

@@ -154,7 +154,7 @@ for _number in range(4):
     _key = compartment_key(f"ocid1.compartment.oc1..{_number}")
     _track = _SAMPLE.track("audit", "us-ashburn-1")
     _reads = (FirstRead(28_999_990, 29_000_000, 1_740_000_000_000),)
-    _track.positions[_key] = Position(29_000_000 - _number, 5, 29_000_001, 30, 0, 0, _reads, ())
+    _track.positions[_key] = Position(29_000_000 - _number, 5, 29_000_001, 30, unsettled=_reads)
     _track.digests.claim(bytes([_number] * 8))
     _track.digests.file(bytes([_number] * 8), tag_of(_key), 29_000_000)
 _SAMPLE.problems.listed = {b"12345678"}
@@ -187,6 +187,8 @@ _positions = st.builds(
     st.integers(0, 20_160),
     _minutes,
     st.integers(0, 1),
+    _minutes,
+    st.integers(0, 2**42),
     st.lists(_firsts, max_size=3).map(tuple),
     st.lists(_leaps, max_size=3).map(tuple),
 )

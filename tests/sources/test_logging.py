@@ -1,6 +1,7 @@
 """The Logging source at the HTTP seam: what is asked, and what is made of the answers."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import seam
@@ -31,7 +32,12 @@ def found(*records, token=None):
 def rows(count):
     """Compartments below the root, as ListCompartments gives them."""
     return [
-        {"id": f"{COMPARTMENT}{n:03}", "compartmentId": seam.TENANCY, "name": f"c{n}", "lifecycleState": "ACTIVE"}
+        {
+            "id": f"{COMPARTMENT}{n:03}",
+            "compartmentId": seam.TENANCY,
+            "name": f"c{n}",
+            "lifecycleState": "ACTIVE",
+        }
         for n in range(count)
     ]
 
@@ -125,7 +131,7 @@ def test_no_query_is_longer_than_two_weeks(oci, instance, clock):
     windows = sorted((_moment(one.body["timeStart"]), _moment(one.body["timeEnd"])) for one in oci.asked)
     assert windows[0][0] <= at("08:59:00")
     assert windows[-1][1] == at("08:59:00") + timedelta(days=20)
-    assert all(start <= end for (_, end), (start, _) in zip(windows, windows[1:], strict=False))
+    assert all(start <= end for (_, end), (start, _) in pairwise(windows))
     assert [end for _, end in windows[:-1]] == [start for start, _ in windows[1:]]
     assert max(end - start for start, end in windows) <= timedelta(days=14)
     assert report["status"] == "ok"
@@ -138,7 +144,9 @@ def _moment(text):
 def test_what_audit_collects_is_left_out_and_counted(oci, instance):
     """Records of the group `_Audit` are not delivered twice: not by Logging while Audit is on."""
     oci.audit(Answer([]))
-    oci.logging(found(record("a", group="_Audit"), record("b"), record("c", group="_Audit_Include_Subcompartment")))
+    oci.logging(
+        found(record("a", group="_Audit"), record("b"), record("c", group="_Audit_Include_Subcompartment"))
+    )
     host = instance("audit", "logging")
     host.poll()
     assert host.keys("logging") == ["b"]
@@ -179,7 +187,9 @@ def test_a_denied_compartment_is_found_among_many(oci, instance, clock):
     assert sick in error["message"]
     assert "read log-content in tenancy" in error["remedy"]
     assert report["sources"]["logging"]["counts"] == {"read": 8, "denied": 1}
-    assert host.keys("logging") == sorted([seam.TENANCY, *(row["id"] for row in rows(8) if row["id"] != sick)])
+    assert host.keys("logging") == sorted(
+        [seam.TENANCY, *(row["id"] for row in rows(8) if row["id"] != sick)]
+    )
     count = len(oci.paths(SEARCH))
     assert count <= 9
     clock.advance(minutes=5)
@@ -201,7 +211,9 @@ def test_a_page_that_never_comes_is_read_compartment_by_compartment(oci, instanc
     assert host.keys("logging") == sorted([seam.TENANCY, rows(3)[0]["id"], rows(3)[2]["id"]])
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"results": null}', b'{"items": []}', b"", b'{"results": [{'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b'{"results": null}', b'{"items": []}', b"", b'{"results": [{']
+)
 def test_an_answer_without_results_is_a_failure(oci, instance, body):
     """A 200 with something else is never taken for "no records"."""
     oci.logging(Answer(body))
@@ -220,7 +232,10 @@ def test_whatever_the_bounds_are_each_record_comes_once(cloud, bounds, overlap):
     tenancy.clock = clock
     host = Host(
         tenancy.settings(
-            overlap_minutes=overlap, audit_enabled=False, cloud_guard_enabled=False, include_subcompartments=False
+            overlap_minutes=overlap,
+            audit_enabled=False,
+            cloud_guard_enabled=False,
+            include_subcompartments=False,
         ),
         clock,
     )

@@ -268,7 +268,13 @@ def _emit(random, service, overlap, minutes):
         moment = service.now + timedelta(seconds=random.randrange(60 * minutes))
         late = timedelta(seconds=random.choice([0, 0, 3, random.randrange(60 * overlap)]))
         service.records.append(
-            record(len(service.records), moment, random.choice([A, B, C]), moment + late, random.choice([HOME, FAR]))
+            record(
+                len(service.records),
+                moment,
+                random.choice([A, B, C]),
+                moment + late,
+                random.choice([HOME, FAR]),
+            )
         )
 
 
@@ -421,8 +427,8 @@ def test_a_minute_that_is_too_large_stays_and_is_named():
     """Where even one minute is too large, the rest is read later, and the report says so each time."""
     service = Service()
     bad = NOON - timedelta(minutes=30)
-    service.trouble = (
-        lambda region, compartments, start, end, page: Failure("RESPONSE_TOO_LARGE") if start <= bad < end else None
+    service.trouble = lambda _region, _compartments, start, end, _page: (
+        Failure("RESPONSE_TOO_LARGE") if start <= bad < end else None
     )
     one = reader(service, [A])
     one.poll()
@@ -447,7 +453,9 @@ def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
 
     def denial(region, compartments, start, end, page):
         del region, start, end, page
-        return Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in compartments else None
+        return (
+            Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in compartments else None
+        )
 
     service.trouble = denial
     one = reader(service, [A, B, C])
@@ -527,7 +535,7 @@ def test_who_waited_longest_is_first():
 def test_one_that_always_fails_does_not_hold_up_the_others():
     """Of those that waited equally long, the one that failed last comes last."""
     service = Service()
-    service.trouble = lambda region, names, *_: (
+    service.trouble = lambda _region, names, *_: (
         Failure("TIMEOUT", recovery=Recovery.RETRY) if A.ocid in names else None
     )
     one = reader(service, [A, B, C])
@@ -641,7 +649,7 @@ def test_a_deleted_compartment_that_cannot_be_read_is_no_failure():
     one = reader(service, [A, B])
     one.poll()
     one.scope.compartments[1] = compartment("b", deleted=True)
-    service.trouble = lambda region, names, *_: (
+    service.trouble = lambda _region, names, *_: (
         Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in names else None
     )
     for number in range(16):
@@ -684,7 +692,7 @@ def test_covered_until_is_where_the_last_one_stands():
     one = reader(service, [A, B])
     one.poll()
     assert one.result.covered_until == "2026-03-02T11:59:00Z"
-    service.trouble = lambda region, names, *_: (
+    service.trouble = lambda _region, names, *_: (
         Failure("SERVICE_ERROR", recovery=Recovery.RETRY) if B.ocid in names else None
     )
     service.now += timedelta(minutes=30)
