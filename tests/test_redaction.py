@@ -62,6 +62,19 @@ MASKED = [
     ),
     ({"a": json.dumps({"b": json.dumps({"c": json.dumps({"password": CANARY})})})}, "password"),
     ({"eventName": "CreateCustomerSecretKey", "payload": {"id": "x", "key": CANARY}}, "secret"),
+    ({"headers": f"{{'Authorization': ['Bearer {CANARY}'], 'Accept': ['*/*']}}"}, "authorization"),
+    ({"headers": f"{{'X-Api-Key': ['{CANARY}']}}"}, "key"),
+    ({"message": f'sent {{"Cookie":["a={CANARY}"]}} to x'}, "cookie"),
+    ({"message": f'sent {{\\"password\\":\\"{CANARY}\\"}} to x'}, "password"),
+    ({"message": f'connect with password="two words, {CANARY}" now'}, "password"),
+    ({"message": f"export AWS_SECRET_ACCESS_KEY={CANARY}"}, "secret"),
+    ({"payload": {"sslPrivateKey": CANARY, "tls_private_key": CANARY}}, "private-key"),
+    ({"users": [{"user": {"client-key-data": CANARY}}]}, "private-key"),
+    ({"payload": {"secretContent": {"contentType": "BASE64", "content": CANARY}}}, "credentials"),
+    ({"payload": {"secretBundleContent": {"content": CANARY}}}, "credentials"),
+    ({"bypasscode": CANARY, "passcode": CANARY}, "password"),
+    ({"uri": f"https://x/cb?state=1%26jwt%3D{JWT}"}, "token"),
+    ({"uri": f"/saml?t=ST%24{JWT}"}, "token"),
 ]
 
 
@@ -75,6 +88,7 @@ def test_a_secret_is_masked_by_its_kind(record, kind, write):
     assert json.loads(text)
     assert f"<redacted:{kind}>".encode() in text
     assert CANARY.encode() not in text
+    assert JWT.encode() not in text
     assert b"1234567890" not in text
     assert count >= 1
     assert redact(text) == (text, 0)
@@ -90,6 +104,18 @@ LEFT = [
     {"message": "Failed password for root from 203.0.113.5", "path": "/p/17/n/x"},
     {"password": "<redacted:password>"},
     {"eventName": "CreateCustomerSecretKey", "tags": [{"key": "Owner"}]},
+    {"credentials": "None", "password": "null", "token": "", "secret": "None"},
+    {"needsPassword": "false", "message": "password=None"},
+    {
+        "message": "sudo: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        "env": "OLDPWD=/tmp",
+    },
+    {
+        "tokenCount": 5,
+        "fileName": "password-policy.pdf",
+        "keyId": "ocid1.key.oc1.iad.x",
+        "opc-idempotency-token": "i1",
+    },
 ]
 
 
