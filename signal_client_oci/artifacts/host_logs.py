@@ -27,6 +27,13 @@ _SSH: Final = re.compile(
     r"(?P<what>Failed|Accepted|Invalid user)(?: \S{1,32} for(?: invalid user)?)? (?P<user>\S{1,256})"
     r" from (?P<ip>[0-9A-Fa-f:.]{2,45})"
 )
+_SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter tells of sign-ins
+# what sshd says of a sign-in, as an action: its message has the client's port, which differs with every attempt
+_SIGN_INS: Final = {
+    "Accepted": "ssh sign-in accepted",
+    "Failed": "ssh sign-in failed",
+    "Invalid user": "ssh sign-in of unknown user",
+}
 _MESSAGES: Final = ("message", "msg", "log", "text", "event", "MESSAGE")
 _LEVELS: Final = ("level", "severity", "loglevel", "log_level", "levelname", "PRIORITY")
 _VERBS: Final = {
@@ -88,7 +95,7 @@ def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("fileName", path.rpartition("/")[2]),
         ),
     )
-    if program == "sshd":
+    if program in _SSH_PROGRAMS:
         _sign_in(message, metadata)
 
 
@@ -139,7 +146,7 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     if address:
         metadata["clientIP"] = address
     metadata["messageType"] = _VERBS.get(verb, "api_call")
-    _weigh_kubernetes(verb, resource, inner or "", metadata)
+    _weigh_kubernetes(verb, resource, inner or "", status or "", metadata)
     names = "/".join(part for part in (target.text("namespace"), target.text("name")) if part)
     told = (
         f"{user or 'somebody'} {verb or 'called'} {kind or data.text('requestURI') or '?'} {names}".rstrip()
@@ -160,9 +167,11 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     )
 
 
-def _weigh_kubernetes(verb: str, resource: str, inner: str, metadata: Metadata) -> None:
-    """Set type, severity and technique of what opens or gives access in a cluster."""
-    if resource == "pods" and inner in _INTO_PODS:
+def _weigh_kubernetes(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
+    """Set type, severity and technique of what opens or gives access in a cluster, or came without an identity."""
+    if status == "401":
+        weigh(metadata, "auth_failure", "medium")
+    elif resource == "pods" and inner in _INTO_PODS:
         weigh(metadata, "remote_access", "high", ["T1609"])
     elif resource in _ROLES and verb in _CHANGES:
         weigh(metadata, "privilege_escalation", "high", ["T1098.006"])
@@ -185,4 +194,10 @@ def _sign_in(message: str, metadata: Metadata) -> None:
     address = one_ip(found["ip"])
     if address:
         metadata["clientIP"] = address
-    fill(metadata, (("userName", found["user"]),))
+    fill(
+        metadata,
+        (
+            ("userName", found["user"]),
+            ("action", None if "action" in metadata else _SIGN_INS[found["what"]]),
+        ),
+    )

@@ -21,6 +21,13 @@ __all__ = ["dns", "firewall", "flow", "known_flow"]
 _PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
 
 _EMPTY: Final = ("NODATA", "SKIPDATA")
+# threat categories of the firewall that name an ATT&CK technique; spyware, dns and the others may be several
+_ATTACKS: Final = {
+    "brute-force": ["T1110"],
+    "code-execution": ["T1190"],
+    "overflow": ["T1190"],
+    "sql-injection": ["T1190"],
+}
 _VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
 
 
@@ -107,8 +114,10 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         if count is not None:
             metadata[name] = count
     threat = data.text("threatid", "threat_id", "threat_name")
+    category = data.text("threat_category", "category", "thr_category")
     if threat:
-        weigh(metadata, "malicious_behavior", severity_of_word(data.text("severity")) or "medium", ["T1190"])
+        severity = severity_of_word(data.text("severity")) or "medium"
+        weigh(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
     action, protocol = data.text("action"), data.text("proto")
     decided = f"{(protocol or 'traffic').upper()} {_route(metadata)} {action or 'seen'}"
     fill(
@@ -119,7 +128,7 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("application", data.text("app")),
             ("userName", data.text("srcuser")),
             ("ruleName", threat or data.text("rule", "rule_name")),
-            ("ruleCategory", data.text("threat_category", "category", "thr_category")),
+            ("ruleCategory", category),
             ("senderHost", data.text("firewall-id", "firewall_id") or oracle.resourceid),
             ("fileName", data.text("filename", "misc")),
             ("message", f"{decided}: {threat}" if threat else decided),

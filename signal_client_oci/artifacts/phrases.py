@@ -21,6 +21,17 @@ _PASTS: Final = {
     "drop": "dropped",
     "submit": "submitted",
     "undo": "undid",
+    "send": "sent",
+    "find": "found",
+    "withdraw": "withdrew",
+    "shrink": "shrank",
+    "unset": "unset",
+    "backup": "backed up",
+    "rollback": "rolled back",
+    "bulk": "did bulk",
+    "batch": "did batch",
+    "cascading": "did cascading",
+    "success": "did",
 }
 _VOWELS: Final = "aeiou"
 
@@ -37,8 +48,16 @@ def wanted(name: str) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """Cut a camel-case name into lower-case words; none when it has no inner capital to go by."""
+    """Cut a camel-case name into lower-case words; none when it has no inner capital to go by.
+
+    Of a name with dots, as Kubernetes has them (`io.k8s.core.v1.pods.create`), the last part is the verb.
+    """
+    if "." in name:
+        kind, _, verb = name.rpartition(".")
+        return [verb.lower(), kind] if verb.isalpha() else []
     words = [word.lower() for word in _WORDS.findall(name)]
+    if words[-1:] == ["action"]:  # InstanceAction, DbNodeAction: a name without a verb
+        words.insert(0, "run")
     return words if len(words) > 1 else []
 
 

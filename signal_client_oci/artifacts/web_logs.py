@@ -82,13 +82,19 @@ def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         metadata,
         (
             ("action", " ".join(word for word in (verdict, request.text("method")) if word)),
-            ("ruleName", rules),
+            ("ruleName", rules or _other_rules(data)),
             ("senderHost", oracle.resourceid or oracle.resource_id),
             ("oci.matchedData", protection.text("matchedData")),
             ("oci.countryCode", data.text("countryCode")),
             ("oci.requestId", request.text("id")),
         ),
     )
+
+
+def _other_rules(data: Fields) -> str | None:
+    """Name the rules that let a request pass, or stopped it, by its address, country or rate: no sign of an attack."""
+    names = (data.part(part).text("matchedRules") for part in ("requestAccessControl", "requestRateLimiting"))
+    return next((name for name in names if name), None)
 
 
 def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:

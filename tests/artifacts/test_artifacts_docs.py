@@ -29,6 +29,7 @@ OTHER_VALUES = [
 OTHER_TYPES = [
     "com.oraclecloud.identityControlPlane.CreatePolicy.end",
     "com.oraclecloud.objectstorage.listobjects",
+    "admin.app.create.success",
 ]
 
 

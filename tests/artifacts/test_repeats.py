@@ -68,6 +68,19 @@ DIFFERENT = [
         "logContent.data.msg",
         "Mar  4 09:15:28 web-1 sshd[9]: Connection closed by 203.0.113.6",
     ),
+    (
+        "logging_sshd_failed",
+        "logContent.data.msg",
+        "Mar  4 09:16:00 web-1 sshd[9]: Failed password for oracle from 203.0.113.5 port 55023 ssh2",
+    ),
+    (
+        "logging_sshd_failed",
+        "logContent.data.msg",
+        "Mar  4 09:16:00 web-1 sshd[9]: Accepted password for admin from 203.0.113.5 port 55023 ssh2",
+    ),
+    ("audit_domain_member_added", "data.additionalDetails.adminRefResourceName", "oscar@example.com"),
+    ("audit_domain_sign_in_failed", "data.additionalDetails.actorName", "oscar@example.com"),
+    ("audit_console_login_unknown_user", "data.response.payload.login_input", "user: oscar"),
     ("logging_custom_application", "logContent.data.message", "another line"),
     ("logging_text_line", "logContent.data", "another line"),
     ("logging_function", "logContent.data.functionId", "ocid1.fnfunc.oc1.iad.other"),
@@ -93,7 +106,7 @@ def test_different_events_are_kept_apart(name, path, value):
 
 
 LATER_LINE = (
-    "Mar  4 09:16:00 web-1 sshd[9]: Failed password for invalid user admin from 203.0.113.5 port 55022 ssh2"
+    "Mar  4 09:16:00 web-1 sshd[9]: Failed password for invalid user admin from 203.0.113.5 port 55023 ssh2"
 )
 REPEATED = [
     ("audit_list_users", "eventId", "another"),
