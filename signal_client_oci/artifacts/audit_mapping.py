@@ -31,6 +31,7 @@ NO_REQUEST: Final = AuditRequest()
 NO_RESPONSE: Final = AuditResponse()
 
 _DENIED: Final = ("401", "403")
+_UNSUCCESSFUL: Final = frozenset({"denied", "failure"})
 _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
 # a failed sign-in's `login_input`: "tenant: acme, user: mallory"
@@ -54,10 +55,10 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         metadata["action"] = meaning.action
     if data.identity:
         fill(metadata, _who(data.identity), harmless=harmless)
-    fill(metadata, _what(event, data, meaning), harmless=harmless)
+    fill(metadata, _what(event, data, meaning, outcome), harmless=harmless)
     fill(metadata, _result(response, status, outcome), harmless=harmless)
     if domain:
-        fill(metadata, _told_by_domain(metadata, domain, data), harmless=harmless)
+        fill(metadata, _told_by_domain(metadata, domain, data, outcome), harmless=harmless)
     elif meaning.signs_in and "userName" not in metadata:
         fill(metadata, (("userName", _typed_name(data)),), harmless=harmless)
     said = _sentence(metadata, meaning, response, outcome)
@@ -85,13 +86,13 @@ def _who(identity: AuditIdentity) -> Pairs:
     )
 
 
-def _what(event: AuditEvent, data: AuditData, meaning: Meaning) -> Pairs:
+def _what(event: AuditEvent, data: AuditData, meaning: Meaning, outcome: str) -> Pairs:
     """Give the fields that tell what was done, and to what."""
     request = data.request or NO_REQUEST
     name, resource, principal = known(data.resource_name), known(data.resource_id), ""
     if data.identity:
         principal = known(data.identity.principal_id)
-    what = sender(name or known(request.path), resource or known(data.compartment_id), principal)
+    what = sender(name or known(request.path), resource or known(data.compartment_id), principal, outcome)
     return (
         ("program", event.source),
         ("uri", request.path),
@@ -120,14 +121,14 @@ def _result(response: AuditResponse, status: str, outcome: str) -> Pairs:
     )
 
 
-def _told_by_domain(metadata: Metadata, domain: DomainEvent, data: AuditData) -> Pairs:
+def _told_by_domain(metadata: Metadata, domain: DomainEvent, data: AuditData, outcome: str) -> Pairs:
     """Give the fields that an identity domain knows better than the event around its details."""
     name, principal = str(metadata.get("userName", "")), ""
     if data.identity:
         principal = known(data.identity.principal_id)
     resource = known(data.resource_name) or domain.resource
     target = " and ".join(part for part in (resource, domain.member) if part)
-    what = sender(target, known(data.resource_id) or known(data.compartment_id), principal)
+    what = sender(target, known(data.resource_id) or known(data.compartment_id), principal, outcome)
     return (
         ("userName", domain.who(name)),
         ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
@@ -174,19 +175,22 @@ def credential_kind(credentials: str | None) -> str:
     return "api-key" if credentials.startswith("ocid1.tenancy.") else "credentials"
 
 
-def sender(name: str | None, ocid: str | None, principal: str | None = None) -> str:
-    """Say in one value what was acted on and by whom, so that different events differ in it.
+def sender(name: str | None, ocid: str | None, principal: str | None = None, outcome: str = "") -> str:
+    """Say in one value what was acted on, by whom and that it failed, so that different events differ in it.
 
     The host takes records for repeats that agree in eleven fields, of which only this one can hold a
-    resource; names alone are no help, as two resources or two principals may share one.
+    resource; names alone are no help, as two resources or two principals may share one. A deed that succeeds
+    after attempts that were refused is no repeat of them.
     """
     what = f"{name} ({ocid})" if name and ocid and name != ocid else name or ocid or ""
-    return f"{what} by {principal}".strip() if principal else what
+    if principal:
+        what = f"{what} by {principal}".strip()
+    return f"{what}: {outcome}" if what and outcome in _UNSUCCESSFUL else what
 
 
 def _sentence(metadata: Metadata, meaning: Meaning, response: AuditResponse, outcome: str) -> str:
     """Tell the event in a sentence: "alice updated security list web-sl in prod: 200"."""
-    failed = outcome in {"denied", "failure"}
+    failed = outcome in _UNSUCCESSFUL
     if not meaning.done:
         deed = "did something unnamed"
     elif failed:

@@ -8,7 +8,7 @@ from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit_mapping import sender
 from signal_client_oci.artifacts.envelope import frame
 from signal_client_oci.artifacts.reading import plain_json
-from signal_client_oci.artifacts.times import utc_text
+from signal_client_oci.artifacts.times import utc_moment, utc_text
 from signal_client_oci.artifacts.vocabulary import meaning_of_rule
 from signal_client_oci.artifacts.wording import fill, known, shown, shown_list
 
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["problem_metadata"]
 
-_CHANGES: Final = {
-    "OPEN": "is open",
-    "RESOLVED": "was resolved",
-    "DISMISSED": "was dismissed",
-    "DELETED": "was deleted",
-}
+_CHANGES: Final = {"RESOLVED": "resolved", "DISMISSED": "dismissed", "DELETED": "deleted"}
 # members of additionalDetails that name who or whence, as activity problems have them
 _WHO: Final = ("principalName", "userName", "user", "actor")
 _WHENCE: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
@@ -57,7 +52,7 @@ def _host_fields(problem: Problem, rule: str) -> Pairs:
     if name or problem.resource_id or problem.resource_type:
         parts = (known(problem.resource_type), name or known(problem.resource_id))
         told = " ".join([told, "on", *[part for part in parts if part]])
-    told = f"{told} {_CHANGES.get(detail, 'was reported')}"
+    told = f"{told} was {_change(problem) or 'reported'}"
     if problem.risk_level:
         told = f"{told}, risk {problem.risk_level}"
     return (
@@ -67,6 +62,17 @@ def _host_fields(problem: Problem, rule: str) -> Pairs:
         ("senderHost", sender(name, known(problem.resource_id) or problem.id)),
         ("message", f"{told}: {problem.description}" if problem.description else told),
     )
+
+
+def _change(problem: Problem) -> str:
+    """Say what became of a problem last: detected (again), resolved, dismissed or deleted; "" when it does not say."""
+    detail = known(problem.lifecycle_detail).upper()
+    if detail != "OPEN":
+        return _CHANGES.get(detail, "")
+    first, last = (
+        utc_moment(text or "") for text in (problem.time_first_detected, problem.time_last_detected)
+    )
+    return "detected again" if first and last and first < last else "detected"
 
 
 def _own_fields(problem: Problem) -> Pairs:
@@ -83,6 +89,7 @@ def _own_fields(problem: Problem) -> Pairs:
         ("oci.riskLevel", problem.risk_level),
         ("oci.lifecycleState", problem.lifecycle_state),
         ("oci.lifecycleDetail", problem.lifecycle_detail),
+        ("oci.change", _change(problem)),
         ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
         ("oci.description", problem.description),
         ("oci.recommendation", problem.recommendation),

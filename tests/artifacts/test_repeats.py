@@ -46,6 +46,8 @@ DIFFERENT = [
     ("audit_update_security_list", "data.resourceName", "other-sl"),
     ("audit_update_security_list", "data.eventName", "DeleteSecurityList"),
     ("audit_update_security_list", "data.identity.ipAddress", "203.0.113.25"),
+    ("audit_update_security_list", "data.response.status", "404"),
+    ("audit_update_security_list", "data.response.status", 500),
     ("audit_list_users", "data.compartmentId", "ocid1.compartment.oc1..other"),
     ("audit_list_users", "data.request.path", "/20160918/users/other"),
     ("audit_v1_with_blanks", "eventType", "com.oraclecloud.ComputeApi.TerminateInstance"),
@@ -109,6 +111,7 @@ LATER_LINE = (
     "Mar  4 09:16:00 web-1 sshd[9]: Failed password for invalid user admin from 203.0.113.5 port 55023 ssh2"
 )
 REPEATED = [
+    ("audit_list_users", "data.response.status", "204"),
     ("audit_list_users", "eventId", "another"),
     ("audit_list_users", "eventTime", "2026-03-04T09:16:00.000Z"),
     ("audit_list_users", "data.request.id", "another"),
