@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit_fields import AuditData, AuditIdentity, AuditRequest, AuditResponse
 from signal_client_oci.artifacts.envelope import frame, weigh
-from signal_client_oci.artifacts.identity_domains import domain_event
-from signal_client_oci.artifacts.reading import plain_json
+from signal_client_oci.artifacts.identity_domains import domain_event, members_of
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 from signal_client_oci.artifacts.wording import fill, known, shown, shown_list
@@ -43,8 +42,8 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `harmless` as for `fill`."""
     data = event.data or NO_DATA
     response = data.response or NO_RESPONSE
-    meaning = meaning_of_event(event.event_type or "", data.event_name or "")
-    status = "" if response.status is None else str(response.status)
+    meaning = meaning_of_event(known(event.event_type), known(data.event_name))
+    status = "" if response.status is None else known(str(response.status))
     outcome = outcome_of(status, data.message)
     domain = domain_event(data.additional_details)
     if domain:
@@ -61,7 +60,7 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         fill(metadata, _told_by_domain(metadata, domain, data, outcome), harmless=harmless)
     elif meaning.signs_in and "userName" not in metadata:
         fill(metadata, (("userName", _typed_name(data)),), harmless=harmless)
-    said = _sentence(metadata, meaning, response, outcome)
+    said = _sentence(metadata, meaning, response.message, status or outcome, outcome)
     metadata["message"] = said if harmless else shown(said)
     _sharpen(metadata, meaning, data, status, outcome)
     _add_parts(metadata, data)
@@ -188,7 +187,7 @@ def sender(name: str | None, ocid: str | None, principal: str | None = None, out
     return f"{what}: {outcome}" if what and outcome in _UNSUCCESSFUL else what
 
 
-def _sentence(metadata: Metadata, meaning: Meaning, response: AuditResponse, outcome: str) -> str:
+def _sentence(metadata: Metadata, meaning: Meaning, answer: str | None, ending: str, outcome: str) -> str:
     """Tell the event in a sentence: "alice updated security list web-sl in prod: 200"."""
     failed = outcome in _UNSUCCESSFUL
     if not meaning.done:
@@ -205,8 +204,7 @@ def _sentence(metadata: Metadata, meaning: Meaning, response: AuditResponse, out
         told = f"{told} ({metadata['oci.memberName']})"
     if place:
         told = f"{told} in {place}"
-    ending = outcome if response.status is None else response.status
-    reason = f" ({response.message})" if failed and response.message else ""
+    reason = f" ({answer})" if failed and known(answer) else ""
     return f"{told}: {ending}{reason}" if ending else told
 
 
@@ -276,6 +274,5 @@ def _changed(previous: dict[str, Any], current: dict[str, Any]) -> list[str]:
 
 def _member(part: msgspec.Raw, name: str) -> str:
     """Give a text member of one of the event's open parts, "" when it has none."""
-    found = plain_json(part)
-    value = found.get(name) if isinstance(found, dict) else None
+    value = members_of(part).get(name)
     return value if isinstance(value, str) else ""

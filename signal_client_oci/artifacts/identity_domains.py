@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from signal_client_oci.artifacts.reading import plain_json
 from signal_client_oci.artifacts.vocabulary import Meaning, Row, table
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["DomainEvent", "domain_event"]
+__all__ = ["DomainEvent", "domain_event", "members_of"]
 
-_EVENT_ID: Final = b'"eventId"'
+_EVENT_ID: Final = b"eventId"
 # the domain's own service, in whose name it writes down what somebody tried
 _SERVICES: Final = frozenset({"", "idcssso"})
 _KINDS: Final = ("sso.", "admin.", "idbridge.", "notification.")
@@ -60,10 +60,9 @@ class DomainEvent(NamedTuple):
 
 def domain_event(details: msgspec.Raw) -> DomainEvent | None:
     """Read an event's additional details as an identity domain writes them; None when they are others'."""
-    text = bytes(details)
-    found = plain_json(text) if _EVENT_ID in text else None
-    if not isinstance(found, dict):
+    if _EVENT_ID not in bytes(details):
         return None
+    found = members_of(details)
     texts = {name: known(value) for name, value in found.items() if isinstance(value, str)}
     event_id = texts.get("eventId", "")
     if not event_id.startswith(_KINDS):
@@ -78,6 +77,14 @@ def domain_event(details: msgspec.Raw) -> DomainEvent | None:
         texts.get("adminResourceName", ""),
         texts.get("adminRefResourceName", ""),
     )
+
+
+def members_of(part: msgspec.Raw) -> dict[str, Any]:
+    """Give the members of one of an event's open parts, also where a pipeline wrote it into a string."""
+    found = plain_json(part)
+    if isinstance(found, str) and found.startswith("{"):
+        found = plain_json(found.encode("utf-8", "replace"))
+    return found if isinstance(found, dict) else {}
 
 
 @cache

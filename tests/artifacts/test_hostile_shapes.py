@@ -103,6 +103,32 @@ def test_an_object_written_as_a_string_is_read_and_named():
     )
 
 
+def test_words_for_nothing_are_not_said():
+    """The words that pipelines write for null are no name, no type and no status of anything."""
+    metadata = event_with(eventName="None", response={"status": "None", "message": "null"})
+    assert metadata["action"] == "UpdateSecurityList"
+    assert metadata["message"] == "alice@example.com updated security list web-sl in prod"
+    assert "oci.outcome" not in metadata
+    bare = made("audit", {**EVENT, "eventType": "None", "data": {**EVENT["data"], "eventName": "null"}})
+    assert bare.artifact["metadata"]["message"] == (
+        "alice@example.com did something unnamed web-sl in prod: 200"
+    )
+    assert bare.artifact["metadata"]["vendorCode"] == "unknown"
+    credentials = {"credentials": "None", "principalName": "alice"}
+    assert "oci.credentialKind" not in event_with(identity=credentials)
+
+
+def test_open_parts_written_as_strings_are_read():
+    """What decides the severity counts also where a pipeline turned the details into text."""
+    details = json.dumps({"publicAccessType": "ObjectRead"})
+    bucket = copy.deepcopy(EVENT) | {"eventType": "com.oraclecloud.objectstorage.updatebucket"}
+    bucket["data"] |= {"eventName": "UpdateBucket", "additionalDetails": details}
+    assert made("audit", bucket).artifact["metadata"]["severityLabel"] == "high"
+    login = copy.deepcopy(example("audit_domain_sign_in_failed")["record"])
+    login["data"]["additionalDetails"] = json.dumps(login["data"]["additionalDetails"])
+    assert made("audit", login).artifact["metadata"]["userName"] == "bob@example.com"
+
+
 @pytest.mark.parametrize("absent", ["null", "missing"])
 def test_an_event_without_data_says_so_and_keeps_what_it_has(absent):
     """An event that lost its own part still tells what it was, under the id that its event id gives."""
