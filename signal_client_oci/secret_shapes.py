@@ -12,16 +12,17 @@ from typing import Final
 __all__ = ["hints", "is_marked", "kind_of_key", "shapes_in", "suspicious", "value_kind"]
 
 # One of these a text must hold to hold a secret: token, cookie, key; password, passphrase, passcode, pwd;
-# authorization; secret, credentials. Each expression starts with a letter of its own, which the search skips to;
-# by the rare ones first.
+# authorization; secret, credentials; bearer. Each expression starts with a letter of its own, which the search skips
+# to; by the rare ones first.
 _WORDS: Final = (
     re.compile(rb"k(?:en|ie|ey)"),
     re.compile(rb"p(?:ass(?:w|ph|c)|wd)"),
     re.compile(rb"zation(?! failed)"),
     re.compile(rb'c(?:ret|redentials\\*"\s*:\s*(?!\s|null|\\*"\\*"))'),
     re.compile(rb"/(?:p/|P/)"),
+    re.compile(rb"bearer "),
 )
-_IN_WORDS, _IN_PASSWORDS, _IN_HEADERS, _IN_CREDENTIALS, _IN_PATHS = (word.search for word in _WORDS)
+_IN_WORDS, _IN_PASSWORDS, _IN_HEADERS, _IN_CREDENTIALS, _IN_PATHS, _ = (word.search for word in _WORDS)
 # what else there may be, behind one byte each that most records do not have
 _DOLLAR, _J, _EQUALS, _AT, _BACKSLASH, _PERCENT, _K, _Z = (
     ord(char) for char in "$J=@\\%kz"
@@ -52,7 +53,6 @@ _EXACT: Final = {
     "clientkeydata": "private-key",
     "secretcontent": "credentials",
     "secretbundlecontent": "credentials",
-    "apikey": "key",
     "secretkey": "secret",
     "opcssecustomerkey": "key",
     "opcsourcessecustomerkey": "key",
@@ -67,6 +67,7 @@ _ENDINGS: Final = (
     ("pwd", "password"),
     ("privatekey", "private-key"),
     ("secretaccesskey", "secret"),
+    ("apikey", "key"),
     ("secret", "secret"),
     ("token", "token"),
 )
@@ -110,6 +111,7 @@ _SESSION: Final = re.compile(rb"ST\$[A-Za-z0-9_.=~+/-]+")
 _JWT: Final = re.compile(
     rb"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2}))eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
 )
+_BEARER: Final = re.compile(rb"(?<![A-Za-z0-9])bearer +([A-Za-z0-9._~+/-]{16,}=*)", re.IGNORECASE)
 _PAR: Final = re.compile(
     rb"(?:/|%2f)p(?:/|%2f)([^/%\s\"?#<]{1,512})(?=(?:/|%2f)n(?:/|%2f)[^/%\s]{1,300}(?:/|%2f)b(?:/|%2f))",
     re.IGNORECASE,
@@ -120,6 +122,8 @@ _USER_INFO: Final = re.compile(rb'://[^/\s:@"]{0,100}:([^/\s@"<]{1,200})@')
 _BY_BYTE: Final = {
     b"S": ((_SESSION, "session-token"), (_SIGNATURE, "signature")),
     b"e": ((_JWT, "token"),),
+    b"b": ((_BEARER, "token"),),
+    b"B": ((_BEARER, "token"),),
     b"/": ((_PAR, "par"),),
     b"%": ((_PAR, "par"),),
     b"s": ((_SIGNATURE, "signature"),),
@@ -138,6 +142,7 @@ def suspicious(text: bytes) -> bool:
         or _IN_PASSWORDS(lower)
         or _IN_CREDENTIALS(lower)
         or _IN_PATHS(lower)
+        or b"bearer " in lower
         or (_J in text and b"eyJ" in text)
         or (_AT in text and _USER_INFO_SIGN(text))
         or (_DOLLAR in text and b"ST$" in text)

@@ -72,6 +72,11 @@ MASKED = [
     ({"users": [{"user": {"client-key-data": CANARY}}]}, "private-key"),
     ({"payload": {"secretContent": {"contentType": "BASE64", "content": CANARY}}}, "credentials"),
     ({"payload": {"secretBundleContent": {"content": CANARY}}}, "credentials"),
+    ({"xApiKey": CANARY, "OPENAI_API_KEY": CANARY}, "key"),
+    (
+        {"headers": [["Authorization", f"Bearer {CANARY}"]], "value": f"bearer  {CANARY}==", "name": "x"},
+        "token",
+    ),
     ({"bypasscode": CANARY, "passcode": CANARY}, "password"),
     ({"uri": f"https://x/cb?state=1%26jwt%3D{JWT}"}, "token"),
     ({"uri": f"/saml?t=ST%24{JWT}"}, "token"),
@@ -105,6 +110,11 @@ LEFT = [
     {"password": "<redacted:password>"},
     {"eventName": "CreateCustomerSecretKey", "tags": [{"key": "Owner"}]},
     {"credentials": "None", "password": "null", "token": "", "secret": "None"},
+    {
+        "message": "the bearer token has expired",
+        "securitySchemes": "bearer authentication",
+        "name": "forbearer x",
+    },
     {"needsPassword": "false", "message": "password=None"},
     {
         "message": "sudo: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
