@@ -7,12 +7,15 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
+
 from signal_client_oci.artifacts import host_logs, network_logs, web_logs
-from signal_client_oci.artifacts.audit_mapping import sender
+from signal_client_oci.artifacts.audit_fields import AuditData, AuditEvent
+from signal_client_oci.artifacts.audit_mapping import audit_metadata, sender
 from signal_client_oci.artifacts.envelope import UNREADABLE, frame
 from signal_client_oci.artifacts.log_fields import Fields, Flow, Log, LogContent, LogOracle
-from signal_client_oci.artifacts.reading import plain_json
-from signal_client_oci.artifacts.vocabulary import table
+from signal_client_oci.artifacts.reading import plain_json, read_fields
+from signal_client_oci.artifacts.vocabulary import meaning_of_event, table
 from signal_client_oci.artifacts.wording import fill, shown
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ __all__ = ["NO_CONTENT", "add_envelope", "flow_metadata", "log_metadata", "open_
 MAX_SAID: Final = 1024  # characters of a record's data that stand in for a message
 MAX_TYPE: Final = 256  # characters of a log type that are looked at
 
+_AUDIT_DATA: Final = msgspec.json.Decoder(AuditData)
 NO_CONTENT: Final = LogContent()
 NO_ORACLE: Final = LogOracle()
 
@@ -50,6 +54,8 @@ _OTHERWISE: Final = {"mapping": "line", "messageType": "log_message", "severity"
 def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Metadata:
     """Map a record of any log but `_Audit`; `data` is its open data."""
     content = log.log_content or NO_CONTENT
+    if log.log_content and _is_audit_event(data):
+        return _audit_metadata(content, data, origin, timestamp)
     row = row_of(content.type)
     if host_logs.is_kubernetes_audit(data):
         row = {**row, "mapping": "kubernetes"}
@@ -61,6 +67,23 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     source = metadata.get("oci.source") or metadata.get("oci.subject")
     _complete(metadata, data, oracle, source if isinstance(source, str) else None)
     return metadata
+
+
+def _is_audit_event(data: Fields) -> bool:
+    """Tell whether a record of another log is a copy of an audit event: only these name who called and the answer."""
+    values = data.values
+    return isinstance(values.get("eventName"), str) and all(
+        isinstance(values.get(part), dict) for part in ("identity", "response")
+    )
+
+
+def _audit_metadata(content: LogContent, data: Fields, origin: Origin, timestamp: str) -> Metadata:
+    """Map a copy of an audit event as Audit would, by whatever way it came into this log."""
+    event, complaints = read_fields(bytes(content.data), _AUDIT_DATA, AuditData)
+    data.complaints += [f"{data.path}.{complaint}" for complaint in complaints]
+    service = meaning_of_event(content.type or "", "").service
+    copied = AuditEvent(content.type, service, content.id, content.time, event)
+    return audit_metadata(copied, origin, timestamp, harmless=False)
 
 
 def open_data(log: Log, text: bytes, complaints: list[str]) -> Fields:

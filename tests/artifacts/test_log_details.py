@@ -15,6 +15,24 @@ def with_data(name, **data):
     return made("logging", record).artifact["metadata"]
 
 
+def test_a_copy_of_an_audit_event_is_mapped_like_one():
+    """A refused sign-in counts as one in whatever log it stands, also without the parts that name where it is from."""
+    record = copy.deepcopy(example("audit_console_login_failed")["record"])
+    del record["data"]["request"]
+    content = {"type": record["eventType"], "time": record["eventTime"], "data": record["data"]}
+    artifact = made("logging", {"datetime": 1772615727348, "logContent": content}).artifact
+    metadata = artifact["metadata"]
+    assert (metadata["messageType"], metadata["streamName"]) == ("auth_failure", "oci_audit")
+    assert (metadata["userName"], metadata["clientIP"]) == ("mallory", "198.51.100.77")
+    assert artifact["timestamp"] == "2026-03-04T09:15:27.348Z"
+    record["data"]["resourceName"] = 5
+    other = made("logging", {"datetime": 1772615727348, "logContent": content})
+    assert (
+        other.artifact["metadata"]["oci.parseError"]
+        == "logContent.data.resourceName: a number was not expected"
+    )
+
+
 @pytest.mark.parametrize(
     ("category", "techniques"),
     [
