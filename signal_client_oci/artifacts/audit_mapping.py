@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
@@ -45,7 +46,7 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     if meaning.action:
         metadata["action"] = meaning.action
     if data.identity:
-        fill(metadata, _who(data.identity), harmless=harmless)
+        metadata.update((_known_caller if harmless else _caller)(data.identity))
     fill(metadata, _what(event, data, meaning), harmless=harmless)
     fill(metadata, _result(response, status, outcome), harmless=harmless)
     said = _sentence(metadata, meaning, response, outcome)
@@ -55,22 +56,31 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     return metadata
 
 
-def _who(identity: AuditIdentity) -> Pairs:
+def _caller(identity: AuditIdentity) -> Metadata:
     """Give the fields that tell who called, whence and with what."""
     address = one_ip(identity.ip_address)
-    return (
-        ("userName", readable_name(identity)),
-        ("clientIP", address),
-        ("application", identity.user_agent),
-        ("oci.principalId", identity.principal_id),
-        ("oci.principalTenancyId", identity.tenant_id),
-        ("oci.authType", identity.auth_type),
-        ("oci.callerName", identity.caller_name),
-        ("oci.callerId", identity.caller_id),
-        ("oci.credentialKind", identity.credentials and credential_kind(identity.credentials)),
-        ("oci.consoleSessionId", identity.console_session_id),
-        ("oci.ipAddress", None if address else identity.ip_address),
+    metadata: Metadata = {}
+    fill(
+        metadata,
+        (
+            ("userName", readable_name(identity)),
+            ("clientIP", address),
+            ("application", identity.user_agent),
+            ("oci.principalId", identity.principal_id),
+            ("oci.principalTenancyId", identity.tenant_id),
+            ("oci.authType", identity.auth_type),
+            ("oci.callerName", identity.caller_name),
+            ("oci.callerId", identity.caller_id),
+            ("oci.credentialKind", identity.credentials and credential_kind(identity.credentials)),
+            ("oci.consoleSessionId", identity.console_session_id),
+            ("oci.ipAddress", None if address else identity.ip_address),
+        ),
     )
+    return metadata
+
+
+# a few callers make most of a tenancy's events; what is kept is bounded by the size of a harmless record
+_known_caller: Final = lru_cache(maxsize=1024)(_caller)
 
 
 def _what(event: AuditEvent, data: AuditData, meaning: Meaning) -> Pairs:

@@ -90,21 +90,19 @@ _FACILITIES: Final = {
 
 def frame(origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str) -> Metadata:
     """Give the metadata that every artifact has, apart from its times."""
-    metadata, facility = _common(origin.instance, origin.tenancy_ocid, origin.region, stream)
-    metadata, code = metadata.copy(), CODES[severity]
-    metadata["messageType"] = message_type
-    metadata["severityLabel"] = severity
-    metadata["severityCode"] = code
-    metadata["priority"] = facility * 8 + code
+    common = _common(origin.instance, origin.tenancy_ocid, origin.region, stream, message_type, severity)
+    metadata = common.copy()
     metadata["vendorCode"] = vendor_code or UNKNOWN
     return metadata
 
 
 @lru_cache(maxsize=1024)
-def _common(instance: str, tenancy: str, region: str, stream: str) -> tuple[Metadata, int]:
-    """Give what all records of one stream have in common, and the stream's facility."""
-    facility = _FACILITIES[stream]
-    metadata: Metadata = {
+def _common(  # noqa: PLR0913  (positional, because the cache is asked for every record)
+    instance: str, tenancy: str, region: str, stream: str, message_type: str, severity: Severity
+) -> Metadata:
+    """Give what all records of one kind have in common; it is copied, never changed."""
+    facility, code = _FACILITIES[stream], CODES[severity]
+    return {
         "instance": instance,
         "streamName": stream,
         "geoRegion": region,
@@ -112,8 +110,11 @@ def _common(instance: str, tenancy: str, region: str, stream: str) -> tuple[Meta
         "facilityCode": facility.code,
         "facilityLabel": facility.label,
         "oci.tenancyId": tenancy,
+        "messageType": message_type,
+        "severityLabel": severity,
+        "severityCode": code,
+        "priority": facility.code * 8 + code,
     }
-    return metadata, facility.code
 
 
 def weigh(
