@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import StringConstraints, TypeAdapter
@@ -53,6 +54,7 @@ _names_a_secret = _matcher(f"{_WORD}{_TELLING}|{_SIGN}")
 _has_credentials = _matcher(f"credentials{_TELLING}")
 _has_user_info = _matcher(r"""://[^/\s:@"]*:[^/\s@"<]+@""")
 
+_LONGEST_KNOWN_KEY: Final = 64  # of the keys whose kind is remembered
 _MARKED: Final = re.compile(rb"<redacted:[a-z-]+>")
 _API_KEY_ID: Final = re.compile(rb"ocid1\.[^/\s]+/ocid1\.[^/\s]+/[0-9a-fA-F:]+")
 _OCID: Final = re.compile(rb"ocid1\.[A-Za-z0-9_.-]+")
@@ -162,6 +164,11 @@ def is_marked(value: bytes) -> bool:
 
 def kind_of_key(key: bytes) -> str:
     """Give the kind of secret that stands under a key, "" when the key tells of none."""
+    return _kind_of_key(key) if len(key) <= _LONGEST_KNOWN_KEY else _kind_of_key.__wrapped__(key)
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_key(key: bytes) -> str:
     # a principal's claims repeat the headers of the request with an `h_` in front
     name = key.decode("utf-8", "replace").strip().lower().replace("_", "-").removeprefix("h-")
     compact = name.replace("-", "").replace(" ", "")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "UNKNOWN",
     "UNREADABLE",
-    "Evidence",
     "Made",
     "Metadata",
     "Origin",
@@ -63,14 +62,6 @@ class Made(NamedTuple):
     artifact: Artifact
     redacted: int
     parse_error: bool
-
-
-class Evidence(NamedTuple):
-    """A record's text as it is handed on, how many secrets were masked in it, and what of it could not be read."""
-
-    text: bytes
-    redacted: int
-    complaints: list[str]
 
 
 class Facility(NamedTuple):
@@ -133,9 +124,14 @@ def weigh(
         metadata["attackTechniqueIds"] = list(techniques)
 
 
-def finished(identity: str, timestamp: str, metadata: Metadata, evidence: Evidence) -> Made:
-    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat."""
-    text, redacted, complaints = evidence
+def finished(  # noqa: PLR0913  (all that a record is made of, once for every record)
+    identity: str, timestamp: str, metadata: Metadata, text: bytes, redacted: int, complaints: list[str]
+) -> Made:
+    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
+
+    `text` is the record as it is handed on, `redacted` how many secrets were masked in it, `complaints` what of it
+    could not be read.
+    """
     try:
         raw = text.decode()
     except UnicodeDecodeError:

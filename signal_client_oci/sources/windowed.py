@@ -100,26 +100,27 @@ class WindowCollector:
         return Request(lane, partial(ask_page, self._service, ocids, start, end, token), self, piece)
 
     def answered(self, request: Request, page: Page) -> Iterator[Request]:
-        """Take a page's records, then go on with the next page, or close the piece."""
+        """Ask for the next page, which comes while this one's records are taken; after the last, close the piece."""
         piece: Piece = request.job
         stream = piece.stream
         stream.reached = True
-        self._take(page.texts, piece)
         piece.pages += 1
+        repeated = page.next_page in piece.tokens
+        if page.next_page is not None and not repeated and not stream.abandoned:
+            piece.tokens.add(page.next_page)
+            yield self._page(piece, page.next_page)
+        self._take(page.texts, piece)
         if stream.abandoned:
             return
         if page.next_page is None:
             piece.done = True
             piece.tokens.clear()
             yield from self._close_pieces(stream, piece)
-        elif page.next_page in piece.tokens:
+        elif repeated:
             failure = Failure(
                 "PAGE_TOKEN_REPEATED", recovery=Recovery.RETRY, opc_request_id=page.opc_request_id
             )
             yield from self.failed(request, failure)
-        else:
-            piece.tokens.add(page.next_page)
-            yield self._page(piece, page.next_page)
 
     def _close_pieces(self, stream: Stream, piece: Piece) -> Iterator[Request]:
         length = piece.end - piece.start
