@@ -14,11 +14,11 @@ from pydantic import StringConstraints, TypeAdapter
 
 __all__ = ["hints", "is_marked", "kind_of_key", "shapes_in", "suspicious", "value_kind"]
 
-# The words that tell of a secret, each found by a part of it: token, cookie, key; password, passphrase, pwd;
-# authorization; secret, credentials.
+# The words that tell of a secret, each found by a part of it: token, cookie, key; password, passphrase,
+# passcode, pwd; authorization; secret, credentials.
 _WORDS: Final = (
     re.compile(rb"k(?:en|ie|ey)"),
-    re.compile(rb"p(?:ass(?:w|ph)|wd)"),
+    re.compile(rb"p(?:ass(?:w|ph|c)|wd)"),
     re.compile(rb"zation(?! failed)"),
     re.compile(rb'c(?:ret|redentials\\*"\s*:\s*(?!\s|null|\\*"\\*"))'),
     re.compile(rb"/p/"),
@@ -47,7 +47,10 @@ _JSON_VALUE: Final = r"""(?:\\*"[^"]|\\*'|[\[{0-9-]|[^\s"'n\[{0-9\\-]|n(?:[^u]|u
 # behind a word: a value, or the end of a string, which may be the name of a claim whose value comes next
 _TELLING: Final = rf"""[\s_-]*(?:[=:]|\\*["'] {{0,4}}=|\\*["']\s*:\s*{_JSON_VALUE}|\\*["']\s*[,}}\]])"""
 _SIGN: Final = r"key-----|createcustomersecretkey|st\$|eyj|signature=|\\u00|(?:\\?/|%2f)p(?:\\?/|%2f)"
-_WORD: Final = "(?:token|cookie2?|key|password|passwd|passphrase|pwd|authorization|secret)"
+_WORD: Final = (
+    "(?:token|cookie2?|key(?:-?data)?|password|passwd|passphrase|passcode|pwd|authorization"
+    "|secret(?:-?bundle)?(?:-?content)?)"
+)
 # first the cheap question, which no word answers that is only a part of another; then whether there is a value
 _ends_with_a_word = _matcher(rf"""{_WORD}[\s_-]*["'\\=:]|{_SIGN}""")
 _names_a_secret = _matcher(f"{_WORD}{_TELLING}|{_SIGN}")
@@ -58,6 +61,8 @@ _LONGEST_KNOWN_KEY: Final = 64  # of the keys whose kind is remembered
 _MARKED: Final = re.compile(rb"<redacted:[a-z-]+>")
 _API_KEY_ID: Final = re.compile(rb"ocid1\.[^/\s]+/ocid1\.[^/\s]+/[0-9a-fA-F:]+")
 _OCID: Final = re.compile(rb"ocid1\.[A-Za-z0-9_.-]+")
+# what stands for no value, or says whether there is one
+_NO_SECRETS: Final = frozenset({b"None", b"null", b"true", b"false", b"True", b"False"})
 
 _EXACT: Final = {
     "credentials": "credentials",
@@ -66,10 +71,11 @@ _EXACT: Final = {
     "setcookie": "cookie",
     "setcookie2": "cookie",
     "opcobotoken": "obo-token",
-    "privatekey": "private-key",
+    "clientkeydata": "private-key",
+    "secretcontent": "credentials",
+    "secretbundlecontent": "credentials",
     "apikey": "key",
     "secretkey": "secret",
-    "secretaccesskey": "secret",
     "opcssecustomerkey": "key",
     "opcsourcessecustomerkey": "key",
 }
@@ -79,7 +85,10 @@ _ENDINGS: Final = (
     ("password", "password"),
     ("passwd", "password"),
     ("passphrase", "password"),
+    ("passcode", "password"),
     ("pwd", "password"),
+    ("privatekey", "private-key"),
+    ("secretaccesskey", "secret"),
     ("secret", "secret"),
     ("token", "token"),
 )
@@ -93,6 +102,7 @@ _HARMLESS: Final = frozenset(
         "nextpagetoken",
         "nexttoken",
         "opcclientretrytoken",
+        "opcidempotencytoken",
         "opcretrytoken",
         "pagetoken",
         "retrytoken",
@@ -102,18 +112,26 @@ _HARMLESS: Final = frozenset(
 )
 _HEADER: Final = re.compile(r"x-.*(token|key|secret)")
 
-# what follows a word that tells of a secret in plain text: `password=...`, `token: ...`
-_ASSIGNED: Final = re.compile(rb"[\"']?[ ]{0,4}[:=][ ]{0,4}[\"']?")
+# what follows a word that tells of a secret in plain text: `password=...`, `token: ...`, `'cookie': ['...`, also where
+# it is JSON with escaped quotes
+_ASSIGNED: Final = re.compile(
+    rb"(?:\\{0,8}[\"'])?[ ]{0,4}[:=][ ]{0,4}(?:\[[ ]{0,4})?(?:\\{0,8}(?P<quote>[\"']))?"
+)
 _WORD_BEFORE: Final = re.compile(rb"[A-Za-z0-9_-]{0,64}\Z")
 _WORD_AFTER: Final = re.compile(rb"[A-Za-z0-9_-]{0,64}")
 _VALUE: Final = re.compile(rb"[^\s\"'&,;<>}\])\\]+")
-_VALUE_LINE: Final = re.compile(rb"(?i:signature )[^\r\n<]+|[^\r\n\"'<\s][^\r\n\"'<]*")
+_VALUE_LINE: Final = re.compile(rb"(?i:signature )[^\r\n<]+|[^\r\n\"'<\\\s][^\r\n\"'<\\]*")
+_VALUE_QUOTED: Final = {b'"': re.compile(rb'[^"\r\n<\\]+'), b"'": re.compile(rb"[^'\r\n<\\]+")}
+# the directory that a shell is in, as sudo logs it
+_DIRECTORY: Final = re.compile(rb"(?:OLD)?PWD=/")
 _LINE_KINDS: Final = frozenset({"authorization", "cookie"})
 
 _KEY_BEGIN: Final = re.compile(rb"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----\Z")
 _KEY_END: Final = re.compile(rb"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 _SESSION: Final = re.compile(rb"ST\$[A-Za-z0-9_.=~+/-]+")
-_JWT: Final = re.compile(rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?")
+_JWT: Final = re.compile(
+    rb"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2}))eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
+)
 _PAR: Final = re.compile(
     rb"(?:/|%2f)p(?:/|%2f)([^/%\s\"?#<]{1,512})(?=(?:/|%2f)n(?:/|%2f)[^/%\s]{1,300}(?:/|%2f)b(?:/|%2f))",
     re.IGNORECASE,
@@ -184,7 +202,7 @@ def _kind_of_key(key: bytes) -> str:
 
 def value_kind(kind: str, value: bytes) -> str:
     """Give the kind to mask a value as, by the kind of its key and its own look; "" when it needs no mask."""
-    if not value or is_marked(value):
+    if not value or value in _NO_SECRETS or is_marked(value):
         return ""
     if value.startswith(b"ST$") and kind != "authorization":
         return "session-token"
@@ -233,7 +251,11 @@ def _assigned(text: bytes, place: int) -> Shape | None:
     if not after or not sign:
         return None
     before = _WORD_BEFORE.search(text[max(0, place - 64) : place])
-    kind = kind_of_key((before.group() if before else b"") + after.group())
-    value = (_VALUE_LINE if kind in _LINE_KINDS else _VALUE).match(text, sign.end()) if kind else None
+    word = (before.group() if before else b"") + after.group()
+    kind = kind_of_key(word)
+    if not kind or _DIRECTORY.fullmatch(word + text[after.end() : after.end() + 2]):
+        return None
+    shape = _VALUE_LINE if kind in _LINE_KINDS else _VALUE_QUOTED.get(sign["quote"], _VALUE)
+    value = shape.match(text, sign.end())
     masked = value_kind(kind, value.group()) if value else ""
     return (*value.span(), masked) if value and masked else None

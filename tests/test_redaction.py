@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.redaction import redact
+from signal_client_oci.redaction import _Reader, redact
+from signal_client_oci.secret_shapes import suspicious
 
 CANARY = "c4naryS3cretValue0123456789"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"
@@ -62,6 +63,19 @@ MASKED = [
     ),
     ({"a": json.dumps({"b": json.dumps({"c": json.dumps({"password": CANARY})})})}, "password"),
     ({"eventName": "CreateCustomerSecretKey", "payload": {"id": "x", "key": CANARY}}, "secret"),
+    ({"headers": f"{{'Authorization': ['Bearer {CANARY}'], 'Accept': ['*/*']}}"}, "authorization"),
+    ({"headers": f"{{'X-Api-Key': ['{CANARY}']}}"}, "key"),
+    ({"message": f'sent {{"Cookie":["a={CANARY}"]}} to x'}, "cookie"),
+    ({"message": f'sent {{\\"password\\":\\"{CANARY}\\"}} to x'}, "password"),
+    ({"message": f'connect with password="two words, {CANARY}" now'}, "password"),
+    ({"message": f"export AWS_SECRET_ACCESS_KEY={CANARY}"}, "secret"),
+    ({"payload": {"sslPrivateKey": CANARY, "tls_private_key": CANARY}}, "private-key"),
+    ({"users": [{"user": {"client-key-data": CANARY}}]}, "private-key"),
+    ({"payload": {"secretContent": {"contentType": "BASE64", "content": CANARY}}}, "credentials"),
+    ({"payload": {"secretBundleContent": {"content": CANARY}}}, "credentials"),
+    ({"bypasscode": CANARY, "passcode": CANARY}, "password"),
+    ({"uri": f"https://x/cb?state=1%26jwt%3D{JWT}"}, "token"),
+    ({"uri": f"/saml?t=ST%24{JWT}"}, "token"),
 ]
 
 
@@ -75,6 +89,7 @@ def test_a_secret_is_masked_by_its_kind(record, kind, write):
     assert json.loads(text)
     assert f"<redacted:{kind}>".encode() in text
     assert CANARY.encode() not in text
+    assert JWT.encode() not in text
     assert b"1234567890" not in text
     assert count >= 1
     assert redact(text) == (text, 0)
@@ -90,6 +105,18 @@ LEFT = [
     {"message": "Failed password for root from 203.0.113.5", "path": "/p/17/n/x"},
     {"password": "<redacted:password>"},
     {"eventName": "CreateCustomerSecretKey", "tags": [{"key": "Owner"}]},
+    {"credentials": "None", "password": "null", "token": "", "secret": "None"},
+    {"needsPassword": "false", "message": "password=None"},
+    {
+        "message": "sudo: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        "env": "OLDPWD=/tmp",
+    },
+    {
+        "tokenCount": 5,
+        "fileName": "password-policy.pdf",
+        "keyId": "ocid1.key.oc1.iad.x",
+        "opc-idempotency-token": "i1",
+    },
 ]
 
 
@@ -216,3 +243,100 @@ def _seconds(text: bytes) -> float:
     start = time.process_time()
     redact(text)
     return time.process_time() - start
+
+
+_pieces = st.sampled_from(
+    [
+        *[
+            "token",
+            "cookie",
+            "cookie2",
+            "Set-Cookie",
+            "key",
+            "x-api-key",
+            "x-a-secret",
+            "password",
+            "PassWd",
+            "passphrase",
+            "passcode",
+            "PWD",
+        ],
+        *[
+            "authorization",
+            "opc-obo-token",
+            "secret",
+            "secretContent",
+            "credentials",
+            "privateKey",
+            "client-key-data",
+            "KEY-----",
+        ],
+        *[
+            "-----BEGIN",
+            "RSA",
+            "PRIVATE",
+            "KEY-----",
+            "createCustomerSecretKey",
+            "payload",
+            "ST$",
+            "eyJ",
+            "signature=",
+            "name",
+            "value",
+        ],
+        *[
+            "/p/",
+            "/n/",
+            "/b/",
+            "%2Fp%2F",
+            "\\/p\\/",
+            "://",
+            ":",
+            "@",
+            "=",
+            '"',
+            '\\"',
+            "'",
+            ",",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\\",
+            "\\u0070",
+            "null",
+            "None",
+            "true",
+            "7",
+            "-",
+            "_",
+            "x",
+        ],
+        " ",
+        '"token":"',
+        '":"',
+        '":["',
+        '\\":\\"',
+        '":null',
+        '":""',
+        "a1b2c3d4e5f6a7b8.c9d0e1f2a3b4c5d6",
+        "\u212a",
+    ]
+)
+
+
+@given(st.lists(_pieces, max_size=12).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_look_never_passes_over_what_would_be_masked(text):
+    """A text that is said to hold no secret has none that a close reading would find."""
+    raw = text.encode()
+    if not suspicious(raw):
+        assert not _Reader(raw, 0).spans()
+
+
+@pytest.mark.parametrize(("record", "kind"), MASKED, ids=range(len(MASKED)))
+@pytest.mark.parametrize("write", [json.dumps, lambda record: json.dumps(json.dumps(record))])
+def test_the_quick_look_sees_every_kind(record, kind, write):
+    """Each kind of secret makes a record suspicious by itself, also inside a string of JSON."""
+    assert kind
+    assert suspicious(write(record).encode())

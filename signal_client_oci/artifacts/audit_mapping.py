@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit_fields import AuditData, AuditIdentity, AuditRequest, AuditResponse
 from signal_client_oci.artifacts.envelope import frame, weigh
+from signal_client_oci.artifacts.identity_domains import domain_event
 from signal_client_oci.artifacts.reading import plain_json
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from signal_client_oci.artifacts.audit_fields import AuditEvent
     from signal_client_oci.artifacts.envelope import Metadata, Origin
+    from signal_client_oci.artifacts.identity_domains import DomainEvent
 
 __all__ = ["audit_metadata", "credential_kind", "outcome_of", "readable_name", "sender"]
 
@@ -31,6 +34,8 @@ NO_RESPONSE: Final = AuditResponse()
 _DENIED: Final = ("401", "403")
 _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
+# a failed sign-in's `login_input`: "tenant: acme, user: mallory"
+_TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
 _BUCKET_EVENTS: Final = ("createbucket", "updatebucket")
 
 
@@ -41,6 +46,9 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     meaning = meaning_of_event(event.event_type or "", data.event_name or "")
     status = "" if response.status is None else str(response.status)
     outcome = outcome_of(status, data.message)
+    domain = domain_event(data.additional_details)
+    if domain:
+        meaning, outcome = domain.meaning(meaning), domain.outcome or outcome
     metadata = frame(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
     metadata["startTimeUTC"] = timestamp
     if meaning.action:
@@ -49,6 +57,10 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         metadata.update((_known_caller if harmless else _caller)(data.identity))
     fill(metadata, _what(event, data, meaning), harmless=harmless)
     fill(metadata, _result(response, status, outcome), harmless=harmless)
+    if domain:
+        fill(metadata, _told_by_domain(metadata, domain, data), harmless=harmless)
+    elif meaning.signs_in and "userName" not in metadata:
+        fill(metadata, (("userName", _typed_name(data)),), harmless=harmless)
     said = _sentence(metadata, meaning, response, outcome)
     metadata["message"] = said if harmless else shown(said)
     _sharpen(metadata, meaning, data, status, outcome)
@@ -71,7 +83,7 @@ def _caller(identity: AuditIdentity) -> Metadata:
             ("oci.authType", identity.auth_type),
             ("oci.callerName", identity.caller_name),
             ("oci.callerId", identity.caller_id),
-            ("oci.credentialKind", identity.credentials and credential_kind(identity.credentials)),
+            ("oci.credentialKind", identity.credentials and credential_kind(known(identity.credentials))),
             ("oci.consoleSessionId", identity.console_session_id),
             ("oci.ipAddress", None if address else identity.ip_address),
         ),
@@ -116,6 +128,31 @@ def _result(response: AuditResponse, status: str, outcome: str) -> Pairs:
         ("oci.outcome", outcome),
         ("oci.responseMessage", response.message),
     )
+
+
+def _told_by_domain(metadata: Metadata, domain: DomainEvent, data: AuditData) -> Pairs:
+    """Give the fields that an identity domain knows better than the event around its details."""
+    name, principal = str(metadata.get("userName", "")), ""
+    if data.identity:
+        principal = known(data.identity.principal_id)
+    resource = known(data.resource_name) or domain.resource
+    target = " and ".join(part for part in (resource, domain.member) if part)
+    what = sender(target, known(data.resource_id) or known(data.compartment_id), principal)
+    return (
+        ("userName", domain.who(name)),
+        ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
+        ("senderHost", what if target else None),
+        ("oci.resourceName", resource),
+        ("oci.memberName", domain.member),
+        ("oci.domainEvent", domain.event_id),
+        ("oci.domainName", domain.domain),
+    )
+
+
+def _typed_name(data: AuditData) -> str:
+    """Give the name that somebody typed who could not sign in, as nobody else is named then."""
+    typed = _TYPED.search(_member(data.response.payload, "login_input")) if data.response else None
+    return typed[1] if typed else ""
 
 
 def outcome_of(status: str, message: str | None) -> str:
@@ -170,6 +207,8 @@ def _sentence(metadata: Metadata, meaning: Meaning, response: AuditResponse, out
     name, place = metadata.get("oci.resourceName"), metadata.get("oci.compartmentName")
     if name:
         told = f"{told} {name}"
+    if "oci.memberName" in metadata:
+        told = f"{told} ({metadata['oci.memberName']})"
     if place:
         told = f"{told} in {place}"
     ending = outcome if response.status is None else response.status

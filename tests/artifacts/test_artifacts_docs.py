@@ -161,6 +161,7 @@ def test_the_numbers_on_the_page_are_the_tables():
     services = {row["service"].split()[0] for row in events}
     assert f"{len(events)} event types of {len(services)} services" in PAGE
     assert f"{len(table('cloud_guard_rules'))} detector rules" in PAGE
+    assert f"{len(table('identity_domain_events'))} events of identity domains" in PAGE
 
 
 def test_the_markers_are_on_the_page():

@@ -26,7 +26,9 @@ def test_the_event_table_is_as_large_as_it_should_be():
     assert len({row["service"] for row in rows}) >= 15
 
 
-@pytest.mark.parametrize("name", ["audit_events", "verbs", "cloud_guard_rules", "log_types"])
+@pytest.mark.parametrize(
+    "name", ["audit_events", "identity_domain_events", "verbs", "cloud_guard_rules", "log_types"]
+)
 def test_rows_use_known_words(name):
     """Every message type, severity and technique that a row uses is one that exists."""
     for row in table(name):
@@ -65,7 +67,7 @@ def test_every_technique_is_used():
     """The list of techniques holds nothing that no event leads to."""
     used = {
         each
-        for name in ("audit_events", "cloud_guard_rules")
+        for name in ("audit_events", "identity_domain_events", "cloud_guard_rules")
         for row in table(name)
         for each in techniques(row)
     }
