@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 __all__ = [
+    "ABSENT",
     "AuditChange",
     "AuditData",
     "AuditEvent",

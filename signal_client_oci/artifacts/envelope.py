@@ -41,9 +41,9 @@ Metadata = dict[str, "MetadataValue"]
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where and when a record was read.
+    """Where and when a record was read; one for all records of a region in a poll.
 
     `instance` is the instance's name, `region` the OCI region that answered, `redact` the setting
     `redact_secrets`, `read_at` the time of reading (RFC 3339 UTC).

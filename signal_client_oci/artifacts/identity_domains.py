@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["DomainEvent", "domain_event"]
+__all__ = ["DomainEvent", "domain_event", "is_of_a_domain"]
 
 _EVENT_ID: Final = b'"eventId"'
 # the domain's own service, in whose name it writes down what somebody tried
@@ -58,10 +58,14 @@ class DomainEvent(NamedTuple):
         return self.actor if self.actor and name.lower() in _SERVICES else name
 
 
+def is_of_a_domain(details: msgspec.Raw) -> bool:
+    """Tell whether additional details may be those of an identity domain's event."""
+    return _EVENT_ID in bytes(details)
+
+
 def domain_event(details: msgspec.Raw) -> DomainEvent | None:
     """Read an event's additional details as an identity domain writes them; None when they are others'."""
-    text = bytes(details)
-    found = plain_json(text) if _EVENT_ID in text else None
+    found = plain_json(details) if is_of_a_domain(details) else None
     if not isinstance(found, dict):
         return None
     texts = {name: known(value) for name, value in found.items() if isinstance(value, str)}
