@@ -11,6 +11,7 @@ import msgspec
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit_fields import (
     ABSENT,
+    AuditChange,
     AuditData,
     AuditIdentity,
     AuditRequest,
@@ -43,7 +44,9 @@ _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
 # a failed sign-in's `login_input`: "tenant: acme, user: mallory"
 _TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
-_BUCKET_EVENTS: Final = ("createbucket", "updatebucket")
+_BUCKET_EVENTS: Final = frozenset(
+    {"CreateBucket", "UpdateBucket", "createbucket", "updatebucket", "createBucket", "updateBucket"}
+)
 
 
 class _Deed(msgspec.Struct, frozen=True, gc=False):
@@ -112,12 +115,15 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     fill(metadata, own, harmless=harmless)
     if techniques:
         metadata["attackTechniqueIds"] = list(techniques)
-    _add_parts(metadata, data)
+    if data.freeform_tags or data.defined_tags:
+        _add_tags(metadata, data)
+    if data.state_change:
+        _add_changes(metadata, data.state_change)
     return metadata
 
 
 def _looks_inside(meaning: Meaning, details: msgspec.Raw) -> bool:
-    return meaning.signs_in or meaning.event.lower() in _BUCKET_EVENTS or is_of_a_domain(details)
+    return meaning.signs_in or meaning.event in _BUCKET_EVENTS or is_of_a_domain(details)
 
 
 @lru_cache(maxsize=1024)
@@ -294,7 +300,7 @@ def _sharpen(
     elif deed.status == _UNAUTHENTICATED:
         weigh(metadata, "auth_failure", "medium")
         return ()
-    elif meaning.event.lower() in _BUCKET_EVENTS:
+    elif meaning.event in _BUCKET_EVENTS:
         access = _member(inside.details, "publicAccessType")
         if access:
             metadata["oci.publicAccessType"] = shown(access)
@@ -314,14 +320,16 @@ def _sign_in_refused(metadata: Metadata, payload: msgspec.Raw, outcome: str) -> 
     return any(word in result.lower() for word in _REFUSED_SIGN_IN) if result else None
 
 
-def _add_parts(metadata: Metadata, data: AuditData) -> None:
-    """Add what the event's open parts hold: tags, and the names of the fields that changed."""
-    if data.freeform_tags or data.defined_tags:
-        tags = shown_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
-        if tags:
-            metadata["tags"] = tags
-    change = data.state_change
-    if change and (change.previous or change.current):
+def _add_tags(metadata: Metadata, data: AuditData) -> None:
+    """Add the resource's tags."""
+    tags = shown_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
+    if tags:
+        metadata["tags"] = tags
+
+
+def _add_changes(metadata: Metadata, change: AuditChange) -> None:
+    """Add the names of the fields that changed."""
+    if change.previous or change.current:
         changed = shown_list(_changed(change.previous or {}, change.current or {}))
         if changed:
             metadata["oci.changedFields"] = changed

@@ -42,12 +42,9 @@ def fill(
 
     `harmless` says that no field can need more than that (`is_harmless` of the record's text).
     """
+    make_safe = known if harmless else shown
     for name, value in fields:
-        if not value:
-            continue
-        if harmless and (len(value) > LONGEST or value not in NOTHING) and value[0] != " ":
-            metadata[name] = value
-        elif safe := shown(value):
+        if value and (safe := make_safe(value)):
             metadata[name] = safe
 
 
@@ -58,13 +55,9 @@ def is_harmless(text: bytes) -> bool:
 
 def known(text: str | None) -> str:
     """Give a text that stands for something as it is, and "" for None, blanks, `None` and `null`."""
-    if (
-        not text
-        or (len(text) <= LONGEST and text in NOTHING)
-        or (not " " < text[0] < "\x7f" and text.isspace())
-    ):
-        return ""
-    return text
+    if text and (len(text) > LONGEST or text not in NOTHING) and not text.isspace():
+        return text
+    return ""
 
 
 def shown(text: str) -> str:
