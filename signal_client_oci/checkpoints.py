@@ -12,6 +12,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -55,6 +56,7 @@ def compartment_key(ocid: str) -> str:
     return base64.urlsafe_b64encode(digest).decode("ascii")
 
 
+@lru_cache(maxsize=4096)
 def tag_of(key: str) -> bytes:
     """Return the two bytes by which digests name the compartment of `key`."""
     return base64.urlsafe_b64decode(key)[:2]

@@ -104,11 +104,11 @@ class Drive:
             self._interrupted = self._must_stop()
             if self._interrupted:
                 return
+            for collector in self._collectors.values():
+                self._ask(collector, collector.more)
             outcome = self._crew.next_outcome(_TICK_SECONDS)
             if outcome is not None:
                 self._follow(*outcome)
-            for collector in self._collectors.values():
-                self._ask(collector, collector.more)
             yield from self._ready()
 
     def _follow(self, request: Request, result: Any) -> None:

@@ -6,8 +6,6 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -39,6 +37,8 @@ def fingerprint_of(key: RSAPrivateKey) -> str:
 
     The same as `openssl rsa -in key.pem -pubout -outform DER | openssl md5 -c`.
     """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     # OCI names keys by MD5; nothing here relies on it being hard to collide.
     digest = hashlib.md5(public, usedforsecurity=False).hexdigest()

@@ -49,7 +49,7 @@ def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
     """Return the settings form as JSON Schema, None for a connector that is not ours."""
     if connector != CONNECTOR:
         return None
-    from signal_client_oci.settings import settings_schema  # noqa: PLC0415
+    from signal_client_oci.form import settings_schema  # noqa: PLC0415
 
     return settings_schema()
 

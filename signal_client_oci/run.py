@@ -47,6 +47,7 @@ class Run:
     started: datetime
     batchers: dict[SourceName, Batcher] = field(default_factory=dict)
     warnings: list[Check] = field(default_factory=list)
+    _origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
     def polled_at(self) -> int:
@@ -77,14 +78,16 @@ class Run:
         return self.polled_at_millisecond + max(0, lasted) // _MINUTE * _MINUTE
 
     def origin(self, region: str) -> Origin:
-        """Return what the artifacts of a region share."""
-        return Origin(
-            instance=self.instance,
-            tenancy_ocid=self.settings.tenancy_ocid,
-            region=region,
-            redact=self.settings.redact_secrets,
-            read_at=to_text(self.started),
-        )
+        """Return what the artifacts of a region share, the same object each time."""
+        if region not in self._origins:
+            self._origins[region] = Origin(
+                instance=self.instance,
+                tenancy_ocid=self.settings.tenancy_ocid,
+                region=region,
+                redact=self.settings.redact_secrets,
+                read_at=to_text(self.started),
+            )
+        return self._origins[region]
 
     def warn(self, name: str, title: str, code: str, message: str, opc_request_id: str | None = None) -> None:
         """Add a warning to the report, each code and message once."""

@@ -6,37 +6,59 @@ Every expression is linear in the text: repeats are bounded, or start only where
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Annotated, Final
+
+from pydantic import StringConstraints, TypeAdapter
 
 __all__ = ["hints", "is_marked", "kind_of_key", "shapes_in", "suspicious", "value_kind"]
 
-# One of these a text must hold to hold a secret: token, cookie, key; password, passphrase, passcode, pwd;
-# authorization; secret, credentials; bearer. Each expression starts with a letter of its own, which the search skips
-# to; by the rare ones first.
+# The words that tell of a secret, each found by a part of it: token, cookie, key; password, passphrase,
+# passcode, pwd; authorization; secret, credentials; bearer.
 _WORDS: Final = (
     re.compile(rb"k(?:en|ie|ey)"),
     re.compile(rb"p(?:ass(?:w|ph|c)|wd)"),
     re.compile(rb"zation(?! failed)"),
     re.compile(rb'c(?:ret|redentials\\*"\s*:\s*(?!\s|null|\\*"\\*"))'),
-    re.compile(rb"/(?:p/|P/)"),
+    re.compile(rb"/p/"),
     re.compile(rb"bearer "),
 )
-_IN_WORDS, _IN_PASSWORDS, _IN_HEADERS, _IN_CREDENTIALS, _IN_PATHS, _ = (word.search for word in _WORDS)
-# what else there may be, behind one byte each that most records do not have
-_DOLLAR, _J, _EQUALS, _AT, _BACKSLASH, _PERCENT, _K, _Z = (
-    ord(char) for char in "$J=@\\%kz"
-)  # numbers are found faster
+# what else there may be in the text in lower case, and as it is, behind one byte each that most records do not have
+_EQUALS, _PERCENT = (ord(char) for char in "=%")  # numbers are found faster
+_LOWER_SIGNS: Final = ((_EQUALS, re.compile(rb"signature=")), (_PERCENT, re.compile(rb"%2fp")))
+_DOLLAR, _J, _AT, _BACKSLASH = (ord(char) for char in "$J@\\")
 _SIGNS: Final = (
     (_DOLLAR, re.compile(rb"ST\$")),
     (_J, re.compile(rb"eyJ")),
-    (_EQUALS, re.compile(rb"signature=", re.IGNORECASE)),
     (_AT, re.compile(rb'://[^/\s:@"]{0,100}:[^/\s@"<]{1,200}@')),
     (_BACKSLASH, re.compile(rb"\\(?:u00|/p)")),
-    (_PERCENT, re.compile(rb"%2fp", re.IGNORECASE)),
 )
-_SIGNATURE_SIGN, _USER_INFO_SIGN, _ESCAPE_SIGN, _PERCENT_SIGN = (sign.search for _, sign in _SIGNS[2:])
 
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Compile an expression for pydantic's engine, which looks for many words at once and never backtracks."""
+    validator = TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)]).validator
+    matches: Callable[[str], bool] = validator.isinstance_python
+    return matches
+
+
+# All in lower case. A value as JSON has it, other than null and the empty text, perhaps inside another JSON string:
+_JSON_VALUE: Final = r"""(?:\\*"[^"]|\\*'|[\[{0-9-]|[^\s"'n\[{0-9\\-]|n(?:[^u]|u[^l]|ul[^l]|ull\w))"""
+# behind a word: a value, or the end of a string, which may be the name of a claim whose value comes next
+_TELLING: Final = rf"""[\s_-]*(?:[=:]|\\*["'] {{0,4}}=|\\*["']\s*:\s*{_JSON_VALUE}|\\*["']\s*[,}}\]])"""
+_SIGN: Final = r"key-----|bearer |createcustomersecretkey|st\$|eyj|signature=|\\u00|(?:\\?/|%2f)p(?:\\?/|%2f)"
+_WORD: Final = (
+    "(?:token|cookie2?|key(?:-?data)?|password|passwd|passphrase|passcode|pwd|authorization"
+    "|secret(?:-?bundle)?(?:-?content)?)"
+)
+# first the cheap question, which no word answers that is only a part of another; then whether there is a value
+_ends_with_a_word = _matcher(rf"""{_WORD}[\s_-]*["'\\=:]|{_SIGN}""")
+_names_a_secret = _matcher(f"{_WORD}{_TELLING}|{_SIGN}")
+_has_credentials = _matcher(f"credentials{_TELLING}")
+_has_user_info = _matcher(r"""://[^/\s:@"]*:[^/\s@"<]+@""")
+
+_LONGEST_KNOWN_KEY: Final = 64  # of the keys whose kind is remembered
 _MARKED: Final = re.compile(rb"<redacted:[a-z-]+>")
 _API_KEY_ID: Final = re.compile(rb"ocid1\.[^/\s]+/ocid1\.[^/\s]+/[0-9a-fA-F:]+")
 _OCID: Final = re.compile(rb"ocid1\.[A-Za-z0-9_.-]+")
@@ -134,31 +156,26 @@ Shape = tuple[int, int, str]
 
 
 def suspicious(text: bytes) -> bool:
-    """Tell whether a text may hold a secret at all; a few microseconds, and never wrong when it says no."""
-    lower = text.lower()
-    return bool(
-        (_K in lower and _IN_WORDS(lower))
-        or (_Z in lower and _IN_HEADERS(lower))
-        or _IN_PASSWORDS(lower)
-        or _IN_CREDENTIALS(lower)
-        or _IN_PATHS(lower)
-        or b"bearer " in lower
-        or (_J in text and b"eyJ" in text)
-        or (_AT in text and _USER_INFO_SIGN(text))
-        or (_DOLLAR in text and b"ST$" in text)
-        or (_EQUALS in text and _SIGNATURE_SIGN(text))
-        or (_BACKSLASH in text and _ESCAPE_SIGN(text))
-        or (_PERCENT in text and _PERCENT_SIGN(text))
+    """Tell whether a text may hold a secret at all; a microsecond or two, and never wrong when it says no."""
+    try:
+        lower = text.decode().lower()
+    except UnicodeDecodeError:
+        return True
+    return (
+        (_ends_with_a_word(lower) and _names_a_secret(lower))
+        or _has_credentials(lower)
+        or (_AT in text and _has_user_info(lower))
     )
 
 
 def hints(text: bytes) -> list[int]:
-    """Give, in order, the places that make a text suspicious; a string without one holds no secret of its own."""
+    """Give, in order, the places that may belong to a secret; a string without one holds no secret of its own."""
     lower = text.lower()
     places = [found.start() for word in _WORDS for found in word.finditer(lower)]
-    for byte, sign in _SIGNS:
-        if byte in text:
-            places += [found.start() for found in sign.finditer(text)]
+    for signs, there in ((_LOWER_SIGNS, lower), (_SIGNS, text)):
+        for byte, sign in signs:
+            if byte in there:
+                places += [found.start() for found in sign.finditer(there)]
     return sorted(places)
 
 
@@ -169,6 +186,11 @@ def is_marked(value: bytes) -> bool:
 
 def kind_of_key(key: bytes) -> str:
     """Give the kind of secret that stands under a key, "" when the key tells of none."""
+    return _kind_of_key(key) if len(key) <= _LONGEST_KNOWN_KEY else _kind_of_key.__wrapped__(key)
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_key(key: bytes) -> str:
     # a principal's claims repeat the headers of the request with an `h_` in front
     name = key.decode("utf-8", "replace").strip().lower().replace("_", "-").removeprefix("h-")
     compact = name.replace("-", "").replace(" ", "")

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from signal_client_oci.contract import SOURCES
 from signal_client_oci.endpoint_template import read_endpoint_template
 from signal_client_oci.fingerprints import normalise_fingerprint
+from signal_client_oci.form import FORM
 from signal_client_oci.form_values import (
     is_blank,
     read_names,
@@ -93,18 +94,12 @@ def _read_field(name: str, field: FieldInfo, value: object) -> Any:
     if field.annotation is bool:
         return read_switch(value)
     if field.annotation is int:
-        return read_whole_number(value, *_bounds(field))
+        return read_whole_number(value, FORM[name]["minimum"], FORM[name]["maximum"])
     if field.annotation is SecretStr:
         return _read_required_secret(name, value)
     if name == "additional_regions":
         return _read_regions(value)
     return _TEXT_READERS[name](read_text(value))
-
-
-def _bounds(field: FieldInfo) -> tuple[int, int]:
-    least = next(int(rule.ge) for rule in field.metadata if hasattr(rule, "ge"))
-    most = next(int(rule.le) for rule in field.metadata if hasattr(rule, "le"))
-    return least, most
 
 
 def _read_required_secret(name: str, value: object) -> SecretStr:

@@ -17,6 +17,7 @@ __all__ = [
     "minute_to_text",
     "next_span",
     "piece_end",
+    "spare_span",
     "to_millisecond",
     "to_text",
 ]
@@ -28,6 +29,8 @@ _LATEST: Final = 253_402_300_800 // 60 - 1  # the last minute that a datetime ca
 _WHOLE_WINDOW: Final = 180
 _FIRST_SPAN: Final = 60
 _PAGES_AIMED_AT: Final = 8
+_SPARE_PARTS: Final = 12
+_SHORTEST_SPARE: Final = 5
 
 
 class Window(NamedTuple):
@@ -84,6 +87,14 @@ def piece_end(start: int, end: int, span: int, tail: int) -> int:
     cut = end - tail
     limit = cut if length > _WHOLE_WINDOW and start < cut else end
     return limit if limit - start <= span else start + span
+
+
+def spare_span(start: int, end: int) -> int:
+    """Return how long a piece may be that is made for a place that would stay empty.
+
+    A twelfth of what is left of the window, so that the last pieces are short and end together.
+    """
+    return max(_SHORTEST_SPARE, (end - start) // _SPARE_PARTS)
 
 
 def next_span(span: int, pages: int, longest: int) -> int:

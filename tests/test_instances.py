@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signal_client_oci.contract import CONNECTOR
+from signal_client_oci.form import FORM
 from signal_client_oci.instances import (
     Instance,
     InstancesError,
@@ -81,16 +82,10 @@ def test_without_more_words_an_instance_is_polled_every_five_minutes(folder):
 
 def test_every_setting_of_the_connector_is_known(folder):
     """Each property of the schema may stand in the file."""
-    from signal_client_oci.settings import settings_schema  # noqa: PLC0415  only this test needs it
-
-    lines = [
-        f"{name} = 1"
-        for name in settings_schema()["properties"]
-        if name not in BASE and name != "private_key"
-    ]
+    lines = [f"{name} = 1" for name in FORM if name not in BASE and name != "private_key"]
     lines.remove("private_key_passphrase = 1")
     [one] = read_instances(toml(folder, table(*lines))).instances
-    assert set(settings_schema()["properties"]) == {*one.settings, "private_key_passphrase"}
+    assert set(FORM) == {*one.settings, "private_key_passphrase"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.redaction import redact
+from signal_client_oci.redaction import _Reader, redact
+from signal_client_oci.secret_shapes import suspicious
 
 CANARY = "c4naryS3cretValue0123456789"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"
@@ -252,3 +253,100 @@ def _seconds(text: bytes) -> float:
     start = time.process_time()
     redact(text)
     return time.process_time() - start
+
+
+_pieces = st.sampled_from(
+    [
+        *[
+            "token",
+            "cookie",
+            "cookie2",
+            "Set-Cookie",
+            "key",
+            "x-api-key",
+            "x-a-secret",
+            "password",
+            "PassWd",
+            "passphrase",
+            "passcode",
+            "PWD",
+        ],
+        *[
+            "authorization",
+            "opc-obo-token",
+            "secret",
+            "secretContent",
+            "credentials",
+            "privateKey",
+            "client-key-data",
+            "KEY-----",
+        ],
+        *[
+            "-----BEGIN",
+            "RSA",
+            "PRIVATE",
+            "KEY-----",
+            "createCustomerSecretKey",
+            "payload",
+            "ST$",
+            "eyJ",
+            "signature=",
+            "name",
+            "value",
+        ],
+        *[
+            "/p/",
+            "/n/",
+            "/b/",
+            "%2Fp%2F",
+            "\\/p\\/",
+            "://",
+            ":",
+            "@",
+            "=",
+            '"',
+            '\\"',
+            "'",
+            ",",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\\",
+            "\\u0070",
+            "null",
+            "None",
+            "true",
+            "7",
+            "-",
+            "_",
+            "x",
+        ],
+        " ",
+        '"token":"',
+        '":"',
+        '":["',
+        '\\":\\"',
+        '":null',
+        '":""',
+        "a1b2c3d4e5f6a7b8.c9d0e1f2a3b4c5d6",
+        "\u212a",
+    ]
+)
+
+
+@given(st.lists(_pieces, max_size=12).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_look_never_passes_over_what_would_be_masked(text):
+    """A text that is said to hold no secret has none that a close reading would find."""
+    raw = text.encode()
+    if not suspicious(raw):
+        assert not _Reader(raw, 0).spans()
+
+
+@pytest.mark.parametrize(("record", "kind"), MASKED, ids=range(len(MASKED)))
+@pytest.mark.parametrize("write", [json.dumps, lambda record: json.dumps(json.dumps(record))])
+def test_the_quick_look_sees_every_kind(record, kind, write):
+    """Each kind of secret makes a record suspicious by itself, also inside a string of JSON."""
+    assert kind
+    assert suspicious(write(record).encode())

@@ -357,7 +357,7 @@ def test_importing_and_the_schema_do_not_import_the_sdk():
     """The form costs no import of the SDK."""
     script = (
         "import sys\n"
-        "from signal_client_oci.settings import settings_schema\n"
+        "from signal_client_oci.form import settings_schema\n"
         "settings_schema()\n"
         "print('oci' in sys.modules)"
     )

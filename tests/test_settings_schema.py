@@ -8,7 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from signal_client_oci.settings import Settings, SettingsError, parse_settings, settings_schema
+from signal_client_oci.form import settings_schema
+from signal_client_oci.settings import Settings, SettingsError, parse_settings
 
 _SCHEMA = settings_schema()
 _PROPERTIES = _SCHEMA["properties"]

@@ -13,6 +13,7 @@ from signal_client_oci.windows import (
     minute_to_text,
     next_span,
     piece_end,
+    spare_span,
     to_millisecond,
     to_text,
 )
@@ -94,6 +95,18 @@ def test_a_full_piece_is_followed_by_smaller_ones(span, pages):
 def test_a_comfortable_piece_keeps_its_size(span, pages):
     """Between two and eight pages the span stays as it is."""
     assert next_span(span, pages, 14 * DAY) == span
+
+
+@given(start=st.integers(0, 40_000_000), length=st.integers(181, 14 * DAY))
+def test_pieces_for_spare_places_get_shorter_and_end_together(start, length):
+    """Cut for spare places alone, a window's pieces never grow, and the last ones are minutes long."""
+    at, spans = start, []
+    while at < start + length:
+        spans.append(min(spare_span(at, start + length), start + length - at))
+        at += spans[-1]
+    assert spans == sorted(spans, reverse=True)
+    assert max(spans[-12:]) <= 15
+    assert len(spans) <= 100
 
 
 @given(moments)

@@ -43,7 +43,7 @@ def endpoint(text: str | None) -> tuple[str | None, int | None]:
 
 def port_number(value: object) -> int | None:
     """Give a port as a number, whether it is written as number or text; None when it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     if isinstance(value, str):
         if len(value) > len(str(MAX_PORT)) or not (value.isascii() and value.isdigit()):

@@ -10,7 +10,6 @@ from signal_client_oci.artifacts.audit_fields import AuditEvent
 from signal_client_oci.artifacts.audit_mapping import NO_DATA, audit_metadata
 from signal_client_oci.artifacts.envelope import (
     UNREADABLE,
-    Evidence,
     bytes_identity,
     fields_identity,
     finished,
@@ -70,7 +69,7 @@ class AuditRecord:
         metadata = audit_metadata(event, self._origin, timestamp, harmless=harmless)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE
-        return finished(self.id, timestamp, metadata, Evidence(text, redacted, complaints))
+        return finished(self.id, timestamp, metadata, text, redacted, complaints)
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 __all__ = [
+    "ABSENT",
     "AuditChange",
     "AuditData",
     "AuditEvent",
@@ -22,8 +23,8 @@ Part = msgspec.Raw
 ABSENT: Final = msgspec.Raw()
 
 
-class AuditIdentity(msgspec.Struct, rename="camel", gc=False):
-    """Who called (`data.identity`)."""
+class AuditIdentity(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """Who called (`data.identity`); hashable, because many events have the same caller."""
 
     principal_name: Text = None
     principal_id: Text = None

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
 
 from signal_client_oci.artifacts.addresses import one_ip
-from signal_client_oci.artifacts.audit_fields import AuditData, AuditIdentity, AuditRequest, AuditResponse
+from signal_client_oci.artifacts.audit_fields import (
+    ABSENT,
+    AuditChange,
+    AuditData,
+    AuditIdentity,
+    AuditRequest,
+    AuditResponse,
+)
 from signal_client_oci.artifacts.envelope import frame, weigh
-from signal_client_oci.artifacts.identity_domains import domain_event, members_of
+from signal_client_oci.artifacts.identity_domains import domain_event, is_of_a_domain, members_of
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 from signal_client_oci.artifacts.wording import fill, known, shown, shown_list
 
 if TYPE_CHECKING:
-    import msgspec
+    from collections.abc import Sequence
 
     from signal_client_oci.artifacts.audit_fields import AuditEvent
     from signal_client_oci.artifacts.envelope import Metadata, Origin
@@ -25,7 +35,6 @@ __all__ = ["audit_metadata", "credential_kind", "outcome_of", "readable_name", "
 Pairs = tuple[tuple[str, str | None], ...]
 
 NO_DATA: Final = AuditData()
-NO_IDENTITY: Final = AuditIdentity()
 NO_REQUEST: Final = AuditRequest()
 NO_RESPONSE: Final = AuditResponse()
 
@@ -35,36 +44,122 @@ _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
 # a failed sign-in's `login_input`: "tenant: acme, user: mallory"
 _TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
-_BUCKET_EVENTS: Final = ("createbucket", "updatebucket")
+_BUCKET_EVENTS: Final = frozenset(
+    {"CreateBucket", "UpdateBucket", "createbucket", "updatebucket", "createBucket", "updateBucket"}
+)
+
+
+class _Deed(msgspec.Struct, frozen=True, gc=False):
+    """What an event says but for its own ids and times: who did what to what, and how that ended.
+
+    Machines do the same again and again, so that most of a tenancy's events share it with others.
+    """
+
+    event_type: str
+    source: str | None
+    event_name: str
+    compartment_id: str | None
+    compartment_name: str | None
+    resource_name: str | None
+    resource_id: str | None
+    availability_domain: str | None
+    message: str | None
+    identity: AuditIdentity | None
+    path: str | None
+    action: str | None
+    status: str
+    response_message: str | None
+
+
+class _Inside(NamedTuple):
+    """The open parts of an event that are looked into where its kind makes them worth it."""
+
+    details: msgspec.Raw = ABSENT
+    payload: msgspec.Raw = ABSENT
 
 
 def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
     """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `harmless` as for `fill`."""
     data = event.data or NO_DATA
-    response = data.response or NO_RESPONSE
-    meaning = meaning_of_event(known(event.event_type), known(data.event_name))
-    status = "" if response.status is None else known(str(response.status))
-    outcome = outcome_of(status, data.message)
-    domain = domain_event(data.additional_details)
+    request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
+    deed = _Deed(
+        known(event.event_type),
+        event.source,
+        known(data.event_name),
+        data.compartment_id,
+        data.compartment_name,
+        data.resource_name,
+        data.resource_id,
+        data.availability_domain,
+        data.message,
+        data.identity,
+        request.path,
+        request.action,
+        "" if response.status is None else known(str(response.status)),
+        response.message,
+    )
+    meaning = meaning_of_event(deed.event_type, deed.event_name)
+    if harmless and not _looks_inside(meaning, data.additional_details):
+        shared, techniques = _known_metadata(origin, deed)
+        metadata = shared.copy()
+    else:
+        inside = _Inside(data.additional_details, response.payload)
+        metadata, techniques = _metadata(origin, deed, inside, harmless=harmless)
+    metadata["startTimeUTC"] = timestamp
+    own = (
+        ("endTimeUTC", response.response_time and utc_text(response.response_time)),
+        ("oci.eventId", event.event_id),
+        ("oci.eventGroupingId", data.event_grouping_id),
+        ("oci.requestId", request.id),
+    )
+    fill(metadata, own, harmless=harmless)
+    if techniques:
+        metadata["attackTechniqueIds"] = list(techniques)
+    if data.freeform_tags or data.defined_tags:
+        _add_tags(metadata, data)
+    if data.state_change:
+        _add_changes(metadata, data.state_change)
+    return metadata
+
+
+def _looks_inside(meaning: Meaning, details: msgspec.Raw) -> bool:
+    return meaning.signs_in or meaning.event in _BUCKET_EVENTS or is_of_a_domain(details)
+
+
+@lru_cache(maxsize=1024)
+def _known_metadata(origin: Origin, deed: _Deed) -> tuple[Metadata, Sequence[str]]:
+    """Map a deed without a look inside; of harmless records only, whose size bounds what is kept."""
+    return _metadata(origin, deed, _Inside(), harmless=True)
+
+
+def _metadata(
+    origin: Origin, deed: _Deed, inside: _Inside, *, harmless: bool
+) -> tuple[Metadata, Sequence[str]]:
+    """Map what an event says; give the metadata and the techniques."""
+    meaning = meaning_of_event(deed.event_type, deed.event_name)
+    outcome = outcome_of(deed.status, deed.message)
+    domain = domain_event(inside.details)
     if domain:
         meaning, outcome = domain.meaning(meaning), domain.outcome or outcome
     metadata = frame(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
-    metadata["startTimeUTC"] = timestamp
     if meaning.action:
         metadata["action"] = meaning.action
-    if data.identity:
-        fill(metadata, _who(data.identity), harmless=harmless)
-    fill(metadata, _what(event, data, meaning, outcome), harmless=harmless)
-    fill(metadata, _result(response, status, outcome), harmless=harmless)
+    if deed.identity:
+        fill(metadata, _who(deed.identity), harmless=harmless)
+    fill(metadata, _what(deed, meaning, outcome), harmless=harmless)
+    ending = (
+        ("oci.status", deed.status),
+        ("oci.outcome", outcome),
+        ("oci.responseMessage", deed.response_message),
+    )
+    fill(metadata, ending, harmless=harmless)
     if domain:
-        fill(metadata, _told_by_domain(metadata, domain, data, outcome), harmless=harmless)
+        fill(metadata, _told_by_domain(metadata, domain, deed, outcome), harmless=harmless)
     elif meaning.signs_in and "userName" not in metadata:
-        fill(metadata, (("userName", _typed_name(data)),), harmless=harmless)
-    said = _sentence(metadata, meaning, response.message, status or outcome, outcome)
+        fill(metadata, (("userName", _typed_name(inside.payload)),), harmless=harmless)
+    said = _sentence(metadata, meaning, deed, outcome)
     metadata["message"] = said if harmless else shown(said)
-    _sharpen(metadata, meaning, data, status, outcome)
-    _add_parts(metadata, data)
-    return metadata
+    return metadata, _sharpen(metadata, meaning, deed, inside, outcome)
 
 
 def _who(identity: AuditIdentity) -> Pairs:
@@ -85,51 +180,32 @@ def _who(identity: AuditIdentity) -> Pairs:
     )
 
 
-def _what(event: AuditEvent, data: AuditData, meaning: Meaning, outcome: str) -> Pairs:
+def _what(deed: _Deed, meaning: Meaning, outcome: str) -> Pairs:
     """Give the fields that tell what was done, and to what."""
-    request = data.request or NO_REQUEST
-    name, resource, principal = known(data.resource_name), known(data.resource_id), ""
-    if data.identity:
-        principal = known(data.identity.principal_id)
-    what = sender(name or known(request.path), resource or known(data.compartment_id), principal, outcome)
+    name, resource = known(deed.resource_name), known(deed.resource_id)
+    target = resource or known(deed.compartment_id)
     return (
-        ("program", event.source),
-        ("uri", request.path),
-        ("senderHost", what),
+        ("program", deed.source),
+        ("uri", deed.path),
+        ("senderHost", sender(name or known(deed.path), target, _principal(deed), outcome)),
         ("oci.service", meaning.service),
         ("oci.phase", meaning.phase),
-        ("oci.eventId", event.event_id),
-        ("oci.eventGroupingId", data.event_grouping_id),
-        ("oci.compartmentId", data.compartment_id),
-        ("oci.compartmentName", data.compartment_name),
+        ("oci.compartmentId", deed.compartment_id),
+        ("oci.compartmentName", deed.compartment_name),
         ("oci.resourceId", resource),
         ("oci.resourceName", name),
-        ("oci.availabilityDomain", data.availability_domain),
-        ("oci.requestId", request.id),
-        ("oci.requestAction", request.action),
+        ("oci.availabilityDomain", deed.availability_domain),
+        ("oci.requestAction", deed.action),
     )
 
 
-def _result(response: AuditResponse, status: str, outcome: str) -> Pairs:
-    """Give the fields that tell how it ended."""
-    return (
-        ("endTimeUTC", response.response_time and utc_text(response.response_time)),
-        ("oci.status", status),
-        ("oci.outcome", outcome),
-        ("oci.responseMessage", response.message),
-    )
-
-
-def _told_by_domain(metadata: Metadata, domain: DomainEvent, data: AuditData, outcome: str) -> Pairs:
+def _told_by_domain(metadata: Metadata, domain: DomainEvent, deed: _Deed, outcome: str) -> Pairs:
     """Give the fields that an identity domain knows better than the event around its details."""
-    name, principal = str(metadata.get("userName", "")), ""
-    if data.identity:
-        principal = known(data.identity.principal_id)
-    resource = known(data.resource_name) or domain.resource
+    resource = known(deed.resource_name) or domain.resource
     target = " and ".join(part for part in (resource, domain.member) if part)
-    what = sender(target, known(data.resource_id) or known(data.compartment_id), principal, outcome)
+    what = sender(target, known(deed.resource_id) or known(deed.compartment_id), _principal(deed), outcome)
     return (
-        ("userName", domain.who(name)),
+        ("userName", domain.who(str(metadata.get("userName", "")))),
         ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
         ("senderHost", what if target else None),
         ("oci.resourceName", resource),
@@ -139,9 +215,13 @@ def _told_by_domain(metadata: Metadata, domain: DomainEvent, data: AuditData, ou
     )
 
 
-def _typed_name(data: AuditData) -> str:
+def _principal(deed: _Deed) -> str:
+    return known(deed.identity.principal_id) if deed.identity else ""
+
+
+def _typed_name(payload: msgspec.Raw) -> str:
     """Give the name that somebody typed who could not sign in, as nobody else is named then."""
-    typed = _TYPED.search(_member(data.response.payload, "login_input")) if data.response else None
+    typed = _TYPED.search(_member(payload, "login_input"))
     return typed[1] if typed else ""
 
 
@@ -187,16 +267,16 @@ def sender(name: str | None, ocid: str | None, principal: str | None = None, out
     return f"{what}: {outcome}" if what and outcome in _UNSUCCESSFUL else what
 
 
-def _sentence(metadata: Metadata, meaning: Meaning, answer: str | None, ending: str, outcome: str) -> str:
+def _sentence(metadata: Metadata, meaning: Meaning, deed: _Deed, outcome: str) -> str:
     """Tell the event in a sentence: "alice updated security list web-sl in prod: 200"."""
     failed = outcome in _UNSUCCESSFUL
     if not meaning.done:
-        deed = "did something unnamed"
+        doing = "did something unnamed"
     elif failed:
-        deed = f"tried to {meaning.wanted}"
+        doing = f"tried to {meaning.wanted}"
     else:
-        deed = f"began to {meaning.wanted}" if meaning.phase == "begin" else meaning.done
-    told = f"{metadata.get('userName', 'somebody')} {deed}"
+        doing = f"began to {meaning.wanted}" if meaning.phase == "begin" else meaning.done
+    told = f"{metadata.get('userName', 'somebody')} {doing}"
     name, place = metadata.get("oci.resourceName"), metadata.get("oci.compartmentName")
     if name:
         told = f"{told} {name}"
@@ -204,37 +284,38 @@ def _sentence(metadata: Metadata, meaning: Meaning, answer: str | None, ending: 
         told = f"{told} ({metadata['oci.memberName']})"
     if place:
         told = f"{told} in {place}"
-    reason = f" ({answer})" if failed and known(answer) else ""
+    ending = deed.status or outcome
+    reason = f" ({deed.response_message})" if failed and known(deed.response_message) else ""
     return f"{told}: {ending}{reason}" if ending else told
 
 
-def _sharpen(metadata: Metadata, meaning: Meaning, data: AuditData, status: str, outcome: str) -> None:
-    """Set type, severity and techniques by what only the event itself tells."""
-    techniques = meaning.techniques
+def _sharpen(
+    metadata: Metadata, meaning: Meaning, deed: _Deed, inside: _Inside, outcome: str
+) -> Sequence[str]:
+    """Set type and severity by what only the event itself tells, and give its techniques."""
     if meaning.signs_in:
-        refused = _sign_in_refused(metadata, data, outcome)
+        refused = _sign_in_refused(metadata, inside.payload, outcome)
         if refused:
-            techniques = ["T1110"]
             weigh(metadata, "auth_failure", "medium")
-        elif refused is None:
+            return ("T1110",)
+        if refused is None:
             metadata["messageType"] = "auth_attempt"
-    elif status == _UNAUTHENTICATED:
-        techniques = []
+    elif deed.status == _UNAUTHENTICATED:
         weigh(metadata, "auth_failure", "medium")
-    elif meaning.event.lower() in _BUCKET_EVENTS:
-        access = _member(data.additional_details, "publicAccessType")
+        return ()
+    elif meaning.event in _BUCKET_EVENTS:
+        access = _member(inside.details, "publicAccessType")
         if access:
             metadata["oci.publicAccessType"] = shown(access)
             if access != "NoPublicAccess":
-                techniques = ["T1530"]
                 weigh(metadata, "config_change", "high")
-    if techniques:
-        metadata["attackTechniqueIds"] = list(techniques)
+                return ("T1530",)
+    return meaning.techniques
 
 
-def _sign_in_refused(metadata: Metadata, data: AuditData, outcome: str) -> bool | None:
+def _sign_in_refused(metadata: Metadata, payload: msgspec.Raw, outcome: str) -> bool | None:
     """Tell whether a sign-in was refused; None when the event does not say."""
-    result = _member(data.response.payload, "login_result") if data.response else ""
+    result = _member(payload, "login_result")
     if result:
         metadata["oci.loginResult"] = shown(result)
     if outcome:
@@ -242,14 +323,16 @@ def _sign_in_refused(metadata: Metadata, data: AuditData, outcome: str) -> bool 
     return any(word in result.lower() for word in _REFUSED_SIGN_IN) if result else None
 
 
-def _add_parts(metadata: Metadata, data: AuditData) -> None:
-    """Add what the event's open parts hold: tags, and the names of the fields that changed."""
-    if data.freeform_tags or data.defined_tags:
-        tags = shown_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
-        if tags:
-            metadata["tags"] = tags
-    change = data.state_change
-    if change and (change.previous or change.current):
+def _add_tags(metadata: Metadata, data: AuditData) -> None:
+    """Add the resource's tags."""
+    tags = shown_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
+    if tags:
+        metadata["tags"] = tags
+
+
+def _add_changes(metadata: Metadata, change: AuditChange) -> None:
+    """Add the names of the fields that changed."""
+    if change.previous or change.current:
         changed = shown_list(_changed(change.previous or {}, change.current or {}))
         if changed:
             metadata["oci.changedFields"] = changed

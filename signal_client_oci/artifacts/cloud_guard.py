@@ -8,7 +8,6 @@ import msgspec
 
 from signal_client_oci.artifacts.envelope import (
     UNREADABLE,
-    Evidence,
     bytes_identity,
     fields_identity,
     finished,
@@ -36,7 +35,7 @@ class ProblemRecord:
     """One problem: its identity now, its artifact when asked.
 
     `problem_id` is its OCID (None when it has none), `risk_level` as the service spells it, `is_active` whether it
-    is open, `last_detected` when it was last detected (UTC; None when that cannot be read).
+    is open.
     """
 
     __slots__ = (
@@ -46,7 +45,6 @@ class ProblemRecord:
         "_text",
         "id",
         "is_active",
-        "last_detected",
         "problem_id",
         "risk_level",
     )
@@ -58,11 +56,15 @@ class ProblemRecord:
         self.problem_id = problem.id or None
         self.risk_level = problem.risk_level
         self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        self.last_detected: datetime | None = utc_moment(problem.time_last_detected or "")
         sound = problem.id and not complained(self._complaints, _IDENTITY)
         self.id = (
             _identity(problem, origin) if sound else bytes_identity("problem", origin.tenancy_ocid, "", text)
         )
+
+    @property
+    def last_detected(self) -> datetime | None:
+        """When it was last detected, in UTC; None when that cannot be read."""
+        return utc_moment(self._problem.time_last_detected or "")
 
     def made(self, details: bytes | None) -> Made:
         """Map the problem to its artifact.
@@ -91,7 +93,7 @@ class ProblemRecord:
         metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, harmless=harmless)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE
-        return finished(self.id, timestamp, metadata, Evidence(text, redacted, complaints))
+        return finished(self.id, timestamp, metadata, text, redacted, complaints)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "UNKNOWN",
     "UNREADABLE",
-    "Evidence",
     "Made",
     "Metadata",
     "Origin",
@@ -42,9 +41,9 @@ Metadata = dict[str, "MetadataValue"]
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where and when a record was read.
+    """Where and when a record was read; one for all records of a region in a poll.
 
     `instance` is the instance's name, `region` the OCI region that answered, `redact` the setting
     `redact_secrets`, `read_at` the time of reading (RFC 3339 UTC).
@@ -65,14 +64,6 @@ class Made(NamedTuple):
     parse_error: bool
 
 
-class Evidence(NamedTuple):
-    """A record's text as it is handed on, how many secrets were masked in it, and what of it could not be read."""
-
-    text: bytes
-    redacted: int
-    complaints: list[str]
-
-
 class Facility(NamedTuple):
     """A syslog facility (RFC 5424, table 1)."""
 
@@ -90,21 +81,19 @@ _FACILITIES: Final = {
 
 def frame(origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str) -> Metadata:
     """Give the metadata that every artifact has, apart from its times."""
-    metadata, facility = _common(origin.instance, origin.tenancy_ocid, origin.region, stream)
-    metadata, code = metadata.copy(), CODES[severity]
-    metadata["messageType"] = message_type
-    metadata["severityLabel"] = severity
-    metadata["severityCode"] = code
-    metadata["priority"] = facility * 8 + code
+    common = _common(origin.instance, origin.tenancy_ocid, origin.region, stream, message_type, severity)
+    metadata = common.copy()
     metadata["vendorCode"] = vendor_code or UNKNOWN
     return metadata
 
 
 @lru_cache(maxsize=1024)
-def _common(instance: str, tenancy: str, region: str, stream: str) -> tuple[Metadata, int]:
-    """Give what all records of one stream have in common, and the stream's facility."""
-    facility = _FACILITIES[stream]
-    metadata: Metadata = {
+def _common(  # noqa: PLR0913  (positional, because the cache is asked for every record)
+    instance: str, tenancy: str, region: str, stream: str, message_type: str, severity: Severity
+) -> Metadata:
+    """Give what all records of one kind have in common; it is copied, never changed."""
+    facility, code = _FACILITIES[stream], CODES[severity]
+    return {
         "instance": instance,
         "streamName": stream,
         "geoRegion": region,
@@ -112,8 +101,11 @@ def _common(instance: str, tenancy: str, region: str, stream: str) -> tuple[Meta
         "facilityCode": facility.code,
         "facilityLabel": facility.label,
         "oci.tenancyId": tenancy,
+        "messageType": message_type,
+        "severityLabel": severity,
+        "severityCode": code,
+        "priority": facility.code * 8 + code,
     }
-    return metadata, facility.code
 
 
 def weigh(
@@ -132,9 +124,14 @@ def weigh(
         metadata["attackTechniqueIds"] = list(techniques)
 
 
-def finished(identity: str, timestamp: str, metadata: Metadata, evidence: Evidence) -> Made:
-    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat."""
-    text, redacted, complaints = evidence
+def finished(  # noqa: PLR0913  (all that a record is made of, once for every record)
+    identity: str, timestamp: str, metadata: Metadata, text: bytes, redacted: int, complaints: list[str]
+) -> Made:
+    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
+
+    `text` is the record as it is handed on, `redacted` how many secrets were masked in it, `complaints` what of it
+    could not be read.
+    """
     try:
         raw = text.decode()
     except UnicodeDecodeError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["DomainEvent", "domain_event", "members_of"]
+__all__ = ["DomainEvent", "domain_event", "is_of_a_domain", "members_of"]
 
 _EVENT_ID: Final = b"eventId"
 # the domain's own service, in whose name it writes down what somebody tried
@@ -58,9 +58,14 @@ class DomainEvent(NamedTuple):
         return self.actor if self.actor and name.lower() in _SERVICES else name
 
 
+def is_of_a_domain(details: msgspec.Raw) -> bool:
+    """Tell whether additional details may be those of an identity domain's event."""
+    return _EVENT_ID in bytes(details)
+
+
 def domain_event(details: msgspec.Raw) -> DomainEvent | None:
     """Read an event's additional details as an identity domain writes them; None when they are others'."""
-    if _EVENT_ID not in bytes(details):
+    if not is_of_a_domain(details):
         return None
     found = members_of(details)
     texts = {name: known(value) for name, value in found.items() if isinstance(value, str)}

@@ -115,8 +115,8 @@ def _framed(content: LogContent, row: Row, origin: Origin, timestamp: str) -> Me
     metadata = frame(origin, "oci_logging", row["messageType"], severity, shown(content.type or ""))
     metadata["startTimeUTC"] = timestamp
     for name, value in (("oci.source", content.source), ("oci.subject", content.subject)):
-        if value and value != "-":
-            fill(metadata, ((name, value),))
+        if value and value != "-" and (safe := shown(value)):
+            metadata[name] = safe
     return metadata
 
 

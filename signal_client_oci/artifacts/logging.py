@@ -9,7 +9,7 @@ import msgspec
 from signal_client_oci.artifacts.audit import IDENTITY_FIELDS, audit_identity
 from signal_client_oci.artifacts.audit_fields import AuditEvent
 from signal_client_oci.artifacts.audit_mapping import audit_metadata
-from signal_client_oci.artifacts.envelope import Evidence, bytes_identity, finished
+from signal_client_oci.artifacts.envelope import bytes_identity, finished
 from signal_client_oci.artifacts.log_fields import (
     AUDIT_GROUPS,
     AuditLog,
@@ -89,7 +89,7 @@ class LogRecord:
         else:
             metadata = log_metadata(log, open_data(log, text, complaints), self._origin, timestamp)
         add_envelope(metadata, log.log_content or NO_CONTENT, harmless=harmless)
-        return finished(self.id, timestamp, metadata, Evidence(text, redacted, complaints))
+        return finished(self.id, timestamp, metadata, text, redacted, complaints)
 
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:

@@ -20,6 +20,10 @@ __all__ = ["dns", "firewall", "flow", "known_flow"]
 # IANA protocol numbers that flow logs show without a name
 _PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
 
+Pair = tuple[str, str]
+_CLIENT: Final = ("clientIP", "clientPort")
+_SERVER: Final = ("serverIP", "serverPort")
+
 _EMPTY: Final = ("NODATA", "SKIPDATA")
 # threat categories of the firewall that name an ATT&CK technique; spyware, dns and the others may be several
 _ATTACKS: Final = {
@@ -59,8 +63,8 @@ def known_flow(data: Flow, oracle: LogOracle, metadata: Metadata, *, harmless: b
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
         if seconds is not None and (moment := utc_text_of_epoch(seconds, unit="seconds")):
             metadata[name] = moment
-    _end(metadata, "client", data.source_address, data.source_port)
-    _end(metadata, "server", data.destination_address, data.destination_port)
+    client = _end(metadata, _CLIENT, data.source_address, data.source_port)
+    server = _end(metadata, _SERVER, data.destination_address, data.destination_port)
     if data.bytes_out is not None:
         metadata["clientBytes"] = metadata["totalBytes"] = data.bytes_out
     if data.packets is not None:
@@ -72,7 +76,7 @@ def known_flow(data: Flow, oracle: LogOracle, metadata: Metadata, *, harmless: b
             ("action", data.action if data.action != "-" else None),
             ("protocol", protocol),
             ("senderHost", oracle.vnicocid),
-            ("message", _told(data, protocol, metadata)),
+            ("message", _told(data, protocol, f"{client} -> {server}")),
             ("oci.vnicId", oracle.vnicocid),
             ("oci.subnetId", oracle.vnicsubnetocid),
             ("oci.flowId", data.flowid if data.flowid != "-" else None),
@@ -89,12 +93,12 @@ def _protocol(data: Flow) -> str | None:
     return None if data.protocol is None else _PROTOCOLS.get(data.protocol, str(data.protocol))
 
 
-def _told(data: Flow, protocol: str | None, metadata: Metadata) -> str:
+def _told(data: Flow, protocol: str | None, route: str) -> str:
     """Tell a flow in a sentence."""
     if data.status in _EMPTY:
         return f"no flow was recorded: {data.status}"
     verdict = _VERDICTS.get((data.action or "").upper(), "seen")
-    told = f"{protocol or 'traffic'} {_route(metadata)} {verdict}"
+    told = f"{protocol or 'traffic'} {route} {verdict}"
     if data.packets is None or data.bytes_out is None:
         return told
     return f"{told}, {data.packets} packets, {data.bytes_out} bytes"
@@ -102,7 +106,7 @@ def _told(data: Flow, protocol: str | None, metadata: Metadata) -> str:
 
 def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a Network Firewall record: a connection, or a threat found in one, with the rule that decided."""
-    _connection(data, metadata, ("src", "sport"), ("dst", "dport"))
+    route = _connection(data, metadata, ("src", "sport"), ("dst", "dport"))
     sent, received = data.number("bytes_sent"), data.number("bytes_received")
     for name, count in (
         ("clientBytes", sent),
@@ -119,7 +123,7 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         severity = severity_of_word(data.text("severity")) or "medium"
         weigh(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
     action, protocol = data.text("action"), data.text("proto")
-    decided = f"{(protocol or 'traffic').upper()} {_route(metadata)} {action or 'seen'}"
+    decided = f"{(protocol or 'traffic').upper()} {route} {action or 'seen'}"
     fill(
         metadata,
         (
@@ -162,26 +166,21 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     )
 
 
-def _connection(data: Fields, metadata: Metadata, client: tuple[str, str], server: tuple[str, str]) -> None:
-    """Put the two ends of a connection into metadata."""
-    for end, (address, port) in (("client", client), ("server", server)):
-        _end(metadata, end, data.text(address), data.number(port))
+def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) -> str:
+    """Put the two ends of a connection into metadata, and write them: `10.0.0.1:60830 -> 192.0.2.1:443`."""
+    ends = (
+        _end(metadata, names, data.text(address), data.number(port))
+        for names, (address, port) in ((_CLIENT, client), (_SERVER, server))
+    )
+    return " -> ".join(ends)
 
 
-def _end(metadata: Metadata, end: str, address: str | None, port: int | None) -> None:
-    """Put one end of a connection into metadata."""
+def _end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
+    """Put one end of a connection into metadata under its two names, and write it."""
     ip, number = one_ip(address), port_number(port)
     if ip:
-        metadata[f"{end}IP"] = ip
-    if number is not None:
-        metadata[f"{end}Port"] = number
-
-
-def _route(metadata: Metadata) -> str:
-    """Write a connection's ends: `10.0.0.1:60830 -> 192.0.2.1:443`."""
-    ends = []
-    for end in ("client", "server"):
-        ip, port = metadata.get(f"{end}IP", "?"), metadata.get(f"{end}Port")
-        shown = f"[{ip}]" if port is not None and ":" in str(ip) else str(ip)
-        ends.append(shown if port is None else f"{shown}:{port}")
-    return " -> ".join(ends)
+        metadata[names[0]] = ip
+    if number is None:
+        return ip or "?"
+    metadata[names[1]] = number
+    return f"[{ip}]:{number}" if ip and ":" in ip else f"{ip or '?'}:{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
@@ -13,6 +14,8 @@ from signal_client_oci.artifacts.vocabulary import meaning_of_rule
 from signal_client_oci.artifacts.wording import fill, known, shown, shown_list
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from signal_client_oci.artifacts.envelope import Metadata, Origin
     from signal_client_oci.artifacts.problem_fields import Problem
     from signal_client_oci.artifacts.severity import Severity
@@ -39,7 +42,7 @@ def problem_metadata(
     fill(metadata, _host_fields(problem, rule), harmless=harmless)
     fill(metadata, _own_fields(problem), harmless=harmless)
     _add_details(metadata, problem)
-    _add_numbers_and_lists(metadata, problem)
+    _add_numbers_and_lists(metadata, problem, harmless=harmless)
     if meaning.techniques:
         metadata["attackTechniqueIds"] = list(meaning.techniques)
     return metadata
@@ -113,19 +116,31 @@ def _add_details(metadata: Metadata, problem: Problem) -> None:
     )
 
 
-def _add_numbers_and_lists(metadata: Metadata, problem: Problem) -> None:
+def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, harmless: bool) -> None:
     """Add scores, regions and labels; `region` is the older field, and counts where `regions` names none."""
     if isinstance(problem.risk_score, (int, float)):
         metadata["oci.riskScore"] = problem.risk_score
     if isinstance(problem.peak_risk_score, (int, float)):
         metadata["oci.peakRiskScore"] = problem.peak_risk_score
     labels = problem.labels.split(",") if isinstance(problem.labels, str) else problem.labels
-    tags = shown_list(label.strip() for label in labels if label) if labels else None
+    tags = _shown_all(labels, harmless=harmless) if labels else []
     if tags:
         metadata["tags"] = tags
-    regions = shown_list(region for region in problem.regions if region) if problem.regions else []
+    regions = _shown_all(problem.regions, harmless=harmless) if problem.regions else []
     if not regions and problem.region:
         regions = shown_list((problem.region,))
     if regions:
         metadata["oci.regions"] = regions
         metadata["geoRegion"] = regions[0]
+
+
+def _shown_all(texts: Sequence[str | None], *, harmless: bool) -> list[str]:
+    """Give labels or regions as metadata may carry them; many problems have the same."""
+    return list(_remembered(tuple(texts))) if harmless else _listed(tuple(texts))
+
+
+def _listed(texts: tuple[str | None, ...]) -> list[str]:
+    return shown_list(text.strip() for text in texts if text)
+
+
+_remembered: Final = lru_cache(maxsize=1024)(_listed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MAX_HARMLESS: Final = 4096  # bytes of a record from which no field can grow bey
 # what pipelines write for a field that has no value
 NOTHING: Final = frozenset({"", "None", "null"})
 LONGEST: Final = 4
+SHORT: Final = 64  # characters of a text that is worth remembering
 BACKSLASH, DELETE = ord("\\"), 0x7F
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e]")
 # joiners shape Persian and Indian words and family emoji, and hide nothing
@@ -40,12 +42,9 @@ def fill(
 
     `harmless` says that no field can need more than that (`is_harmless` of the record's text).
     """
+    make_safe = known if harmless else shown
     for name, value in fields:
-        if not value:
-            continue
-        if harmless and (len(value) > LONGEST or value not in NOTHING) and value[0] != " ":
-            metadata[name] = value
-        elif safe := shown(value):
+        if value and (safe := make_safe(value)):
             metadata[name] = safe
 
 
@@ -56,20 +55,24 @@ def is_harmless(text: bytes) -> bool:
 
 def known(text: str | None) -> str:
     """Give a text that stands for something as it is, and "" for None, blanks, `None` and `null`."""
-    if (
-        not text
-        or (len(text) <= LONGEST and text in NOTHING)
-        or (not " " < text[0] < "\x7f" and text.isspace())
-    ):
-        return ""
-    return text
+    if text and (len(text) > LONGEST or text not in NOTHING) and not text.isspace():
+        return text
+    return ""
 
 
 def shown(text: str) -> str:
     """Give a text as metadata may carry it; "" for what stands for nothing (blanks, `None`, `null`)."""
+    return _remembered(text) if len(text) <= SHORT else _made_safe(text)
+
+
+def _made_safe(text: str) -> str:
     if not _is_plain(text):
         text = _cut(_SUSPECT.sub(_visible, text[: MAX_CHARACTERS + 1]), len(text))
     return known(text)
+
+
+# labels, names of rules and regions come again and again
+_remembered: Final = lru_cache(maxsize=4096)(_made_safe)
 
 
 def shown_list(texts: Iterable[str]) -> list[str]:

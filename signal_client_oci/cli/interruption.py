@@ -33,9 +33,10 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 @contextmanager
 def terminate_like_interrupt() -> Iterator[None]:
-    """Let SIGTERM, which supervisors send, mean what Ctrl-C means."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM, which supervisors send, mean what Ctrl-C means; that works in the background of a script too."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

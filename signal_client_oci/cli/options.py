@@ -13,6 +13,7 @@ import typer
 
 from signal_client_oci.cli.faults import Fault
 from signal_client_oci.cli.screen import Screen
+from signal_client_oci.form import FORM
 from signal_client_oci.instances import (
     Instance,
     InstancesError,
@@ -159,10 +160,8 @@ class Chosen:
 
 def _change(text: str) -> tuple[str, Any]:
     """Read `NAME=VALUE`; the connector itself reads the value, as it does what a form sends."""
-    from signal_client_oci.settings import settings_schema  # noqa: PLC0415  loads pydantic
-
     name, separator, value = text.partition("=")
-    known = settings_schema()["properties"]
+    known = FORM
     if not separator:
         raise Fault("--set: is not NAME=VALUE; for example --set logging_enabled=false")
     if name not in known:

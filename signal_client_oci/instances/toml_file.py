@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.contract import CONNECTOR
+from signal_client_oci.form import FORM
 from signal_client_oci.instances.instance import Instance, InstancesError, InstanceSet
 from signal_client_oci.instances.secret_files import expanded, read_key_file, read_text
 
@@ -81,7 +82,7 @@ class _TomlInstance:
         return InstancesError(f"{self.path}: instances.{self.name}{key and '.'}{key}", problem, remedy)
 
     def _check_key(self, key: str) -> None:
-        known = (*_settings_names(), *_OWN_KEYS)
+        known = (*tuple(FORM), *_OWN_KEYS)
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
@@ -135,12 +136,6 @@ class _TomlInstance:
             remedy = f"give whole minutes from 1 to {_LONGEST_INTERVAL_MINUTES}, without quotes"
             raise self._fault("poll_interval_minutes", "is no interval", remedy)
         return minutes
-
-
-def _settings_names() -> tuple[str, ...]:
-    from signal_client_oci.settings import settings_schema  # noqa: PLC0415  pydantic is loaded only to read a file
-
-    return tuple(settings_schema()["properties"])
 
 
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:

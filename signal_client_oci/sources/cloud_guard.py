@@ -147,9 +147,6 @@ class CloudGuardCollector:
             yield from self._details_done()
 
     def _page(self, job: _ListJob, page: Page) -> Iterator[Request]:
-        origin = self._run.origin(self._lane.region)
-        for text in page.texts:
-            yield from self._take(read_problem(text, origin))
         if page.next_page is None:
             self._tokens.clear()
             which = job.which + 1
@@ -161,6 +158,11 @@ class CloudGuardCollector:
         else:
             self._tokens.add(page.next_page)
             self._next_list = _ListJob(job.which, page.next_page)
+        if not self._settings.cloud_guard_details:
+            yield from self._go_on()  # the next page comes while this one's problems are taken
+        origin = self._run.origin(self._lane.region)
+        for text in page.texts:
+            yield from self._take(read_problem(text, origin))
         yield from self._go_on()
 
     def _go_on(self) -> Iterator[Request]:

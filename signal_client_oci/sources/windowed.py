@@ -25,12 +25,13 @@ from signal_client_oci.run import Run
 from signal_client_oci.scope import Compartment, ScopeCollector
 from signal_client_oci.sources.planning import Piece, Planner, Stream
 from signal_client_oci.sources.service import WindowedService, ask_page
-from signal_client_oci.windows import minute_to_datetime, minute_to_text, next_span, piece_end
+from signal_client_oci.windows import minute_to_datetime, minute_to_text, next_span, piece_end, spare_span
 from signal_client_oci.workers import Crew
 
 __all__ = ["WindowCollector"]
 
 _MANY_DIGESTS: Final = 20_000
+_PIECES_AHEAD: Final = 4  # times the concurrency: how many pieces may wait for one that takes long
 
 
 class WindowCollector:
@@ -68,7 +69,7 @@ class WindowCollector:
     def begin(self) -> Iterator[Request]:
         """Name the first request of each stream, those that waited longest first."""
         for stream in self._streams:
-            yield from self._next_piece(stream)
+            yield from self._next_piece(stream, self._service.longest)
         self._long = [stream for stream in self._streams if stream.planned < stream.window.end]
 
     # --- pieces and pages ---------------------------------------------------------------------------------
@@ -77,18 +78,22 @@ class WindowCollector:
         """Name further pieces of long windows while their lane has places left."""
         self._long = [one for one in self._long if not one.abandoned and one.planned < one.window.end]
         for stream in self._long:
-            if stream.is_on_trial:
-                continue
             lane = LaneName(stream.region, self._service.service)
-            if len(stream.open) <= self._run.settings.max_concurrency and self._crew.has_place(lane):
-                yield from self._next_piece(stream)
+            while self._can_use_a_place(stream) and self._crew.has_place(lane):
+                longest = spare_span(stream.planned, stream.window.end)
+                yield from self._next_piece(stream, min(longest, self._service.longest))
 
-    def _next_piece(self, stream: Stream) -> Iterator[Request]:
+    def _can_use_a_place(self, stream: Stream) -> bool:
+        unread = sum(not piece.done for piece in stream.open)
+        is_ahead = len(stream.open) > _PIECES_AHEAD * self._run.settings.max_concurrency
+        done = stream.abandoned or stream.planned >= stream.window.end
+        return not (done or is_ahead or stream.is_on_trial or unread >= self._run.settings.max_concurrency)
+
+    def _next_piece(self, stream: Stream, longest: int) -> Iterator[Request]:
         if stream.abandoned or stream.planned >= stream.window.end:
             return
-        tail = self._overlap
-        end = piece_end(stream.planned, stream.window.end, stream.span, tail)
-        piece = Piece(stream, stream.planned, min(end, stream.planned + self._service.longest))
+        end = piece_end(stream.planned, stream.window.end, stream.span, self._overlap)
+        piece = Piece(stream, stream.planned, min(end, stream.planned + longest))
         stream.planned = piece.end
         stream.open.append(piece)
         yield self._page(piece, None)
@@ -100,26 +105,27 @@ class WindowCollector:
         return Request(lane, partial(ask_page, self._service, ocids, start, end, token), self, piece)
 
     def answered(self, request: Request, page: Page) -> Iterator[Request]:
-        """Take a page's records, then go on with the next page, or close the piece."""
+        """Ask for the next page, which comes while this one's records are taken; after the last, close the piece."""
         piece: Piece = request.job
         stream = piece.stream
         stream.reached = True
-        self._take(page.texts, piece)
         piece.pages += 1
+        repeated = page.next_page in piece.tokens
+        if page.next_page is not None and not repeated and not stream.abandoned:
+            piece.tokens.add(page.next_page)
+            yield self._page(piece, page.next_page)
+        self._take(page.texts, piece)
         if stream.abandoned:
             return
         if page.next_page is None:
             piece.done = True
             piece.tokens.clear()
             yield from self._close_pieces(stream, piece)
-        elif page.next_page in piece.tokens:
+        elif repeated:
             failure = Failure(
                 "PAGE_TOKEN_REPEATED", recovery=Recovery.RETRY, opc_request_id=page.opc_request_id
             )
             yield from self.failed(request, failure)
-        else:
-            piece.tokens.add(page.next_page)
-            yield self._page(piece, page.next_page)
 
     def _close_pieces(self, stream: Stream, piece: Piece) -> Iterator[Request]:
         length = piece.end - piece.start
@@ -131,7 +137,7 @@ class WindowCollector:
             read_at = self._run.read_at_millisecond()
             self._batcher.note(partial(self._advance, stream, first.end, read_at))
         if not stream.open:
-            yield from self._next_piece(stream)
+            yield from self._next_piece(stream, self._service.longest)
         if stream.finished:
             self._batcher.note(partial(self._settle, stream, span=0, denied=False))
 
@@ -193,7 +199,7 @@ class WindowCollector:
         if parts:
             self._streams += parts
             for part in parts:
-                yield from self._next_piece(part)
+                yield from self._next_piece(part, self._service.longest)
             self._long += parts
             return
         denied = failure.recovery in (Recovery.COMPARTMENT, Recovery.REQUEST)

@@ -82,9 +82,12 @@ def finished(process: subprocess.Popen[str]) -> Ended:
     """The rest of what a started command writes (after what was read of it), and its exit code."""
     assert process.stdout is not None
     assert process.stderr is not None
+    too_long = threading.Timer(WAIT_SECONDS, process.kill)
+    too_long.start()
     # Not `communicate`: it would leave out what lies in the stream's buffer since the last readline.
     with process.stdout, process.stderr:
         out, err = process.stdout.read(), process.stderr.read()
+        too_long.cancel()
         return Ended(process.wait(WAIT_SECONDS), out, err)
 
 

@@ -8,8 +8,8 @@ import re
 import pytest
 from command_lines import call, one_line, write_instances
 
+from signal_client_oci.form import settings_schema
 from signal_client_oci.policies import statements
-from signal_client_oci.settings import settings_schema
 from signal_client_oci.troubles import TROUBLES
 
 ALL = ("audit", "logging", "cloud_guard", "identity")

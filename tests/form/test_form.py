@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from signal_client_oci.form import settings_schema
 from signal_client_oci.sandbox import Sandbox
-from signal_client_oci.settings import parse_settings, settings_schema
+from signal_client_oci.settings import parse_settings
 
 _SCHEMA = settings_schema()
 _PROPERTIES = _SCHEMA["properties"]
