@@ -8,7 +8,7 @@ within the contract's 20 seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -30,6 +30,7 @@ from signal_client_oci.validation.verdict import verdict
 __all__ = ["validate_connection"]
 
 AUTHENTICATION_SECONDS: Final = 6.0
+_OF_THE_KEY: Final = ("private_key", "private_key_passphrase", "fingerprint")
 ALL_SECONDS: Final = 13.0  # leaves seconds of the contract's 20 for the SDK's import on a slow machine
 _PATIENCE_SECONDS: Final = 1.2  # after ALL_SECONDS, for checks to make something of what they have
 
@@ -85,26 +86,39 @@ class _Examination:
         except SettingsError as error:
             self.field_errors = error.field_errors
             self._note("settings", began, _settings_trouble(error))
+            self._look_at_key_beside(error)
             return None
         self._note("settings", began, good("the settings are complete and fit together"))
         return settings
 
+    def _look_at_key_beside(self, error: SettingsError) -> None:
+        """Tell of a key that cannot be used together with other settings' errors, not only after them."""
+        if isinstance(self._given, Mapping) and not set(_OF_THE_KEY) & set(error.field_errors):
+            private_key, passphrase, fingerprint = (str(self._given.get(name) or "") for name in _OF_THE_KEY)
+            self._load_key(private_key, passphrase, fingerprint)
+
     def _open_key(self, settings: Settings) -> ApiKey | None:
         began = time.monotonic()
+        key = self._load_key(
+            settings.private_key.get_secret_value(),
+            settings.private_key_passphrase.get_secret_value(),
+            settings.fingerprint,
+        )
+        if key is not None:
+            bits = key.private_key.key_size
+            self._note("private_key", began, good(f"an RSA key of {bits} bits, which fits the fingerprint"))
+        return key
+
+    def _load_key(self, private_key: str, passphrase: str, fingerprint: str) -> ApiKey | None:
+        """Return the key, or None after noting what is wrong with it."""
+        began = time.monotonic()
         try:
-            key = load_api_key(
-                settings.private_key.get_secret_value(),
-                settings.private_key_passphrase.get_secret_value(),
-                settings.fingerprint,
-            )
+            return load_api_key(private_key, passphrase, fingerprint)
         except PrivateKeyError as error:
-            self.field_errors = {error.field: f"{error.message} {error.remedy}"}
+            self.field_errors = {**self.field_errors, error.field: f"{error.message} {error.remedy}"}
             finding = Finding("failed", error.code, error.message, error.remedy)
             self._note("private_key", began, finding)
             return None
-        bits = key.private_key.key_size
-        self._note("private_key", began, good(f"an RSA key of {bits} bits, which fits the fingerprint"))
-        return key
 
     def _authenticate(self, enquirer: Enquirer) -> Access:
         began = time.monotonic()

@@ -53,6 +53,7 @@ def _what_is_wrong(text: str) -> str:
         "This is the key's SHA-256 fingerprint, and OCI goes by the MD5 one": text[:7].upper() == "SHA256:",
         "This is a private key, which belongs in Private Key": "PRIVATE KEY" in text.upper(),
         "Leave out the name and the = sign": "=" in text,
+        "Leave out the quotes": re.search("[\"'`\u201c-\u201f]", text) is not None,
         "A fingerprint is 16 pairs of hex digits (0-9, a-f), like 12:34:...:ef": not is_hex,
         f"This is a {_OTHER_DIGESTS.get(len(digits))} digest, and OCI goes by MD5": len(digits)
         in _OTHER_DIGESTS,

@@ -1,6 +1,6 @@
 """Oracle Cloud identifiers: which kind of thing one names, and whether it is the kind that a field wants.
 
-An OCID is `ocid1.<kind>.<realm>.[region].<unique>`; the oldest tenancies have `ocidv1:<kind>:<realm>:...`
+An OCID is `ocid1.<kind>.<realm>.[region][.future use].<unique>`; the oldest tenancies have `ocidv1:<kind>:<realm>:...`
 (Oracle's "Resource Identifiers"). OCIDs go into signed headers, URLs and queries, so only letters, digits,
 dots, colons, hyphens and underscores are let through.
 """
@@ -14,7 +14,7 @@ __all__ = ["OCID_KINDS", "Ocid", "OcidKind", "ocid_pattern", "parse_ocid", "read
 
 _OCID: Final = re.compile(
     r"(?:ocid1\.|ocidv1:)(?P<kind>[a-z0-9_-]+)[.:](?P<realm>[a-z0-9_-]+)[.:]"
-    r"(?:[A-Za-z0-9_-]*[.:])+[A-Za-z0-9_-]+"
+    r"(?:[A-Za-z0-9_-]*[.:]){1,2}[A-Za-z0-9_-]+"
 )
 _LONGEST: Final = 255  # real ones have about 80
 _SHOWN_KIND: Final = 30
@@ -80,7 +80,7 @@ def read_ocid(text: str, field: str) -> str:
 def ocid_pattern(field: str) -> str:
     """Return a regular expression (ECMA-262 and Python, no anchors) of the OCIDs for a setting."""
     kinds = "|".join(OCID_KINDS[field].kinds)
-    return rf"(?:ocid1\.|ocidv1:)(?:{kinds})[.:][a-z0-9_-]+[.:](?:[A-Za-z0-9_-]*[.:])+[A-Za-z0-9_-]+"
+    return rf"(?:ocid1\.|ocidv1:)(?:{kinds})[.:][a-z0-9_-]+[.:](?:[A-Za-z0-9_-]*[.:]){{1,2}}[A-Za-z0-9_-]+"
 
 
 def _what_is_wrong(text: str) -> str:
@@ -91,6 +91,7 @@ def _what_is_wrong(text: str) -> str:
         "This holds quotes, which do not belong to the OCID": re.search("[\"'`]", text),
         "Leave out the name and the = sign": "=" in text,
         "This is an e-mail address or user name": "@" in text,
+        "This OCID is shortened by dots, as lists show it": re.search(r"[A-Za-z0-9](?:\.{3,}|\u2026)", text),
         "This OCID is cut off or holds characters that no OCID has": text.lower().startswith("ocid"),
         "This is no OCID": True,
     }

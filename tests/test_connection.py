@@ -137,6 +137,18 @@ def test_wrong_key_is_named_and_nothing_is_sent(world, wrong, field, code):
     assert world.asked() == []
 
 
+def test_wrong_key_is_told_together_with_wrong_settings(world):
+    """Whoever got two things wrong learns of both at once, and a key with an error of its own field of one only."""
+    answer = world.validated(region="Frankfurt", private_key=shared_private_key_pem(9))
+    assert statuses(answer) == ["failed", "failed", *SKIPPED * 5]
+    assert set(answer["field_errors"]) == {"region", "fingerprint"}
+    assert "eu-frankfurt-1" in answer["field_errors"]["region"]
+    assert by_name(answer)["private_key"]["code"] == "KEY_FINGERPRINT_MISMATCH"
+    answer = world.validated(fingerprint="12:34", private_key=shared_private_key_pem(9))
+    assert list(answer["field_errors"]) == ["fingerprint"]
+    assert world.asked() == []
+
+
 @pytest.mark.parametrize("given", [None, [], "settings", 5, {}, {1: 2}, {"region": {"a": []}}, object()])
 def test_settings_of_any_kind_are_answered(given):
     """Whatever the host hands over, the hook answers with a report."""

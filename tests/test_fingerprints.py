@@ -38,6 +38,7 @@ def test_spellings(text):
         ("ab" * 20, "SHA-1"),
         (_PROPER[:-3], "30 hex digits"),
         ("fingerprint=" + _PROPER, "= sign"),
+        (f'"{_PROPER}"', "quotes"),
         ("-----BEGIN PRIVATE KEY-----", "Private Key"),
         (_PROPER.replace("e", "g"), "hex digits (0-9, a-f)"),
     ],

@@ -54,6 +54,8 @@ def test_accepted(field, text):
         ("tenancy_ocid", "ocid1.tenancy.oc1", "cut off"),
         ("tenancy_ocid", "ocid1.tenancy.oc1..", "cut off"),
         ("tenancy_ocid", "ocid1.tenancy.oc1..aaa|bbb", "cut off"),
+        ("tenancy_ocid", "ocid1.tenancy.oc1..aaaaaaaa...s3kq2a", "shortened by dots"),
+        ("tenancy_ocid", "ocid1.tenancy.oc1..aaaaaaaa\u2026s3kq2a", "shortened by dots"),
         ("tenancy_ocid", "ocid1.tenancy.oc1.." + "a" * 300, "cut off"),
         ("tenancy_ocid", "-----BEGIN PRIVATE KEY-----", "Private Key"),
     ],

@@ -63,6 +63,14 @@ def test_near_misses_are_suggested(text, suggested):
     assert region_label(suggested) in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["us_ashburn_1", "us ashburn 1", "US_Ashburn-1"])
+def test_other_separators_lead_to_the_one_region(text):
+    """Blanks and underscores in the place of hyphens leave no doubt about the region that is meant."""
+    with pytest.raises(UnknownRegionError) as caught:
+        canonical_region(text)
+    assert caught.value.suggestions == ("us-ashburn-1",)
+
+
 def test_message_of_a_display_name():
     """The message says what is wrong and both names of the right region."""
     with pytest.raises(UnknownRegionError) as caught:

@@ -62,6 +62,23 @@ def test_statements_in_remedies_are_the_codes_own(code):
     assert "Allow user" not in " ".join(TROUBLES[code])
 
 
+@pytest.mark.parametrize(
+    ("code", "where"),
+    [
+        ("CLOUD_GUARD_NOT_ENABLED", "Identity & Security > Cloud Guard"),
+        ("CLOUD_GUARD_DISABLED", "Identity & Security > Cloud Guard"),
+        ("SIGN_UP_REQUIRED", "Identity & Security > Cloud Guard"),
+        ("COMPARTMENT_UNKNOWN", "Identity & Security > Compartments"),
+        ("COMPARTMENT_DELETED", "Identity & Security > Compartments"),
+        ("LOGGING_QUERY_REFUSED", "Observability & Management > Logging > Search"),
+    ],
+)
+def test_a_remedy_says_where_by_itself(code, where):
+    """A check shows the remedy without how to find out, so the place in the console stands in the remedy."""
+    assert where in TROUBLES[code].remedy
+    assert not re.search(r"\b(?:Enable Cloud Guard|service) there\b", TROUBLES[code].remedy)
+
+
 @pytest.mark.parametrize("code", sorted(code for code in TROUBLES if code not in KEY_PROBLEMS))
 def test_every_entry_can_be_met(code):
     """No entry explains a code that nothing in the package uses."""

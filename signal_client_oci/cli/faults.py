@@ -67,7 +67,10 @@ def _exit_code(run: Callable[[], Any]) -> int:
         return FAILED
     except _UsageError as error:
         where = error.ctx.command_path if error.ctx else PROGRAM
-        _tell(where, f"{error.format_message().rstrip('.')} (see {where} --help)")
+        message = (
+            error.format_message().rstrip(".").replace(": Value error, ", ": ")
+        )  # pydantic's words, by Typer
+        _tell(where, f"{message} (see {where} --help)")
         return WRONG_USE
     return code if isinstance(code, int) else 0
 

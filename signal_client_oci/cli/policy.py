@@ -47,7 +47,7 @@ _FileArgument = Annotated[
     ),
 ]
 _GroupOption = Annotated[
-    str | None, typer.Option("--group", metavar="NAME", help="The group that the API user is in.")
+    str | None, typer.Option("--group", metavar="NAME", help="The API user's group, as NAME or DOMAIN/NAME.")
 ]
 _DomainOption = Annotated[
     str | None,

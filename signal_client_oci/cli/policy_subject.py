@@ -13,6 +13,7 @@ from signal_client_oci.policies import GROUP_PLACEHOLDER, Service, statements
 __all__ = ["Subject"]
 
 _SIMPLE_NAME: Final = re.compile(r"[A-Za-z0-9_.+@-]+")
+_DOMAIN_GROUP: Final = re.compile(r"'?([^'/]+)'?/'?([^'/]+)'?")
 _OCID: Final = re.compile(r"ocid1\.(\w+)\.[A-Za-z0-9-]+\.[A-Za-z0-9-]*\.[A-Za-z0-9._-]+")
 
 
@@ -30,6 +31,8 @@ class Subject:
             raise Fault("--group, --group-ocid and --user exclude each other; keep one of them")
         if self.domain and not self.group:
             raise Fault("--domain needs the --group in that domain")
+        if self.group and "ocid1." in self.group:
+            raise Fault("--group: is an OCID and no name; give it with --group-ocid")
         _require_ocid("--group-ocid", self.group_ocid, "group")
         _require_ocid("--user", self.user, "user")
 
@@ -55,6 +58,8 @@ class Subject:
             return GROUP_PLACEHOLDER
         if self.domain:
             return f"{_quoted(self.domain)}/{_quoted(self.group)}"
+        if both := _DOMAIN_GROUP.fullmatch(self.group):
+            return f"{_quoted(both[1])}/{_quoted(both[2])}"
         return self.group if _SIMPLE_NAME.fullmatch(self.group) else _quoted(self.group)
 
 

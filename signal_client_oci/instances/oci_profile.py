@@ -36,13 +36,22 @@ def from_oci_profile(path: Path | None = None, profile: str = "DEFAULT") -> Inst
     where = f"{path}: [{profile}]"
     _require_api_key(section, where)
     settings: dict[str, Any] = {ours: section[theirs] for theirs, ours in _OCI_KEYS.items()}
-    key = read_key_file(section["key_file"], path.parent, f"{where} key_file")
+    key = read_key_file(_key_path(section["key_file"], where), path.parent, f"{where} key_file")
     settings["private_key"] = key.text
     warnings = list(key.warnings)
     if section.get("pass_phrase"):
         settings["private_key_passphrase"] = section["pass_phrase"]
         warnings += opened.warnings
     return InstanceSet(path, (Instance(profile, settings),), tuple(warnings))
+
+
+def _key_path(value: str, where: str) -> str:
+    """Return the path of a key file without the remark of the console's preview; its placeholder is told as such."""
+    path = value.removesuffix("# TODO").rstrip()
+    if path.startswith("<"):
+        problem = "has the placeholder of the console's configuration file preview in key_file"
+        raise InstancesError(where, problem, "put the path of the downloaded .pem file in its place")
+    return path
 
 
 def _parse_ini(text: str, path: Path) -> configparser.ConfigParser:

@@ -53,7 +53,9 @@ _ENTRIES: Final[dict[str, Trouble]] = {
     "SIGN_UP_REQUIRED": Trouble(
         "the tenancy has not signed up for the service (403)",
         "Open the service in the OCI console; it says what is missing.",
-        "Sign up for the service there (a free tenancy cannot use Cloud Guard), or switch the source off.",
+        "Open the service in the OCI console (Cloud Guard: Identity & Security > Cloud Guard) and sign up for it; a "
+        "free tenancy cannot use Cloud Guard. Or switch the source off (cloud_guard_enabled, logging_enabled or "
+        "audit_enabled to false).",
     ),
 }
 

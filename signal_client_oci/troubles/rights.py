@@ -9,6 +9,7 @@ from signal_client_oci.troubles.trouble import Section, Trouble, denied, policy_
 __all__ = ["RIGHTS"]
 
 _CLOUD_GUARD: Final = "In the OCI console open Identity & Security > Cloud Guard"
+_ENABLE: Final = f"{_CLOUD_GUARD} and choose Enable Cloud Guard"
 _COMPARTMENTS: Final = "In the OCI console open Identity & Security > Compartments"
 
 _ENTRIES: Final[dict[str, Trouble]] = {
@@ -17,13 +18,14 @@ _ENTRIES: Final[dict[str, Trouble]] = {
     "COMPARTMENT_UNKNOWN": Trouble(
         "the compartment is not in the tenancy's list of compartments",
         f"{_COMPARTMENTS} and look for the OCID.",
-        "Correct compartment_ocid (it may be one of another tenancy); leave it empty to collect from the whole "
-        "tenancy.",
+        "Correct compartment_ocid (it may be one of another tenancy): Identity & Security > Compartments > "
+        "(compartment) > OCID > Copy. Or leave it empty to collect from the whole tenancy.",
     ),
     "COMPARTMENT_DELETED": Trouble(
         "the compartment was deleted",
         f"{_COMPARTMENTS} and look at its state.",
-        "Choose a compartment that exists, or leave compartment_ocid empty to collect from the whole tenancy.",
+        "Choose a compartment that exists (Identity & Security > Compartments > (compartment) > OCID > Copy), or leave "
+        "compartment_ocid empty to collect from the whole tenancy.",
     ),
     "AUDIT_NOT_AUTHORIZED": denied("the audit events", "audit"),
     "SUBCOMPARTMENTS_NOT_AUTHORIZED": Trouble(
@@ -44,7 +46,8 @@ _ENTRIES: Final[dict[str, Trouble]] = {
         "Logging refuses the query (400)",
         "Try it in the OCI console: Observability & Management > Logging > Search > Advanced mode. The service's own "
         "words are in the message.",
-        "Correct logging_query, or leave it empty to collect all records.",
+        "Correct logging_query (with what works in Observability & Management > Logging > Search > Advanced mode, "
+        "without its search part), or leave it empty to collect all records.",
     ),
     "CLOUD_GUARD_NOT_AUTHORIZED": Trouble(
         "OCI answers 404 for Cloud Guard: the policy is missing, or Cloud Guard was never enabled",
@@ -54,12 +57,12 @@ _ENTRIES: Final[dict[str, Trouble]] = {
     "CLOUD_GUARD_NOT_ENABLED": Trouble(
         "Cloud Guard was never enabled in this tenancy",
         f"{_CLOUD_GUARD}.",
-        "Enable Cloud Guard there (a free tenancy cannot), or set cloud_guard_enabled to false.",
+        f"{_ENABLE} (a free tenancy cannot), or set cloud_guard_enabled to false.",
     ),
     "CLOUD_GUARD_DISABLED": Trouble(
         "Cloud Guard is switched off in this tenancy",
-        f"{_CLOUD_GUARD} > Settings.",
-        "Enable Cloud Guard there, or set cloud_guard_enabled to false.",
+        f"{_CLOUD_GUARD}; it says so, and offers to enable it.",
+        f"{_ENABLE}, or set cloud_guard_enabled to false.",
     ),
     "CLOUD_GUARD_REPORTING_REGION": Trouble(
         "Cloud Guard keeps its problems in a reporting region that does not accept the requests",

@@ -79,3 +79,20 @@ def test_an_oci_profile_works_like_an_instance(capsys, tmp_path, tenancy):
     ended = call(capsys, "check", *options, "--set", f"endpoint_template={tenancy.endpoint_template}")
     assert ended.code == 0
     assert ended.out.startswith("READER: ok. ")
+
+
+def test_the_console_s_configuration_preview_can_be_used_as_pasted(capsys, tmp_path, tenancy):
+    """Its remark behind the key file is no part of the path, and its placeholder is told as one."""
+    key = tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    key.write_text(tenancy.private_key_pem)
+    config = tmp_path / "config"
+    preview = (
+        f"[DEFAULT]\nuser={tenancy.user}\nfingerprint={tenancy.fingerprint}\ntenancy={tenancy.ocid}\n"
+        "region=us-ashburn-1\nkey_file=<path to your private keyfile> # TODO\n"
+    )
+    options = ("--oci-config", config, "--set", f"endpoint_template={tenancy.endpoint_template}")
+    config.write_text(preview)
+    assert "put the path of the downloaded .pem file" in call(capsys, "check", *options).err
+    config.write_text(preview.replace("<path to your private keyfile>", str(key)))
+    assert call(capsys, "check", *options).code == 0

@@ -43,7 +43,7 @@ def test_a_wrong_option_or_file_is_one_line(capsys, tmp_path, monkeypatch, toml,
 @pytest.mark.parametrize(
     ("arguments", "way_out"),
     [
-        (["poll", "--source", "flow"], "audit"),
+        (["poll", "--source", "flow"], "'--source' / '-s': 'flow' is not one of 'audit', "),
         (["poll", "--since", "soon"], "give 90m, 2h, 3d"),
         (["poll", "--since", "15d"], "14 days"),
         (["poll", "--state", "."], "name"),

@@ -41,6 +41,8 @@ def test_without_a_group_the_placeholder_is_explained_apart_from_the_statements(
     [
         (["--group", "Team Blue"], "group 'Team Blue'"),
         (["--domain", "Default", "--group", "readers"], "group 'Default'/'readers'"),
+        (["--group", "Default/readers"], "group 'Default'/'readers'"),
+        (["--group", "'My Domain'/'readers'"], "group 'My Domain'/'readers'"),
         (["--group-ocid", GROUP], f"group id {GROUP}"),
     ],
 )
@@ -97,6 +99,9 @@ def test_statements_as_json(capsys):
     [
         ["--group", "a", "--user", USER],
         ["--group", "a'b"],
+        ["--group", "a/b/c'd"],
+        ["--group", GROUP],
+        ["--group", f"id {GROUP}"],
         ["--group", "a\nb"],
         ["--domain", "d"],
         ["--user", GROUP],
