@@ -105,8 +105,7 @@ class Client:
             connections=key.connections, direct=bool(key.endpoint and key.endpoint.startswith("http://"))
         )
         _take_bodies_as_bytes(self._sdk.base_client)
-        for prefix in ("https://", "http://"):
-            self._sdk.base_client.session.mount(prefix, self.transport)
+        self.transport.attach(self._sdk.base_client.session)
 
     def __repr__(self) -> str:
         return f"<{self.key.service} client of {self.key.region}>"
