@@ -408,6 +408,19 @@ def test_proxy_of_the_environment_is_used(monkeypatch):
     assert "canary" not in f"{caught.value} {caught.value.remedy}"
 
 
+def test_the_environment_is_searched_once_a_poll(tenancy, monkeypatch):
+    """However many requests a poll sends, it looks for proxies once; the next poll hears of a changed proxy."""
+    searched = []
+    monkeypatch.setattr(
+        "oci._vendor.requests.sessions.get_environ_proxies", lambda url, **_: searched.append(url) or {}
+    )
+    for polls in (1, 2):
+        with lent(tenancy) as client:
+            for _ in range(5):
+                client.call("list_events", tenancy.ocid, START, END)
+        assert len(searched) == polls
+
+
 def over_tls(server):
     """Return settings that lead to a TLS server on this machine."""
     return seam.settings(endpoint_template=f"https://localhost:{server.port}/{{region}}/{{service}}")

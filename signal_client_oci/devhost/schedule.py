@@ -9,6 +9,7 @@ poll on.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ class Schedule:
         self._wait = wait
         self._monotonic = monotonic
         self._stop = threading.Event()
+        self._stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
@@ -98,6 +100,7 @@ class Schedule:
     def stop(self) -> None:
         """Ask every poll to stop (`should_stop`) and start no more; returns at once."""
         self._stop.set()
+        self._stopped.put(None)
 
     def join(self, timeout_seconds: float) -> tuple[str, ...]:
         """Wait for the polls in flight, at most so long in all; the names of those that still run."""
@@ -114,7 +117,7 @@ class Schedule:
         """
         try:
             self.start()
-            self._stop.wait()
+            self._stopped.get()  # unlike an Event's wait, a Ctrl-C at any moment leaves it as KeyboardInterrupt
         except KeyboardInterrupt:
             _log.info("stopping; press Ctrl-C again to leave at once")
         finally:
