@@ -265,7 +265,7 @@ def parse(checkpoint: object) -> Progress:
     try:
         msgspec.json.encode(checkpoint)  # half a surrogate pair could not be stored again
         return _progress(msgspec.convert(checkpoint, _Stored))
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise CheckpointError("CHECKPOINT_UNREADABLE", type(error).__name__) from error
 
 

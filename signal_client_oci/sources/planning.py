@@ -7,7 +7,7 @@ window is cut into pieces as it is read.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +20,7 @@ from signal_client_oci.windows import DAY, Window, minute_to_text
 
 __all__ = ["Piece", "Planner", "Stream"]
 
-_NEW_COMPARTMENT_MARGIN: Final = 15 * 60
+_NEW_COMPARTMENT_MARGIN: Final = 15
 _DELETED_MARGIN: Final = 30
 _FORGOTTEN_AFTER: Final = 90 * DAY
 _LONGEST_LOOKBACK: Final = 14 * DAY
@@ -162,9 +162,10 @@ class Planner:
         run, key = self._run, self.keys[compartment.ocid]
         position = track.positions.get(key)
         if position is None:
-            if compartment.deleted and not fresh and not self._is_new(compartment):
+            known_before = not (fresh or self._scope.owed_since or self._is_new(track, compartment))
+            if compartment.deleted and known_before:
                 return None
-            position = start_at(self._first_minute(compartment, fresh=fresh))
+            position = start_at(self._first_minute(track, compartment, fresh=fresh))
         elif behind := rewind(position, run.newest, run.settings.lookback_minutes):
             message = f"reading goes on from {minute_to_text(behind.through)}"
             run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
@@ -177,16 +178,36 @@ class Planner:
         track.positions[key] = position
         return position
 
-    def _first_minute(self, compartment: Compartment, *, fresh: bool) -> int:
+    def _first_minute(self, track: Track, compartment: Compartment, *, fresh: bool) -> int:
+        """Return where reading of something begins that was not read before."""
         lookback = self._run.newest - self._run.settings.lookback_minutes
         if self._scope.owed_since:
             return max(self._run.newest - _LONGEST_LOOKBACK, min(lookback, self._scope.owed_since))
-        return compartment.created if self._is_new(compartment) and not fresh else lookback
+        if fresh:
+            return min(lookback, self._subscribed_since() or lookback)
+        return compartment.created if self._is_new(track, compartment) else lookback
 
-    def _is_new(self, compartment: Compartment) -> bool:
-        """True if it was created since the compartments were last listed, so that nothing of it was read."""
-        since = self._scope.listed_before - _NEW_COMPARTMENT_MARGIN
-        return self._scope.listed_before > 0 and compartment.created * 60 >= since
+    def _is_new(self, track: Track, compartment: Compartment) -> bool:
+        """True if it was created since the track was last read, so that nothing of it was read."""
+        known = self._complete_until([track])
+        return known > 0 and compartment.created >= known - _NEW_COMPARTMENT_MARGIN
+
+    def _complete_until(self, tracks: Iterable[Track]) -> int:
+        """Return the minute of the last poll that read the tracks with a list of compartments, 0 = not known.
+
+        The list may have been taken again since, in polls without this source or region.
+        """
+        listed = self._scope.listed_before // 60
+        last = max((one.tried for track in tracks for one in track.positions.values()), default=0)
+        return min(listed, last or listed)
+
+    def _subscribed_since(self) -> int:
+        """Return since when a region may have been subscribed without being read, 0 if the operator names them."""
+        if self._run.settings.additional_regions != ["all"]:
+            return 0
+        tracks = self._run.progress.tracks.items()
+        others = [track for (source, _), track in tracks if source == self._service.source]
+        return self._complete_until(others) if any(track.positions for track in others) else 0
 
     def _is_done(self, position: Position) -> bool:
         """True if a deleted compartment's late events must be in by now."""

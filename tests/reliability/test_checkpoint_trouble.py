@@ -219,3 +219,12 @@ def test_what_is_stored_is_what_is_read(tracks, digests):
     assert all(digest in track.digests for track in again.tracks.values() for digest in digests)
     assert again.problems.listed == set(digests)
     assert again.to_json() == progress.to_json()
+
+
+def test_a_bottomless_checkpoint_is_refused():
+    """Nesting deeper than Python goes is damage like any other."""
+    nested: list = []
+    for _ in range(5000):
+        nested = [nested]
+    with pytest.raises(CheckpointError, match="CHECKPOINT_UNREADABLE"):
+        parse({"version": 1, "sources": nested})

@@ -78,6 +78,19 @@ def test_beyond_the_limit_records_repeat_with_their_ids_and_a_warning(world, mon
     assert len(instance.stored) <= 30_000
 
 
+def test_problems_that_cannot_be_remembered_are_told(world, monkeypatch):
+    """They come again under the same ids, and the report says so."""
+    monkeypatch.setattr(checkpoints, "MAX_BYTES", 600)
+    tenancy = world.tenancy()
+    instance = Instance(
+        tenancy, audit_enabled=False, logging_enabled=False, cloud_guard_details=False, lookback_minutes=15
+    )
+    for _ in range(60):
+        tenancy.add_problem()
+    assert "OVERLAP_TOO_FULL" in codes(instance.poll())
+    assert len(instance.artifacts("cloud_guard")) == 60
+
+
 def _varied_position(chance: random.Random, kinds: int) -> Position:
     """One of `kinds` states that a compartment may be in: steady, behind, denied, deleted, freshly leapt."""
     kind = chance.randrange(kinds)

@@ -165,6 +165,69 @@ def test_a_compartment_that_is_created_later_is_read_from_its_creation(world, ag
     assert_exactly_once(instance, "audit", "logging")
 
 
+def _emit_for_hours(world, tenancy, instance, compartment, *, polls):
+    """Four hours of records in a compartment, with polls or without."""
+    for _ in range(8):
+        world.clock.advance(minutes=30)
+        for region in tenancy.regions:
+            tenancy.emit_audit_event(region, compartment)
+            tenancy.emit_log_record(region, compartment)
+        if polls:
+            instance.poll()
+
+
+@pytest.mark.parametrize(
+    ("setting", "without", "with_it"),
+    [
+        ("audit_enabled", False, True),
+        ("logging_enabled", False, True),
+        ("additional_regions", [], [FAR]),
+    ],
+)
+def test_a_compartment_created_while_something_was_off_is_read_from_its_creation(
+    world, setting, without, with_it
+):
+    """The list was taken again meanwhile, but not for the source or region that was off."""
+    regions = (HOME, FAR) if setting == "additional_regions" else (HOME,)
+    tenancy = world.tenancy(*regions, compartments=1)
+    instance = Instance(tenancy, cloud_guard_enabled=False, **{setting: with_it})
+    instance.poll()
+    instance.settings[setting] = without
+    instance.catch_up(minutes=20, polls=1)
+    created = tenancy.add_compartment("new", created=world.clock())
+    _emit_for_hours(world, tenancy, instance, created, polls=True)
+    instance.settings[setting] = with_it
+    instance.catch_up(polls=3)
+    assert_exactly_once(instance, "audit", "logging")
+
+
+def test_a_region_subscribed_during_an_outage_is_read_from_the_outage_on(world):
+    """With all regions wanted, nobody adds one: it is there when the host comes back."""
+    tenancy = world.tenancy(HOME)
+    instance = Instance(tenancy, cloud_guard_enabled=False, additional_regions=["all"])
+    instance.poll()
+    tenancy.set_region(FAR)
+    _emit_for_hours(world, tenancy, instance, tenancy.ocid, polls=False)
+    instance.catch_up(polls=3)
+    assert_exactly_once(instance, "audit", "logging")
+
+
+def test_a_compartment_deleted_before_it_could_be_listed_is_read(world):
+    """The first polls' lookback is owed to it too."""
+    tenancy = world.tenancy(compartments=1)
+    doomed = tenancy.tree.subtree(tenancy.ocid)[1]
+    instance = Instance(tenancy, cloud_guard_enabled=False)
+    fault = world.fault(status=404, service="identity", tenancy=tenancy.ocid)
+    instance.poll()
+    tenancy.emit_audit_event(HOME, doomed)
+    tenancy.emit_log_record(HOME, doomed)
+    world.clock.advance(minutes=10)
+    tenancy.delete_compartment(doomed)
+    world.sandbox.faults.remove(fault)
+    instance.catch_up(polls=3)
+    assert_exactly_once(instance, "audit", "logging")
+
+
 @pytest.mark.parametrize("readable", [True, False])
 def test_a_deleted_compartment_is_read_until_its_late_events_are_in(world, readable):
     """Its last and its late events arrive, a 404 for it is no failure, and then it costs no request."""
