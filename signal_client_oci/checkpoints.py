@@ -19,7 +19,14 @@ import msgspec
 
 from signal_client_oci.contract import Checkpoint
 from signal_client_oci.digests import Digests, join_digests, split_digests
-from signal_client_oci.positions import FirstRead, Leap, Position, merged, read_again_from
+from signal_client_oci.positions import (
+    LONGEST_OVERLAP,
+    FirstRead,
+    Leap,
+    Position,
+    merged,
+    read_again_from,
+)
 
 __all__ = [
     "MAX_BYTES",
@@ -63,21 +70,21 @@ def tag_of(key: str) -> bytes:
 
 
 class Track:
-    """One source in one region: the position of each compartment, and the digests of their overlap."""
+    """One source in one region: the position of each compartment, and the digests of their overlap.
+
+    `overlap` is how many minutes its polls read again at least.
+    """
 
     def __init__(self) -> None:
         self.positions: dict[str, Position] = {}
         self.digests = Digests()
+        self.overlap = LONGEST_OVERLAP
 
-    def stop_rereading_stretches(self) -> None:
-        """Read no more than the overlap again, because the digests of more than that cannot be kept."""
-        self.positions = {key: one._replace(unsettled=()) for key, one in self.positions.items()}
-
-    def forget_settled(self, overlap: int) -> int:
+    def forget_settled(self) -> int:
         """Drop the digests of records that no later poll reads again; return from which minute on polls read."""
         starts: dict[bytes, int] = {}
         for key, position in self.positions.items():
-            start = read_again_from(position, overlap)
+            start = read_again_from(position, self.overlap)
             tag = tag_of(key)
             starts[tag] = min(start, starts.get(tag, start))
         newest = max(starts.values(), default=0)
@@ -173,9 +180,12 @@ class Progress:
         }
 
     def _drop_digests(self, excess: int) -> bool:
-        """Drop the oldest digests of whichever track has most, until about `excess` bytes are gone."""
+        """Drop the digests that nobody needs, else the oldest of whichever track has most, until enough are gone."""
         wanted = excess // _BYTES_A_DIGEST + 1
-        dropped = 0
+        before = sum(track.digests.filed() for track in self.tracks.values())
+        for track in self.tracks.values():
+            track.forget_settled()
+        dropped = before - sum(track.digests.filed() for track in self.tracks.values())
         while dropped < wanted:
             name = max(self.tracks, key=lambda one: self.tracks[one].digests.filed(), default=None)
             if name is None or not self.tracks[name].digests.filed():

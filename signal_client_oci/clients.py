@@ -79,11 +79,12 @@ class Client:
     """One SDK client of one region and service.
 
     `service` is its name in endpoints: audit, logging, cloudguard, identity; `log_groups` is Logging's management
-    API (ListLogGroups).
+    API (ListLogGroups). `is_lost` is set where a request could not be ended; the client is not used again then.
     """
 
     def __init__(self, key: ClientKey, api_key: ApiKey) -> None:
         self.key = key
+        self.is_lost = False
         signer = _KeySigner(f"{key.tenancy}/{key.user}/{key.fingerprint}", api_key)
         config = {
             "tenancy": key.tenancy,
@@ -182,7 +183,8 @@ def borrow(
         yield client
     finally:
         client.close()
-        _give_back(client)
+        if not client.is_lost:
+            _give_back(client)
 
 
 def _take(key: ClientKey) -> Client | None:

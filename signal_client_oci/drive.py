@@ -83,7 +83,9 @@ class Drive:
         if "audit" in self._run.batchers or "logging" in self._run.batchers:
             self._ask(self._scope, self._scope.begin)
             yield from self._drive(self._is_scope_awaited)
-            self._scope.end(interrupted=self._crew.waits_for(self._scope))
+            self._scope.end(
+                interrupted=self._crew.waits_for(self._scope) or self._scope.source in self._broken
+            )
             for service in self._windowed_services():
                 self._start(service.source, WindowCollector(service, self._run, self._crew, self._scope))
         yield from self._drive(self._is_source_awaited)
@@ -173,6 +175,8 @@ class Drive:
         return [one for one in self._collectors.values() if isinstance(one, WindowCollector)]
 
     def _report(self) -> Report:
+        if self._scope.source in self._broken:
+            self._run.warnings.append(self._broken[self._scope.source])
         results = {source: self._result(source, one) for source, one in self._collectors.items()}
         return make_report(self._run, results, self._crew, degraded=self._scope.degraded)
 

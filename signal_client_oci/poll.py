@@ -49,12 +49,16 @@ def poll(
         yield report
         return
     run = Run(instance, parsed, clock, Progress(parsed.tenancy_ocid), started)
+    kept = checkpoint if isinstance(checkpoint, dict) else _first_checkpoint(settings, started)
     try:
         _continue(run, checkpoint)
-        yield from Drive(run, api_key, context).batches_and_report()
+        for item in Drive(run, api_key, context).batches_and_report():
+            kept = item["checkpoint"]
+            yield item
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
+        # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
         check, off = internal_error(error), _switched_off(settings)
-        report = failed_report(check, started, in_utc(clock()), run.progress.to_json(), off, run.batchers)
+        report = failed_report(check, started, in_utc(clock()), kept, off, run.batchers)
         log_report(report, instance)
         yield report
 

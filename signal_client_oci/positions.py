@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from signal_client_oci.windows import DAY, Window
 
 __all__ = [
+    "LONGEST_OVERLAP",
     "FirstRead",
     "Leap",
     "Position",

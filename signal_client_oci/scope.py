@@ -112,10 +112,13 @@ class ScopeCollector:
                 self._rows, self._complete, self._is_kept_list = kept.rows, True, True
 
     def list_again(self) -> Iterator[Request]:
-        """Ask for the compartments once more, where the list of an earlier poll was used."""
+        """Ask for the compartments again: now, where an earlier poll's list was used, else in the next poll."""
         if self._is_kept_list:
             self._is_kept_list = False
             yield self._page(None)
+        else:
+            with _kept_lock:
+                _kept.pop(self._cache_key(), None)
 
     @property
     def deleted_meanwhile(self) -> set[str]:

@@ -183,7 +183,8 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
 
     def _read(self, response: Any, end: float) -> None:
         """Read the body as `requests` would have, but never longer than `end` nor more than the limit."""
-        status, request_id = response.status_code, response.headers.get("opc-request-id")
+        status, named = response.status_code, (response.headers, response.request.headers)
+        request_id = next((found for each in named if (found := each.get("opc-request-id"))), None)
         if 300 <= status < 400:  # noqa: PLR2004
             raise Failure("REDIRECTED", detail=f"HTTP {status}", status=status, opc_request_id=request_id)
         body = _buffer_for(response)

@@ -179,6 +179,8 @@ class Crew:
         for lane in self._lanes.values():
             for thread in lane.threads:
                 thread.join(max(0.0, end - time.monotonic()))
+                if thread.is_alive() and lane.client is not None:
+                    lane.client.is_lost = True
         self._borrowed.close()
 
     def _lane(self, name: LaneName) -> Lane:
@@ -189,12 +191,14 @@ class Crew:
     def _dispatch(self, name: LaneName) -> None:
         lane = self._lanes[name]
         while lane.waiting and lane.shut is None and not self._aborted and lane.may_send:
+            if len(lane.threads) <= lane.in_flight:
+                self._hire(name, lane)
+                if lane.shut is not None:
+                    return
             request = lane.waiting.popleft()
             self._count(self.requests, request)
             if request.attempt > 1:
                 self._count(self.retries, request)
-            if len(lane.threads) <= lane.in_flight:
-                self._hire(name, lane)
             lane.send(request)
 
     def _count(self, counts: dict[str, int], request: Request) -> None:
@@ -205,8 +209,13 @@ class Crew:
         thread = threading.Thread(
             target=self._work, args=(name, lane), name=f"oci-cloud {name.service} {name.region}", daemon=True
         )
-        lane.threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system starts no more threads: those that there are do the work
+            if not lane.threads:
+                lane.shut = Failure("CLIENT_ERROR", detail="the system starts no more threads")
+        else:
+            lane.threads.append(thread)
 
     def _work(self, name: LaneName, lane: Lane) -> None:
         while (request := lane.jobs.get()) is not None:

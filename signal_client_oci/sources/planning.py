@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from signal_client_oci.checkpoints import Track, compartment_key
-from signal_client_oci.positions import Position, due_window, rewind, start_at
+from signal_client_oci.positions import Position, due_window, read_again_from, rewind, start_at
 from signal_client_oci.run import Run
 from signal_client_oci.scope import Compartment, ScopeCollector
 from signal_client_oci.sources.service import WindowedService
@@ -134,7 +134,7 @@ class Planner:
         together: dict[Position, list[Compartment]] = {}
         fresh = not track.positions
         for compartment in self._scope.compartments:
-            position = self._position_now(track, compartment, fresh=fresh)
+            position = self._position_now(region, compartment, fresh=fresh)
             if position is not None:
                 self.asked_for += 1
                 together.setdefault(position, []).append(compartment)
@@ -157,15 +157,17 @@ class Planner:
         denied, span = bool(position.denied), position.span
         return Stream(region, members, window, position.through, leapt, denied, span, ceiling, window.start)
 
-    def _position_now(self, track: Track, compartment: Compartment, *, fresh: bool) -> Position | None:
+    def _position_now(self, region: str, compartment: Compartment, *, fresh: bool) -> Position | None:
         """Return where reading of a compartment stands; None if it is not read any more."""
         run, key = self._run, self.keys[compartment.ocid]
+        track = run.progress.track(self._service.source, region)
         position = track.positions.get(key)
         if position is None:
             known_before = not (fresh or self._scope.owed_since or self._is_new(track, compartment))
             if compartment.deleted and known_before:
                 return None
-            position = start_at(self._first_minute(track, compartment, fresh=fresh))
+            first = self._first_minute(track, compartment, fresh=fresh)
+            position = start_at(min(first, self._left_by_logging(region, key) or first))
         elif behind := rewind(position, run.newest, run.settings.lookback_minutes):
             message = f"reading goes on from {minute_to_text(behind.through)}"
             run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
@@ -186,6 +188,14 @@ class Planner:
         if fresh:
             return min(lookback, self._subscribed_since() or lookback)
         return compartment.created if self._is_new(track, compartment) else lookback
+
+    def _left_by_logging(self, region: str, key: str) -> int:
+        """Return from when on Logging leaves its audit records to Audit, which is only read from now on; 0 = never."""
+        logging = self._run.progress.tracks.get(("logging", region))
+        behind = logging.positions.get(key) if logging and self._service.source == "audit" else None
+        if behind is None or not self._run.settings.logging_enabled:
+            return 0
+        return max(self._run.newest - _LONGEST_LOOKBACK, read_again_from(behind, self._overlap))
 
     def _is_new(self, track: Track, compartment: Compartment) -> bool:
         """True if it was created since the track was last read, so that nothing of it was read."""

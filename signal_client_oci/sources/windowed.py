@@ -56,6 +56,8 @@ class WindowCollector:
         self._regions = scope.regions
         self._overlap = max(run.settings.overlap_minutes, service.least_overlap)
         self._batcher = run.batchers[service.source]
+        for region in scope.regions:
+            run.progress.track(service.source, region).overlap = self._overlap
         planner = Planner(service, run, scope, self._overlap)
         self._streams = planner.streams()
         self._long: list[Stream] = []
@@ -101,7 +103,9 @@ class WindowCollector:
     def _page(self, piece: Piece, token: str | None) -> Request:
         lane = LaneName(piece.stream.region, self._service.service)
         ocids = [compartment.ocid for compartment in piece.stream.compartments]
-        start, end = minute_to_datetime(piece.start), minute_to_datetime(piece.end)
+        # neighbouring pieces share what their bounds may leave out
+        first = max(piece.stream.window.start, piece.start - self._service.least_overlap)
+        start, end = minute_to_datetime(first), minute_to_datetime(piece.end)
         return Request(lane, partial(ask_page, self._service, ocids, start, end, token), self, piece)
 
     def answered(self, request: Request, page: Page) -> Iterator[Request]:
@@ -154,7 +158,7 @@ class WindowCollector:
                 artifacts.append(artifact)
             self._batcher.add_all(artifacts, digests, partial(track.digests.file_all, tag=tag, end=last))
         if len(track.digests) > self._forget_at:
-            track.forget_settled(self._overlap)
+            track.forget_settled()
             self._forget_at = max(_MANY_DIGESTS, len(track.digests) * 5 // 4)
 
     def _new_records(
@@ -278,9 +282,7 @@ class WindowCollector:
         """Drop the digests that are not needed any more, and say so where needed ones had to go."""
         track = self._run.progress.track(self.source, region)
         dropped = self._run.progress.dropped.get((self.source, region), 0)
-        if dropped:
-            track.stop_rereading_stretches()
-        if track.forget_settled(self._overlap) < dropped:
+        if track.forget_settled() < dropped:
             message = f"{self._service.title}: digests of delivered records had to be dropped in {region}"
             self._run.warn(self.source, self._service.title, "OVERLAP_TOO_FULL", message)
 
