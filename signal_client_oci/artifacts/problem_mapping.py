@@ -39,8 +39,9 @@ def problem_metadata(
     metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
     first = problem.time_first_detected and utc_text(problem.time_first_detected)
     metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
-    fill(metadata, _host_fields(problem, rule), harmless=harmless)
-    fill(metadata, _own_fields(problem), harmless=harmless)
+    change = _change(problem)
+    fill(metadata, _host_fields(problem, rule, change), harmless=harmless)
+    fill(metadata, _own_fields(problem, change), harmless=harmless)
     _add_details(metadata, problem)
     _add_numbers_and_lists(metadata, problem, harmless=harmless)
     if meaning.techniques:
@@ -48,21 +49,22 @@ def problem_metadata(
     return metadata
 
 
-def _host_fields(problem: Problem, rule: str) -> Pairs:
+def _host_fields(problem: Problem, rule: str, change: str) -> Pairs:
     """Give the fields that the host has names for."""
     detail, name = known(problem.lifecycle_detail).upper(), known(problem.resource_name)
-    told = f"{rule or 'a problem'}"
+    resource = known(problem.resource_id)
+    told = rule or "a problem"
     if name or problem.resource_id or problem.resource_type:
-        parts = (known(problem.resource_type), name or known(problem.resource_id))
+        parts = (known(problem.resource_type), name or resource)
         told = " ".join([told, "on", *[part for part in parts if part]])
-    told = f"{told} was {_change(problem) or 'reported'}"
+    told = f"{told} was {change or 'reported'}"
     if problem.risk_level:
         told = f"{told}, risk {problem.risk_level}"
     return (
         ("action", f"{rule} {detail}".strip()),
         ("ruleName", rule),
         ("ruleCategory", problem.detector_id),
-        ("senderHost", sender(name, known(problem.resource_id) or problem.id)),
+        ("senderHost", sender(name, resource or problem.id)),
         ("message", f"{told}: {problem.description}" if problem.description else told),
     )
 
@@ -72,13 +74,15 @@ def _change(problem: Problem) -> str:
     detail = known(problem.lifecycle_detail).upper()
     if detail != "OPEN":
         return _CHANGES.get(detail, "")
+    if problem.time_first_detected == problem.time_last_detected:
+        return "detected"
     first, last = (
         utc_moment(text or "") for text in (problem.time_first_detected, problem.time_last_detected)
     )
     return "detected again" if first and last and first < last else "detected"
 
 
-def _own_fields(problem: Problem) -> Pairs:
+def _own_fields(problem: Problem, change: str) -> Pairs:
     """Give the fields that have no host name."""
     return (
         ("oci.problemId", problem.id),
@@ -92,7 +96,7 @@ def _own_fields(problem: Problem) -> Pairs:
         ("oci.riskLevel", problem.risk_level),
         ("oci.lifecycleState", problem.lifecycle_state),
         ("oci.lifecycleDetail", problem.lifecycle_detail),
-        ("oci.change", _change(problem)),
+        ("oci.change", change),
         ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
         ("oci.description", problem.description),
         ("oci.recommendation", problem.recommendation),

@@ -42,9 +42,12 @@ def fill(
 
     `harmless` says that no field can need more than that (`is_harmless` of the record's text).
     """
-    make_safe = known if harmless else shown
     for name, value in fields:
-        if value and (safe := make_safe(value)):
+        if not value:
+            continue
+        if harmless and len(value) > LONGEST and value[0] != " ":
+            metadata[name] = value
+        elif safe := shown(value):
             metadata[name] = safe
 
 
