@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.benchmarks.bench import ROOT
 from tests.benchmarks.verdicts import Verdict
@@ -46,7 +46,7 @@ def machine() -> str:
 def write(
     directory: Path,
     verdicts: Sequence[Verdict],
-    stages: Mapping[str, float],
+    stages: Mapping[str, Any],
     load: str,
     plot: str,
     repeats: int,
@@ -61,7 +61,7 @@ def write(
         "",
         "![Events a second, and memory over the process before, against the number of events](performance.svg)",
         "",
-        "### Where an audit event's time goes",
+        "### Where a record's time goes",
         "",
         stages_table(stages),
         "",
@@ -71,10 +71,22 @@ def write(
     (directory / "performance.svg").write_text(plot, encoding="utf-8")
 
 
-def stages_table(stages: Mapping[str, float]) -> str:
-    """Return the stages' times in Markdown."""
-    lines = [f"| stage ({stages['bytes an event']:,.0f} bytes an event) | µs an event |", "|---|---|"]
-    lines += [f"| {stage} | {took:.1f} |" for stage, took in stages.items() if stage != "bytes an event"]
+def stages_table(told: Mapping[str, Any]) -> str:
+    """Return the stages' times in Markdown, a column for each kind of record."""
+    kinds: dict[str, dict[str, float]] = told["stages"]
+    names = [f"{kind} ({stages['bytes']:,.0f} bytes)" for kind, stages in kinds.items()]
+    lines = [f"| µs of processor time | {' | '.join(names)} |", "|---|" + "---|" * len(kinds)]
+    rows = {
+        name: [stages[name] for stages in kinds.values()]
+        for name in next(iter(kinds.values()))
+        if name != "bytes"
+    }
+    rows["together"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    lines += [f"| {name} | {' | '.join(f'{one:.1f}' for one in row)} |" for name, row in rows.items()]
+    lines += [
+        "",
+        f"A request takes {told['request'] / 1000:.2f} ms of processor time by itself, whatever is in the page.",
+    ]
     return "\n".join(lines)
 
 

@@ -1,56 +1,77 @@
-"""Where an audit event's time goes: the stages of its way, each by itself, in a fresh process; prints JSON.
+"""Where a record's time goes: the stages of its way, each by itself, in a fresh process; prints JSON.
 
-Processor time of one core, the best of several passes over a page of 1,000 events, so that it repeats on a busy
-machine.
+Processor time of one core, the best of several passes over a page of 1,000 records, so that it repeats on a busy
+machine; and that of one request for a small page: what the SDK, its signature and the connection take.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from signal_client_oci.artifacts.audit import read_audit_event
+from signal_client_oci.artifacts.cloud_guard import read_problem
 from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.artifacts.logging import read_log_record
 from signal_client_oci.batches import Batcher
+from signal_client_oci.clients import borrow
 from signal_client_oci.digests import Digests, digest_of
-from signal_client_oci.records import split_list_events
+from signal_client_oci.private_key import load_api_key
+from signal_client_oci.records import split_list_events, split_problems, split_search_results
 from signal_client_oci.redaction import redact
+from signal_client_oci.settings import parse_settings
+from tests.benchmarks.scenario import NOW
 from tests.benchmarks.texts import BLOCK, TENANCY, block_of
 
-_PASSES = 7
+_PASSES = 9
+_REQUESTS = 60
 
 
 def main() -> None:
-    """Print stage → microseconds an event."""
-    body = b"[" + bytes(block_of("audit").records(1, 29_474_000, 0, BLOCK)) + b"]"
-    texts = split_list_events(body)
-    plain = [read_audit_event(text, _origin(redact_secrets=False)) for text in texts]
-    artifacts = [record.made().artifact for record in plain]
+    """Print service → stage → microseconds a record, and the microseconds of a request."""
+    task = json.loads(sys.argv[1])
+    stages = {
+        "audit event": _stages("audit", b"[%b]", split_list_events, read_audit_event, lambda one: one.made()),
+        "log record": _stages(
+            "logging", b'{"results":[%b]}', split_search_results, read_log_record, lambda one: one.made()
+        ),
+        "problem": _stages(
+            "cloudguard", b'{"items":[%b]}', split_problems, read_problem, lambda one: one.made(None)
+        ),
+    }
+    print(json.dumps({"stages": stages, "request": _request(task)}))  # noqa: T201
+
+
+def _stages(
+    service: str,
+    page: bytes,
+    split: Callable[[bytes], list[bytes]],
+    read: Callable[[bytes, Origin], Any],
+    made: Callable[[Any], Any],
+) -> dict[str, float]:
+    body = page % bytes(block_of(service).records(1, 29_474_000, 0, BLOCK))
+    texts = split(body)
+    origin = Origin("benchmark", TENANCY, "us-ashburn-1", redact=False, read_at="2026-01-15T12:01:00.000Z")
+    records = [read(text, origin) for text in texts]
+    artifacts = [made(record).artifact for record in records]
     encode = msgspec.json.Encoder().encode_lines
-    print(  # noqa: T201
-        json.dumps(
-            {
-                "cut the page into texts": _best(lambda: split_list_events(body)),
-                "decode what is needed, make the id": _best(
-                    lambda: [read_audit_event(text, _origin(redact_secrets=False)) for text in texts]
-                ),
-                "mask secrets": _best(lambda: [redact(text) for text in texts]),
-                "map to the artifact": _best(lambda: [record.made() for record in plain]),
-                "digests and batches": _best(lambda: _batched(artifacts)),
-                "JSON lines of the host": _best(lambda: encode(artifacts)),
-                "bytes an event": len(body) / BLOCK,
-            }
-        )
-    )
-
-
-def _origin(*, redact_secrets: bool) -> Origin:
-    return Origin("benchmark", TENANCY, "us-ashburn-1", redact_secrets, "2026-01-15T12:01:00.000Z")
+    return {
+        "bytes": len(body) / BLOCK,
+        "cut the page into texts": _best(lambda: split(body)),
+        "decode what is needed, make the id": _best(lambda: [read(text, origin) for text in texts]),
+        "mask secrets": _best(lambda: [redact(text) for text in texts]),
+        "map to the artifact": _best(lambda: [made(record) for record in records]),
+        "digests and batches": _best(lambda: _batched(artifacts)),
+        "JSON lines of the host": _best(lambda: encode(artifacts)),
+    }
 
 
 def _batched(artifacts: list[Any]) -> None:
@@ -61,6 +82,20 @@ def _batched(artifacts: list[Any]) -> None:
     batcher.add_all(list(artifacts), new, partial(known.file_all, tag=b"00", end=1))
     for _ in batcher.flush():
         pass
+
+
+def _request(task: dict[str, Any]) -> float:
+    settings = parse_settings(json.loads(Path(task["settings"]).read_bytes()) | task["overrides"])
+    key = load_api_key(settings.private_key.get_secret_value(), "", settings.fingerprint)
+    end = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=NOW)
+    window = (end - timedelta(minutes=10), end)
+    times = []
+    with borrow(settings, key, settings.region, "audit", None) as client:
+        for _ in range(_REQUESTS):
+            began = time.process_time()
+            client.call("list_events", TENANCY, *window)
+            times.append(time.process_time() - began)
+    return 1e6 * min(times)
 
 
 def _best(stage: Callable[[], Any]) -> float:
