@@ -26,7 +26,7 @@ from signal_client_oci.secret_shapes import (
 __all__ = ["redact"]
 
 MAX_NESTING: Final = 8  # of JSON inside strings of JSON
-MAX_SIBLINGS: Final = 8  # strings looked at for the `value` that goes with a `key`
+MAX_MARKS: Final = 64  # quotes and brackets looked at for the `value` that goes with a `key`
 
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _LONGER: Final = re.compile(rb"\\[unrtbf]|\x00")
@@ -35,7 +35,15 @@ _BACKSLASH: Final = ord("\\")
 _COLON: Final = re.compile(rb"\s{0,20}:\s{0,20}")
 _MARK: Final = re.compile(rb'["{}\[\]]')
 _NUMBER: Final = re.compile(rb"-?[0-9][0-9.eE+-]*")
-_NAMES_VALUE: Final = re.compile(rb'"(?:key|name)"\s{0,20}:\s{0,20}$', re.IGNORECASE)
+_NAMES_VALUE: Final = re.compile(rb'"(?:key|name|header)"\s{0,20}:\s{0,20}$', re.IGNORECASE)
+_VALUES: Final = (b'"value"', b'"values"')
+# the `value` that goes with a `key` and stands right before it
+_VALUE_BEFORE: Final = re.compile(
+    rb'value(?:s"\s{0,20}:\s{0,20}\[|"\s{0,20}:)\s{0,20}"((?:[^"\\]|\\.){1,8192})"\s{0,20}\]?\s{0,20},'
+    rb'\s{0,20}"[a-z]{3,6}"\s{0,20}:\s{0,20}"',
+    re.IGNORECASE | re.DOTALL,
+)
+_FARTHEST_VALUE: Final = 8400
 # kinds whose objects are secret in every part; the others name a resource in theirs
 _WHOLE_OBJECTS: Final = frozenset(
     {"authorization", "cookie", "credentials", "obo-token", "password", "private-key"}
@@ -136,7 +144,10 @@ class _Reader:
             return
         self._search(content, start)
         if not colon and _NAMES_VALUE.search(self.text, max(0, start - 48), start - 1):
-            self._sibling(stop + 1, kind_of_key(_plain(content)))
+            kind = kind_of_key(_plain(content))
+            if kind:
+                self._value_before(start, kind)
+                self._value_behind(stop + 1, kind)
 
     def _mask(self, pos: int, kind: str) -> None:
         """Mask the value at a place: a string, a number, a list of them, or an object that is secret throughout."""
@@ -167,17 +178,31 @@ class _Reader:
         if masked and not _COLON.match(self.text, stop + 1):
             self.found.append(Span(start, stop, masked))
 
-    def _sibling(self, pos: int, kind: str) -> None:
+    def _value_before(self, start: int, kind: str) -> None:
+        """Mask the `value` that stands right before the `key` whose text begins at a place."""
+        first = max(0, start - _FARTHEST_VALUE)
+        place = self.text[first:start].lower().rfind(b'"value')
+        if place >= 0 and (found := _VALUE_BEFORE.fullmatch(self.text, first + place + 1, start)):
+            self._leaf(*found.span(1), kind)
+
+    def _value_behind(self, pos: int, kind: str) -> None:
         """Mask the `value` that goes with a `key` of the same object, as in a list of claims."""
-        for _ in range(MAX_SIBLINGS if kind else 0):
+        depth = 0
+        for _ in range(MAX_MARKS):
             mark = _MARK.search(self.text, pos)
-            if mark is None or mark.group() != b'"':
+            if mark is None:
                 return
+            what, pos = mark.group(), mark.end()
+            if what != b'"':
+                depth += 1 if what in b"{[" else -1
+                if depth < 0:
+                    return
+                continue
             pos = string_end(self.text, mark.start())
             if pos < 0:
                 return
             colon = _COLON.match(self.text, pos)
-            if colon and self.text[mark.start() : pos].lower() == b'"value"':
+            if colon and not depth and self.text[mark.start() : pos].lower() in _VALUES:
                 self._mask(colon.end(), kind)
                 return
 

@@ -52,6 +52,9 @@ MASKED = [
     ({"claims": [{"key": "authorization", "value": SIGNATURE}]}, "authorization"),
     ({"claims": [{"key": "h_opc-obo-token", "issuer": "h", "value": CANARY}]}, "obo-token"),
     ({"claims": [{"key": "h_x-api-key", "value": CANARY}, {"key": "h_cookie", "value": CANARY}]}, "cookie"),
+    ({"claims": [{"value": CANARY, "key": "x-api-key"}, {"values": [CANARY], "name": "Cookie"}]}, "cookie"),
+    ({"headers": [{"header": "opc-obo-token", "values": [CANARY]}]}, "obo-token"),
+    ({"fields": [{"name": "password", "meta": {"type": ["text"], "size": 8}, "value": CANARY}]}, "password"),
     ({"url": f"https://x/o?X-AMZ-SIGNATURE={CANARY}"}, "signature"),
     (
         {"request": {"parameters": {"access_token": [CANARY]}}, "path": f"/x?access_token={CANARY}&b=1"},

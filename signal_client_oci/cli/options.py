@@ -161,12 +161,11 @@ class Chosen:
 def _change(text: str) -> tuple[str, Any]:
     """Read `NAME=VALUE`; the connector itself reads the value, as it does what a form sends."""
     name, separator, value = text.partition("=")
-    known = FORM
     if not separator:
         raise Fault("--set: is not NAME=VALUE; for example --set logging_enabled=false")
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
+    if name not in FORM:
+        close = difflib.get_close_matches(name, FORM, n=1)
         raise Fault(f"--set {name}: is no setting; {f'did you mean {close[0]}?' if close else 'see: schema'}")
-    if known[name].get("writeOnly"):
+    if FORM[name].get("writeOnly"):
         raise Fault(f"--set {name}: a secret on the command line can be seen by others; put it into a file")
     return name, value

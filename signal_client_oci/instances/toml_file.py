@@ -82,7 +82,7 @@ class _TomlInstance:
         return InstancesError(f"{self.path}: instances.{self.name}{key and '.'}{key}", problem, remedy)
 
     def _check_key(self, key: str) -> None:
-        known = (*tuple(FORM), *_OWN_KEYS)
+        known = (*FORM, *_OWN_KEYS)
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
