@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Drive:
         for source in run.settings.enabled_sources:
             run.batchers[source] = Batcher(source, run.progress.to_json, *limits)
 
-    def batches_and_report(self) -> Iterator[Batch | Report]:
+    def batches_and_report(self) -> Generator[Batch | Report, None, None]:
         """Drive the collectors until nothing is left or the time is up, then report."""
         try:
             yield from self._fetch()

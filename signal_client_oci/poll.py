@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -52,9 +53,10 @@ def poll(
     kept = checkpoint if isinstance(checkpoint, dict) else _first_checkpoint(settings, started)
     try:
         _continue(run, checkpoint)
-        for item in Drive(run, api_key, context).batches_and_report():
-            kept = item["checkpoint"]
-            yield item
+        with closing(Drive(run, api_key, context).batches_and_report()) as items:
+            for item in items:
+                kept = item["checkpoint"]
+                yield item
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
         # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
         check, off = internal_error(error), _switched_off(settings)

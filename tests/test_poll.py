@@ -1,6 +1,7 @@
 """Whole polls over sockets: every record once, in every region and compartment, within the host's limits."""
 
 import copy
+import itertools
 import json
 import logging
 import subprocess
@@ -13,9 +14,10 @@ import pytest
 import seam
 from collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_settings
 
-from signal_client_oci import plugin
+from signal_client_oci import plugin, scope
 from signal_client_oci.devhost.answers import check_validation
 from signal_client_oci.devhost.conformance import PollTerms, checked_poll
+from signal_client_oci.digests import Digests
 from signal_client_oci.sandbox.keys import shared_private_key_pem
 from signal_client_oci.sources.audit import AuditService
 
@@ -548,6 +550,55 @@ def _logging_state():
 
 
 # --- what must not happen -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [1, 2, 5])
+def test_after_a_defect_the_next_poll_goes_on_behind_the_last_batch(tenancy, host, clock, monkeypatch, call):
+    """What a poll had taken in hand when something broke in it is read again, never taken for delivered."""
+    emit(tenancy, 3)
+    clock.advance(minutes=5)
+    file_all, calls = Digests.file_all, itertools.count(1)
+
+    def broken(self, *args, **kwargs):
+        if next(calls) == call:
+            raise RuntimeError("canary")
+        file_all(self, *args, **kwargs)
+
+    monkeypatch.setattr(Digests, "file_all", broken)
+    report = host.poll()
+    assert report["status"] == "failed"
+    assert report["sources"]["audit"]["error"]["code"] == "INTERNAL_ERROR"
+    monkeypatch.undo()
+    clock.advance(hours=3)
+    assert host.poll()["status"] == "ok"
+    assert_once(host, tenancy, "audit", "logging")
+
+
+def test_a_defect_in_the_list_of_compartments_is_told(tenancy, host, clock, monkeypatch):
+    """The scope alone is read then, the poll is not `ok`, and the compartments' records come with the next one."""
+    emit(tenancy)
+    clock.advance(minutes=5)
+    monkeypatch.setattr(scope.ScopeCollector, "_keep", lambda *_: 1 / 0)
+    report = host.poll()
+    monkeypatch.undo()
+    assert report["status"] == "degraded"
+    assert "INTERNAL_ERROR" in host.warned()
+    clock.advance(hours=2)
+    assert host.poll()["status"] == "ok"
+    assert_once(host, tenancy, "audit", "logging")
+
+
+def test_audit_takes_over_what_logging_left(tenancy, host, clock):
+    """Switched on while Logging is hours behind, Audit begins where Logging stands, which leaves its events to it."""
+    host.settings = host.settings | {"audit_enabled": False, "cloud_guard_enabled": False}
+    clock.advance(minutes=5)
+    host.poll()
+    clock.advance(minutes=5)
+    emit(tenancy)
+    clock.advance(hours=5)
+    host.settings = host.settings | {"audit_enabled": True}
+    assert host.poll()["status"] == "ok"
+    assert_once(host, tenancy, "audit", "logging")
 
 
 def test_a_defect_is_reported_and_leaves_the_other_sources_alone(tenancy, host, clock, monkeypatch, caplog):

@@ -507,3 +507,33 @@ def test_an_outcome_names_its_request():
     """What comes out is the request as it was submitted, with its job."""
     request = Request(ASHBURN, lambda _: None, Owner(), "job")
     assert Outcome(request, 1).request.job == "job"
+
+
+def test_a_system_that_starts_no_more_threads_is_told(monkeypatch):
+    """Where not even one worker can be had, each request fails, and nothing hangs."""
+
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    office = Office()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    for _ in range(3):
+        office.submit(["good"])
+    assert {one.result.code for one in office.outcomes()} == {"CLIENT_ERROR"}
+
+
+def test_the_threads_that_there_are_do_the_work(monkeypatch):
+    """Where no further worker can be had, the first ones answer everything."""
+    office, start, started = Office(width=4), threading.Thread.start, []
+
+    def first_only(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", first_only)
+    for _ in range(6):
+        office.submit(["good"])
+    assert [one.result for one in office.outcomes()] == ["good"] * 6
+    office.crew.close()
