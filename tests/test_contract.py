@@ -55,10 +55,11 @@ def test_the_entry_point_is_the_contracts():
     assert entry.load() is plugin
 
 
-def test_loading_registering_and_the_schema_are_cold():
+def test_loading_registering_and_the_schema_are_cold(tmp_path):
     """No SDK, no network, no file of anybody's, no environment variable, no thread and no logging set up."""
     done = subprocess.run(
         [sys.executable, "-c", COLD_START, str(Path(plugin.__file__).parent)],
+        cwd=tmp_path,  # what stands in the working directory would be taken for what is installed
         capture_output=True,
         text=True,
         check=True,

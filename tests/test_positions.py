@@ -50,7 +50,7 @@ class Reader:
         )
         before = self.position.through
         length = window.end - window.start
-        ends = sorted(window.start + round(length * cut) for cut in cuts) or [window.end]
+        ends = sorted({window.start + round(length * cut) for cut in cuts}) or [window.end]
         for number, end in enumerate(ends):
             read_at = polled_at + delay * (number + 1)
             self.position = advance(
@@ -97,6 +97,12 @@ polls = st.lists(
     max_size=25,
 )
 overlaps = st.integers(0, 120)
+HALF_A_WINDOW_BEFORE = [  # the first half is read before the record can show, the second half behind it
+    Poll(gap=1, delay=0, cuts=[], fails=False),
+    Poll(gap=39_000, delay=0, cuts=[], fails=True),
+    Poll(gap=69_000, delay=4175, cuts=[0.5], fails=False),
+    Poll(gap=300_000, delay=2610, cuts=[1.0], fails=False),
+]
 
 
 def played(given_polls, overlap):
@@ -114,6 +120,7 @@ def played(given_polls, overlap):
 
 
 @given(polls, overlaps)
+@example(HALF_A_WINDOW_BEFORE, 1)
 def test_what_shows_late_within_the_overlap_is_read_again(given_polls, overlap):
     """A record that shows up to `overlap` after its stretch was first read lies in a later poll's window.
 
