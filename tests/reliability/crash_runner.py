@@ -1,8 +1,8 @@
 """Polls in child processes that are killed when told to; store and sink are devhost's, on a real disk.
 
 Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that warm
-process. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay": seconds}`, with null for a poll
-that may end by itself. The answer to each is a line: `killed`, `finished` (it was over before) or `exit CODE`.
+process. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay": seconds, "lines": count}`, with
+null for a poll that may end by itself. The answer to each is a line: `killed` or `exit CODE`.
 """
 
 import functools
@@ -66,7 +66,9 @@ def main():
 
 
 def _run(directory, command):
-    """Let a child poll; kill it `delay` seconds after its poll began."""
+    """Let a child poll; kill it `delay` seconds after its poll began, or after it wrote so many lines."""
+    artifacts = directory / "artifacts.jsonl"
+    lines = _lines_in(artifacts) + command["lines"]
     heard, told = os.pipe()
     child = os.fork()
     if not child:
@@ -74,12 +76,18 @@ def _run(directory, command):
         _child(directory, command, told)
     os.close(told)
     os.read(heard, 1)
+    while command["lines"] and _lines_in(artifacts) < lines and not select.select([heard], [], [], 0.0005)[0]:
+        pass
     finished = command["delay"] is None or bool(select.select([heard], [], [], command["delay"])[0])
     if not finished:
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(heard)
     return "killed" if status == -signal.SIGKILL else f"exit {status}"
+
+
+def _lines_in(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _child(directory, command, told):

@@ -14,6 +14,7 @@ from world import FAR, HOME, SERVICES, Instance, assert_nothing_missing, emit_ev
 
 KILLS = 50
 LONGEST = 0.25
+SHORTEST = 0.001
 
 
 class Runner:
@@ -26,9 +27,17 @@ class Runner:
             [sys.executable, runner, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def poll(self, now, delay):
-        """Poll in a child that is killed after `delay` seconds, None = never; return how it ended."""
-        command = {"now": now.timestamp(), "settings": self._instance.settings, "delay": delay}
+    def poll(self, now, delay, lines=0):
+        """Poll in a child; return how it ended.
+
+        It is killed `delay` seconds (None = never) after it began, or after it wrote so many lines.
+        """
+        command = {
+            "now": now.timestamp(),
+            "settings": self._instance.settings,
+            "delay": delay,
+            "lines": lines,
+        }
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         return self._process.stdout.readline().strip()
@@ -48,10 +57,13 @@ def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path):
     instance = Instance(tenancy, cloud_guard_interval_minutes=1)
     killed = 0
     with Runner(tmp_path, instance) as runner:
-        for _ in range(3 * KILLS):
+        for number in range(3 * KILLS):
             emit_everywhere(tenancy, 5, problems=2)
             world.clock.advance(minutes=1)
-            killed += runner.poll(world.clock(), chance.uniform(0, LONGEST)) == "killed"
+            # every other one while it writes, however fast or slow the machine is
+            lines = chance.randint(1, 4 * BATCH) if number % 2 else 0
+            delay = chance.uniform(0, SHORTEST if lines else LONGEST)
+            killed += runner.poll(world.clock(), delay, lines) == "killed"
             if killed == KILLS:
                 break
         world.clock.advance(minutes=5)
