@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -78,9 +80,24 @@ class FoundKey:
             ValueError: it is damaged or the passphrase is wrong.
             cryptography.exceptions.UnsupportedAlgorithm: its kind or its cipher is unknown.
         """
-        if self.is_pem:
-            return serialization.load_pem_private_key(self.encoded, passphrase)
-        return serialization.load_der_private_key(self.encoded, passphrase)
+        mark = self._mark(passphrase)
+        load = serialization.load_pem_private_key if self.is_pem else serialization.load_der_private_key
+        key = load(self.encoded, passphrase, unsafe_skip_rsa_key_validation=mark in _sound)
+        if len(_sound) >= _MOST_SOUND:
+            _sound.clear()
+        _sound.add(mark)
+        return key
+
+    def _mark(self, passphrase: bytes | None) -> bytes:
+        """Return by what this key is known again in this process; it tells nothing about the key."""
+        text = (b"closed" if passphrase is None else b"opened by" + passphrase) + b"\0" + self.encoded
+        return hashlib.blake2b(text, key=_PROCESS_SECRET).digest()
+
+
+# the marks of keys whose numbers OpenSSL found to be sound: that takes 60 ms, and every poll opens the same key
+_sound: Final[set[bytes]] = set()
+_MOST_SOUND: Final = 512
+_PROCESS_SECRET: Final = os.urandom(32)
 
 
 class _Segment(NamedTuple):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.pem_repair import find_private_key
+from signal_client_oci.pem_repair import FoundKey, find_private_key
 from signal_client_oci.private_key import KEY_PROBLEMS, PrivateKeyError, fingerprint_of, load_api_key
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -180,6 +180,37 @@ def test_any_mangling_of_lines_is_repaired(glue, width, before, after):
     lines = ["-----BEGIN PRIVATE KEY-----", *re.findall(f".{{1,{width}}}", body), "-----END PRIVATE KEY-----"]
     pasted = "".join(line + glue[index % len(glue)] for index, line in enumerate(lines))
     assert find_private_key(before + pasted + after).encoded == _DER
+
+
+def test_a_key_found_sound_is_opened_at_once(monkeypatch):
+    """OpenSSL's long look at a key's numbers is taken once for each key and passphrase, never skipped for others."""
+    skipped = []
+    load = serialization.load_der_private_key
+
+    def watched(encoded, passphrase, *, unsafe_skip_rsa_key_validation):
+        skipped.append(unsafe_skip_rsa_key_validation)
+        return load(encoded, passphrase, unsafe_skip_rsa_key_validation=unsafe_skip_rsa_key_validation)
+
+    monkeypatch.setattr(serialization, "load_der_private_key", watched)
+    monkeypatch.setattr("signal_client_oci.pem_repair._sound", set())
+    damaged = find_private_key(_pem(_OTHER)).encoded[:-40] + bytes(40)
+    for _ in range(2):
+        assert _opened(_PKCS8) == _KEY.private_numbers()
+        assert _opened(_ENCRYPTED, _PASSPHRASE) == _KEY.private_numbers()
+        with pytest.raises(ValueError, match="."):
+            FoundKey(damaged).load(None)
+    # plain, locked without and with its passphrase, damaged; then the same again
+    assert skipped == [False, False, False, False, True, False, True, False]
+
+
+def test_what_is_remembered_of_sound_keys_is_bounded_and_no_key(monkeypatch):
+    """However many keys are opened, a bounded number of keyed digests is kept, and nothing of the keys."""
+    monkeypatch.setattr("signal_client_oci.pem_repair._sound", remembered := set())
+    monkeypatch.setattr("signal_client_oci.pem_repair._MOST_SOUND", 2)
+    for pem in (_PKCS8, _PKCS1, _pem(_OTHER), _PKCS8):
+        find_private_key(pem).load(None)
+        assert 1 <= len(remembered) <= 2
+        assert all(len(mark) == 64 and mark not in _DER for mark in remembered)
 
 
 def test_clean_pem_for_the_sdk():

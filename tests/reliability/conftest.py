@@ -6,7 +6,6 @@ import oci.signer
 import pytest
 from world import World
 
-import signal_client_oci.poll as poll_module
 import signal_client_oci.sandbox.tenancy as tenancy_module
 
 
@@ -15,7 +14,6 @@ def _known_keys():
     """Check each throw-away RSA key once in the whole run: it takes longer than the rest of a small poll."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(oci.signer, "load_private_key", functools.cache(oci.signer.load_private_key))
-        patch.setattr(poll_module, "load_api_key", functools.cache(poll_module.load_api_key))
         patch.setattr(tenancy_module, "public_key_of", functools.cache(tenancy_module.public_key_of))
         yield
 
