@@ -197,7 +197,7 @@ def test_a_key_found_sound_is_opened_at_once(monkeypatch):
     for _ in range(2):
         assert _opened(_PKCS8) == _KEY.private_numbers()
         assert _opened(_ENCRYPTED, _PASSPHRASE) == _KEY.private_numbers()
-        with pytest.raises(ValueError, match="(?i)key"):
+        with pytest.raises(ValueError, match=r"(?i)key"):
             FoundKey(damaged).load(None)
     # plain, locked without and with its passphrase, damaged; then the same again
     assert skipped == [False, False, False, False, True, False, True, False]
