@@ -11,21 +11,19 @@ MAX_LENGTH = 64  # the longest address with a zone and a port, generously
 MAX_PORT = 65535
 
 
+def one_ip(text: str | None) -> str | None:
+    """Give the text, without the space around it, when it is exactly one IPv4 or IPv6 address, else None."""
+    return _one_ip(text) if text and len(text) <= MAX_LENGTH else None
+
+
 @lru_cache(maxsize=4096)
-def _is_ip(text: str) -> bool:
+def _one_ip(text: str) -> str | None:
+    text = text.strip()
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
-
-
-def one_ip(text: str | None) -> str | None:
-    """Give the text when it is exactly one IPv4 or IPv6 address, else None."""
-    if not text or len(text) > MAX_LENGTH:
         return None
-    text = text.strip()
-    return text if _is_ip(text) else None
+    return text
 
 
 def endpoint(text: str | None) -> tuple[str | None, int | None]:
@@ -43,10 +41,6 @@ def endpoint(text: str | None) -> tuple[str | None, int | None]:
 
 def port_number(value: object) -> int | None:
     """Give a port as a number, whether it is written as number or text; None when it is none."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, str)):
-        return None
-    if isinstance(value, str):
-        if len(value) > len(str(MAX_PORT)) or not (value.isascii() and value.isdigit()):
-            return None
+    if isinstance(value, str) and len(value) <= len(str(MAX_PORT)) and value.isascii() and value.isdigit():
         value = int(value)
-    return value if 0 <= value <= MAX_PORT else None
+    return value if type(value) is int and 0 <= value <= MAX_PORT else None

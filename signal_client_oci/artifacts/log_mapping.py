@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from signal_client_oci.artifacts.severity import Severity
     from signal_client_oci.artifacts.vocabulary import Row
 
-__all__ = ["NO_CONTENT", "add_envelope", "flow_metadata", "log_metadata", "open_data", "row_of"]
+__all__ = ["NO_CONTENT", "add_envelope", "add_place", "flow_metadata", "log_metadata", "open_data", "row_of"]
 
 MAX_SAID: Final = 1024  # characters of a record's data that stand in for a message
 MAX_TYPE: Final = 256  # characters of a log type that are looked at
@@ -59,7 +59,7 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     row = row_of(content.type)
     if host_logs.is_kubernetes_audit(data):
         row = {**row, "mapping": "kubernetes"}
-    metadata = _framed(content, row, origin, timestamp)
+    metadata = _placed(content, origin, timestamp, harmless=False)
     if not data.values and not content.type:
         metadata["messageType"], metadata["message"] = UNREADABLE
     oracle = content.oracle or NO_ORACLE
@@ -83,7 +83,9 @@ def _audit_metadata(content: LogContent, data: Fields, origin: Origin, timestamp
     data.complaints += [f"{data.path}.{complaint}" for complaint in complaints]
     service = meaning_of_event(content.type or "", "").service
     copied = AuditEvent(content.type, service, content.id, content.time, event)
-    return audit_metadata(copied, origin, timestamp, harmless=False)
+    metadata = audit_metadata(copied, origin, timestamp, harmless=False)
+    add_place(metadata, content, harmless=False)
+    return metadata
 
 
 def open_data(log: Log, text: bytes, complaints: list[str]) -> Fields:
@@ -101,23 +103,63 @@ def open_data(log: Log, text: bytes, complaints: list[str]) -> Fields:
 def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
     """Map a VCN flow record whose data was read in one go; `harmless` as for `fill`."""
     content = log.log_content or NO_CONTENT
-    metadata = _framed(content, row_of(content.type), origin, timestamp)
+    metadata = _placed(content, origin, timestamp, harmless=harmless)
     oracle = content.oracle or NO_ORACLE
-    network_logs.known_flow(flow, oracle, metadata, harmless=harmless)
+    network_logs.known_flow(flow, metadata, harmless=harmless)
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None)
     return metadata
 
 
-def _framed(content: LogContent, row: Row, origin: Origin, timestamp: str) -> Metadata:
-    """Begin a log record's metadata."""
-    severity = cast("Severity", row["severity"])
-    metadata = frame(origin, "oci_logging", row["messageType"], severity, shown(content.type or ""))
+def _placed(content: LogContent, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
+    """Begin a log record's metadata with where it comes from, which most records share with others."""
+    oracle = content.oracle or NO_ORACLE
+    place = _known_place if harmless else _place
+    metadata = place(
+        origin,
+        content.type,
+        content.source,
+        content.subject,
+        oracle.loggroupid,
+        oracle.logid,
+        oracle.compartmentid,
+        oracle.vnicocid,
+        oracle.vnicsubnetocid,
+    ).copy()
     metadata["startTimeUTC"] = timestamp
-    for name, value in (("oci.source", content.source), ("oci.subject", content.subject)):
-        if value and value != "-" and (safe := shown(value)):
-            metadata[name] = safe
     return metadata
+
+
+def _place(  # noqa: PLR0913  (positional, because the cache is asked for every record)
+    origin: Origin,
+    log_type: str | None,
+    source: str | None,
+    subject: str | None,
+    group: str | None,
+    log: str | None,
+    compartment: str | None,
+    vnic: str | None,
+    subnet: str | None,
+) -> Metadata:
+    """Give the metadata of all records of one log about one thing; it is copied, never changed."""
+    row = row_of(log_type)
+    severity = cast("Severity", row["severity"])
+    metadata = frame(origin, "oci_logging", row["messageType"], severity, shown(log_type or ""))
+    fields = (
+        ("oci.source", source if source != "-" else None),
+        ("oci.subject", subject if subject != "-" else None),
+        ("oci.logGroupId", group),
+        ("oci.logId", log),
+        ("oci.compartmentId", compartment),
+    )
+    fill(metadata, fields)
+    if row["mapping"] == "flow":
+        fill(metadata, (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", subnet)))
+    return metadata
+
+
+# of harmless records only, whose size bounds what is kept
+_known_place: Final = lru_cache(maxsize=1024)(_place)
 
 
 def row_of(log_type: str | None) -> Row:
@@ -148,17 +190,18 @@ def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | N
         metadata["action"] = f"logged {digest.hexdigest()}"
 
 
-def add_envelope(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
-    """Add where Logging keeps the record; `harmless` as for `fill`."""
+def add_place(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
+    """Add where Logging keeps a record that is mapped as an audit event; `harmless` as for `fill`."""
     oracle = content.oracle or NO_ORACLE
-    fill(
-        metadata,
-        (
-            ("oci.logGroupId", oracle.loggroupid),
-            ("oci.logId", oracle.logid),
-            ("oci.recordId", content.id),
-            ("oci.ingestedTime", oracle.ingestedtime),
-            ("oci.compartmentId", None if "oci.compartmentId" in metadata else oracle.compartmentid),
-        ),
-        harmless=harmless,
+    fields = (
+        ("oci.logGroupId", oracle.loggroupid),
+        ("oci.logId", oracle.logid),
+        ("oci.compartmentId", None if "oci.compartmentId" in metadata else oracle.compartmentid),
     )
+    fill(metadata, fields, harmless=harmless)
+
+
+def add_envelope(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
+    """Add what Logging says of this very record; `harmless` as for `fill`."""
+    ingested = content.oracle.ingestedtime if content.oracle else None
+    fill(metadata, (("oci.recordId", content.id), ("oci.ingestedTime", ingested)), harmless=harmless)

@@ -19,6 +19,7 @@ from signal_client_oci.artifacts.log_fields import (
 from signal_client_oci.artifacts.log_mapping import (
     NO_CONTENT,
     add_envelope,
+    add_place,
     flow_metadata,
     log_metadata,
     open_data,
@@ -84,6 +85,7 @@ class LogRecord:
         harmless = not complaints and is_harmless(text)
         if self.from_audit:
             metadata = audit_metadata(_audit_event(text)[0], self._origin, timestamp, harmless=harmless)
+            add_place(metadata, log.log_content or NO_CONTENT, harmless=harmless)
         elif flow:
             metadata = flow_metadata(log, flow, self._origin, timestamp, harmless=harmless)
         else:

@@ -8,7 +8,7 @@ from signal_client_oci.artifacts.addresses import one_ip, port_number
 from signal_client_oci.artifacts.envelope import weigh
 from signal_client_oci.artifacts.log_fields import Flow
 from signal_client_oci.artifacts.severity import severity_of_word
-from signal_client_oci.artifacts.times import utc_text_of_epoch
+from signal_client_oci.artifacts.times import utc_text_of_second
 from signal_client_oci.artifacts.wording import fill
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _ATTACKS: Final = {
 _VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
 
 
-def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: ARG001  (as all mappings)
     """Map a VCN flow record: addresses, ports, protocol, volume, accepted or rejected, from when to when."""
     known_flow(
         Flow(
@@ -53,15 +53,14 @@ def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             start_time=data.number("startTime"),
             status=data.text("status"),
         ),
-        oracle,
         metadata,
     )
 
 
-def known_flow(data: Flow, oracle: LogOracle, metadata: Metadata, *, harmless: bool = False) -> None:
+def known_flow(data: Flow, metadata: Metadata, *, harmless: bool = False) -> None:
     """Map the data of a flow record that was read already; `harmless` as for `fill`."""
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
-        if seconds is not None and (moment := utc_text_of_epoch(seconds, unit="seconds")):
+        if seconds is not None and (moment := utc_text_of_second(seconds)):
             metadata[name] = moment
     client = _end(metadata, _CLIENT, data.source_address, data.source_port)
     server = _end(metadata, _SERVER, data.destination_address, data.destination_port)
@@ -75,10 +74,7 @@ def known_flow(data: Flow, oracle: LogOracle, metadata: Metadata, *, harmless: b
         (
             ("action", data.action if data.action != "-" else None),
             ("protocol", protocol),
-            ("senderHost", oracle.vnicocid),
             ("message", _told(data, protocol, f"{client} -> {server}")),
-            ("oci.vnicId", oracle.vnicocid),
-            ("oci.subnetId", oracle.vnicsubnetocid),
             ("oci.flowId", data.flowid if data.flowid != "-" else None),
             ("oci.status", data.status),
         ),

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch"]
+__all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -86,17 +86,22 @@ def utc_moment(text: str) -> datetime | None:
         return None
 
 
-def utc_text_of_epoch(value: float | str, *, unit: str = "milliseconds") -> str | None:
-    """Give an epoch time, a number or its digits, in the unit named, as RFC 3339 UTC."""
+def utc_text_of_epoch(value: float | str) -> str | None:
+    """Give an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
     if isinstance(value, int) and -_FAR < value < _FAR:
-        seconds, rest = divmod(value, 1000) if unit == "milliseconds" else (value, 0)
-        second = _second(seconds)
-        return f"{second}.{rest:03d}Z" if second else None
+        second = _second(value // 1000)
+        return f"{second}.{value % 1000:03d}Z" if second else None
     try:
         number = float(value) if isinstance(value, float) else int(value)
-        return _written(_EPOCH + timedelta(**{unit: number}))
+        return _written(_EPOCH + timedelta(milliseconds=number))
     except (ValueError, OverflowError):
         return None
+
+
+def utc_text_of_second(value: int) -> str | None:
+    """Give an epoch time in seconds as RFC 3339 UTC."""
+    second = _second(value)
+    return f"{second}.000Z" if second else None
 
 
 @lru_cache(maxsize=4096)

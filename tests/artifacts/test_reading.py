@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts.addresses import endpoint, one_ip, port_number
-from signal_client_oci.artifacts.times import identity_time, utc_moment, utc_text, utc_text_of_epoch
+from signal_client_oci.artifacts.times import (
+    identity_time,
+    utc_moment,
+    utc_text,
+    utc_text_of_epoch,
+    utc_text_of_second,
+)
 from signal_client_oci.artifacts.wording import MAX_CHARACTERS, fill, is_harmless, shown, shown_list
 
 EARLY, LATE = datetime(1, 1, 2, tzinfo=timezone.utc), datetime(9999, 12, 30, tzinfo=timezone.utc)
@@ -78,7 +84,7 @@ def test_epochs_are_read_in_their_unit():
     assert (
         utc_text_of_epoch(1772615727348) == utc_text_of_epoch("1772615727348") == "2026-03-04T09:15:27.348Z"
     )
-    assert utc_text_of_epoch(1772615727, unit="seconds") == "2026-03-04T09:15:27.000Z"
+    assert utc_text_of_second(1772615727) == "2026-03-04T09:15:27.000Z"
     assert utc_text_of_epoch(-1) == "1969-12-31T23:59:59.999Z"
 
 
