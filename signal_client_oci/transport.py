@@ -88,6 +88,7 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         self.sockets_in_use: dict[int, socket.socket] = {}
         self._direct = direct
         self._environment: dict[str, dict[str, Any]] = {}
+        self._pools: dict[str, Any] = {}
         super().__init__(pool_connections=2, pool_maxsize=connections)
 
     def attach(self, session: Any) -> None:
@@ -100,12 +101,19 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         look_up = session.merge_environment_settings
 
         def remembered(url: str, *given: Any) -> dict[str, Any]:
-            host = url[: url.find("/", len("https://"))]
+            host = _host_of(url)
             if host not in self._environment:
                 self._environment[host] = look_up(url, *given)
             return self._environment[host]
 
         session.merge_environment_settings = remembered
+
+    def get_connection(self, url: str, proxies: Any = None) -> Any:
+        """Give the pool of a URL's host, looked up once a host and poll: that takes another tenth of a request."""
+        host = _host_of(url)
+        if host not in self._pools:
+            self._pools[host] = super().get_connection(url, proxies)
+        return self._pools[host]
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use the watched connection classes."""
@@ -165,9 +173,11 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         self.aborted = False
         self.until = until
         self._environment.clear()
+        self._pools.clear()
 
     def close(self) -> None:
         """Close every connection now; urllib3 alone would wait for its pools to be collected."""
+        self._pools.clear()
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118  (urllib3's container refuses to be iterated)
                 if (pool := manager.pools.get(key)) is not None:
@@ -210,6 +220,10 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         response._content = body.getvalue()  # noqa: SLF001  (the buffer itself, not a copy)
         response._content_consumed = True  # noqa: SLF001
         response.raw.release_conn()
+
+
+def _host_of(url: str) -> str:
+    return url[: url.find("/", len("https://"))]
 
 
 def _timeouts(end: float) -> tuple[float, float]:
