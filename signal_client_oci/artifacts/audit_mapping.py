@@ -10,7 +10,6 @@ import msgspec
 
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit_fields import (
-    ABSENT,
     AuditChange,
     AuditData,
     AuditIdentity,
@@ -74,8 +73,11 @@ class _Deed(msgspec.Struct, frozen=True, gc=False):
 class _Inside(NamedTuple):
     """The open parts of an event that are looked into where its kind makes them worth it."""
 
-    details: msgspec.Raw = ABSENT
-    payload: msgspec.Raw = ABSENT
+    details: bytes = b""
+    payload: bytes = b""
+
+
+_NOTHING_INSIDE: Final = _Inside()
 
 
 def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
@@ -98,13 +100,14 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         "" if response.status is None else known(str(response.status)),
         response.message,
     )
-    meaning = meaning_of_event(deed.event_type, deed.event_name)
-    if harmless and not _looks_inside(meaning, data.additional_details):
-        shared, techniques = _known_metadata(origin, deed)
+    inside = _NOTHING_INSIDE
+    if _looks_inside(deed, data.additional_details):
+        inside = _Inside(bytes(data.additional_details), bytes(response.payload))
+    if harmless:
+        shared, techniques = _known_metadata(origin, deed, inside)
         metadata = shared.copy()
     else:
-        inside = _Inside(data.additional_details, response.payload)
-        metadata, techniques = _metadata(origin, deed, inside, harmless=harmless)
+        metadata, techniques = _metadata(origin, deed, inside, harmless=False)
     metadata["startTimeUTC"] = timestamp
     own = (
         ("endTimeUTC", response.response_time and utc_text(response.response_time)),
@@ -122,14 +125,15 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     return metadata
 
 
-def _looks_inside(meaning: Meaning, details: msgspec.Raw) -> bool:
+def _looks_inside(deed: _Deed, details: msgspec.Raw) -> bool:
+    meaning = meaning_of_event(deed.event_type, deed.event_name)
     return meaning.signs_in or meaning.event in _BUCKET_EVENTS or is_of_a_domain(details)
 
 
 @lru_cache(maxsize=1024)
-def _known_metadata(origin: Origin, deed: _Deed) -> tuple[Metadata, Sequence[str]]:
-    """Map a deed without a look inside; of harmless records only, whose size bounds what is kept."""
-    return _metadata(origin, deed, _Inside(), harmless=True)
+def _known_metadata(origin: Origin, deed: _Deed, inside: _Inside) -> tuple[Metadata, Sequence[str]]:
+    """Map a deed as one of many; of harmless records only, whose size bounds what is kept."""
+    return _metadata(origin, deed, inside, harmless=True)
 
 
 def _metadata(
@@ -219,7 +223,7 @@ def _principal(deed: _Deed) -> str:
     return known(deed.identity.principal_id) if deed.identity else ""
 
 
-def _typed_name(payload: msgspec.Raw) -> str:
+def _typed_name(payload: bytes) -> str:
     """Give the name that somebody typed who could not sign in, as nobody else is named then."""
     typed = _TYPED.search(_member(payload, "login_input"))
     return typed[1] if typed else ""
@@ -313,7 +317,7 @@ def _sharpen(
     return meaning.techniques
 
 
-def _sign_in_refused(metadata: Metadata, payload: msgspec.Raw, outcome: str) -> bool | None:
+def _sign_in_refused(metadata: Metadata, payload: bytes, outcome: str) -> bool | None:
     """Tell whether a sign-in was refused; None when the event does not say."""
     result = _member(payload, "login_result")
     if result:
@@ -355,7 +359,7 @@ def _changed(previous: dict[str, Any], current: dict[str, Any]) -> list[str]:
     return [key for key in {**previous, **current} if previous.get(key, missing) != current.get(key, missing)]
 
 
-def _member(part: msgspec.Raw, name: str) -> str:
+def _member(part: bytes, name: str) -> str:
     """Give a text member of one of the event's open parts, "" when it has none."""
     value = members_of(part).get(name)
     return value if isinstance(value, str) else ""
