@@ -75,5 +75,5 @@ class LoggingService:
         return self._audit_is_collected and record.from_audit
 
     def key_of(self, record: LogRecord, keys: Mapping[str, str]) -> str | None:
-        """Return the key of the compartment that the record names, None if it names none of the scope."""
+        """Return the key of the compartment that the record names, None if it names none of those asked for."""
         return keys.get(record.compartment) if record.compartment else None

@@ -86,7 +86,7 @@ class WindowedService(Protocol):
         ...
 
     def key_of(self, record: Any, keys: Mapping[str, str]) -> str | None:
-        """Return the checkpoint's key of the record's compartment, None if it is the request's only one."""
+        """Return the key of the record's compartment among those that were asked for, None if it names none of them."""
         ...
 
 

@@ -165,8 +165,10 @@ class WindowCollector:
         self, texts: Iterable[bytes], stream: Stream, known: Digests
     ) -> Iterator[tuple[bytes, bytes, Artifact]]:
         """Yield (tag, digest, artifact) of what is not known yet, in its order."""
-        service, keys, counts = self._service, self._keys, self._counts
+        service, counts = self._service, self._counts
         origin = self._run.origin(stream.region)
+        # only these decide how long the record can come again, whichever compartment it names
+        keys = {compartment.ocid: self._keys[compartment.ocid] for compartment in stream.compartments}
         own_tag = tag_of(keys[stream.compartments[0].ocid])
         for text in texts:
             record = service.read(text, origin)

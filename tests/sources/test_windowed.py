@@ -29,13 +29,14 @@ HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
 
 @dataclass(frozen=True)
 class Record:
-    """A record that can be read from `visible` on."""
+    """A record that can be read from `visible` on; `names` is what it says of its compartment, if not the truth."""
 
     id: str
     region: str
     compartment: str
     moment: datetime
     visible: datetime
+    names: str = ""
 
     def made(self):
         """Its artifact."""
@@ -93,7 +94,7 @@ class Service:
 
     def key_of(self, record, keys):
         """Records name their compartment."""
-        return keys.get(record.compartment) if self.together > 1 else None
+        return keys.get(record.names or record.compartment) if self.together > 1 else None
 
 
 @dataclass
@@ -236,9 +237,9 @@ def reader(service, compartments, *, regions=(HOME,), seed=1, **given_settings):
 A, B, C = (compartment(name) for name in "abc")
 
 
-def record(number, moment, of=A, visible=None, region=HOME):
+def record(number, moment, of=A, visible=None, region=HOME, names=""):
     """Record `number` of a compartment."""
-    return Record(f"{number:016x}" * 2, region, of.ocid, moment, visible or moment)
+    return Record(f"{number:016x}" * 2, region, of.ocid, moment, visible or moment, names)
 
 
 # --- the whole ----------------------------------------------------------------------------------------------------
@@ -477,6 +478,28 @@ def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
         one.poll()
     assert one.delivered == Counter([service.records[0].id])
     assert [len(names) for _, names, _, _, _ in service.asked] == [3]
+
+
+@pytest.mark.parametrize("stays_behind", [A, C])
+def test_a_record_that_names_another_compartment_comes_once(stays_behind):
+    """It is remembered as long as the compartment in whose answer it came stays behind, whichever it names."""
+    service = Service(together=2)
+    recent = NOON - timedelta(minutes=5)
+    service.records = [record(1, recent, C, names=A.ocid), record(2, recent, A, names=C.ocid)]
+    one = reader(service, [A, B, C])
+    one.poll()
+    service.trouble = lambda _region, names, *_: (
+        Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if stays_behind.ocid in names else None
+    )
+    for _ in range(6):
+        service.now += timedelta(minutes=15)
+        one.poll()
+    service.trouble = None
+    for _ in range(2):
+        service.now += timedelta(minutes=15)
+        one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
 
 
 def test_what_is_stored_does_not_grow_with_the_compartments():
