@@ -113,6 +113,10 @@ class Problems:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self.listed or digest in self.before
 
+    def deliver(self, digest: bytes) -> None:
+        """Remember a version that was handed out."""
+        self.listed.add(digest)
+
 
 class Progress:
     """Everything that a checkpoint holds, as a poll works on it.

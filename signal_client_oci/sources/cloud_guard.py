@@ -182,7 +182,7 @@ class CloudGuardCollector:
             self._counts["below_min_risk"] += 1
         elif self._was_closed_before(problem):
             self._counts["closed_before_lookback"] += 1
-            self._batcher.note(partial(self._known.listed.add, digest))
+            self._batcher.note(partial(self._known.deliver, digest))
         elif self._settings.cloud_guard_details and problem.problem_id:
             self._details_open += 1
             ask = partial(_ask_details, problem.problem_id)
@@ -209,7 +209,7 @@ class CloudGuardCollector:
         made = job.problem.made(details)
         self._counts["redacted"] += made.redacted
         self._counts["parse_errors"] += made.parse_error
-        self._batcher.add(made.artifact, partial(self._known.listed.add, job.digest))
+        self._batcher.add(made.artifact, partial(self._known.deliver, job.digest))
 
     def _details_done(self) -> Iterator[Request]:
         self._details_open -= 1

@@ -1,10 +1,13 @@
 """The Cloud Guard source at the HTTP seam: what is asked, what is delivered when, and what is said when it is off."""
 
 import json
+from collections import Counter
 
 import pytest
 import seam
 from collecting import COMPARTMENT, Answer, at, denied
+
+from signal_client_oci import checkpoints
 
 CONFIGURATION, PROBLEMS = "/20200131/configuration", "/20200131/problems"
 LISTS = [("ACTIVE", None), ("INACTIVE", "RESOLVED"), ("INACTIVE", "DISMISSED"), ("INACTIVE", "DELETED")]
@@ -437,6 +440,20 @@ def test_another_scope_starts_again(guard, host, clock):
     guard.problems = [problem(2)]
     host.poll()
     assert delivered(host) == [(1, "OPEN", "HIGH"), (2, "OPEN", "HIGH")]
+
+
+def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host, clock, monkeypatch):
+    """A checkpoint that grew too large half-way costs the versions that had to go, and none of the later ones."""
+    guard.problems = [problem(number) for number in range(1, 8)]
+    host.settings["cloud_guard_details"] = False
+    for number, item in enumerate(host.items(max_batch_artifacts=1)):
+        monkeypatch.setattr(checkpoints, "MAX_BYTES", 1 if number == 2 else 10_000)
+        if item["type"] == "batch":
+            host.batches.append(item)
+        host.stored = json.dumps(item["checkpoint"]).encode()
+    clock.advance(minutes=30)
+    host.poll()
+    assert sorted(Counter(delivered(host)).values()) == [1, 1, 1, 2, 2, 2, 2]
 
 
 def test_a_first_poll_that_fails_keeps_its_lookback(oci, host, clock):
