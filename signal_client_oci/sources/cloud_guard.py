@@ -120,11 +120,12 @@ class CloudGuardCollector:
             self._skipped = True
             return
         scope = f"{self._settings.scope_ocid} {self._settings.include_subcompartments}"
-        if self._known.scope != scope or not self._known.since:
-            self._known.scope = scope
-            lookback = self._run.minute - self._settings.lookback_minutes
-            self._known.since = min(lookback, self._run.progress.owed_since or lookback)
-            self._known.read_at = None
+        lookback = self._run.minute - self._settings.lookback_minutes
+        begin = min(lookback, self._run.progress.owed_since or lookback)
+        if self._known.scope != scope:
+            self._known.scope, self._known.since, self._known.read_at = scope, begin, None
+        # never later than now's: the clock may have been ahead when the scope was entered
+        self._known.since = min(self._known.since or begin, begin)
         ask = partial(_ask_region, self._settings.tenancy_ocid)
         yield Request(self._lane, ask, self, _ConfigurationJob())
 

@@ -456,6 +456,20 @@ def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host
     assert sorted(Counter(delivered(host)).values()) == [1, 1, 1, 2, 2, 2, 2]
 
 
+@pytest.mark.parametrize("wrong", [400, -400])
+def test_a_clock_that_was_wrong_before_the_first_reading_leaves_nothing_out(oci, host, clock, wrong):
+    """A first poll that is refused far in the future or the past: what was closed within the lookback comes."""
+    clock.advance(days=wrong)
+    oci.answer("cloudguard", "/configuration", Answer(b"<html>"))
+    host.poll()
+    clock.advance(days=-wrong)
+    oci.forget()
+    guard = CloudGuard(oci)
+    guard.problems = [problem(1, "RESOLVED", last="2026-03-02T08:30:00.000Z")]
+    host.poll()
+    assert delivered(host) == [(1, "RESOLVED", "HIGH")]
+
+
 def test_a_first_poll_that_fails_keeps_its_lookback(oci, host, clock):
     """Closed problems of the first poll's lookback are not lost by a long outage at the beginning."""
     oci.answer("cloudguard", "/configuration", Answer(b"<html>"))
