@@ -12,8 +12,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +33,7 @@ __all__ = [
     "MAX_BYTES",
     "VERSION",
     "CheckpointError",
+    "LeftScope",
     "Problems",
     "Progress",
     "Track",
@@ -92,15 +94,25 @@ class Track:
         return newest
 
 
+class LeftScope(NamedTuple):
+    """What `Problems` knew of the scope that was read before the present one."""
+
+    scope: str = ""
+    read_at: int | None = None
+    since: int = 0
+    delivered: AbstractSet[bytes] = frozenset()
+
+
 class Problems:
     """Cloud Guard's part: which versions of which problems were delivered.
 
     Attributes:
         read_at: Second of the last poll that read everything, None before the first.
         since: Minute from which on closed problems are delivered.
-        scope: What was read; another scope starts again at its lookback.
+        scope: What was read.
         listed: Digests of the versions in the last complete listing, and of those delivered since.
         before: Digests of the listing before; a problem that paging made the last one miss is still known.
+        left: The scope before this one, which goes on where it was when it comes back.
     """
 
     def __init__(self) -> None:
@@ -109,13 +121,21 @@ class Problems:
         self.scope = ""
         self.listed: set[bytes] = set()
         self.before: set[bytes] = set()
+        self.left = LeftScope()
 
     def __contains__(self, digest: bytes) -> bool:
-        return digest in self.listed or digest in self.before
+        return digest in self.listed or digest in self.before or digest in self.left.delivered
 
     def deliver(self, digest: bytes) -> None:
         """Remember a version that was handed out."""
         self.listed.add(digest)
+
+    def enter(self, scope: str) -> None:
+        """Read another scope from now on: on from where it was if it is the one before, else from its beginning."""
+        back = self.left if self.left.scope == scope else LeftScope(scope)
+        self.left = LeftScope(self.scope, self.read_at, self.since, self.listed | self.before)
+        self.scope, self.read_at, self.since = back.scope, back.read_at, back.since
+        self.listed, self.before = set(back.delivered), set()
 
 
 class Progress:
@@ -180,11 +200,19 @@ class Progress:
                 "scope": problems.scope,
                 "listed": _packed(problems.listed),
                 "before": _packed(problems.before - problems.listed),
+                "left": {
+                    "scope": problems.left.scope,
+                    "read_at": problems.left.read_at,
+                    "since": problems.left.since,
+                    "delivered": _packed(problems.left.delivered),
+                },
             },
         }
 
     def _drop_digests(self, excess: int) -> bool:
         """Drop the digests that nobody needs, else the oldest of whichever track has most, until enough are gone."""
+        if self._drop_left():
+            return True
         wanted = excess // _BYTES_A_DIGEST + 1
         before = sum(track.digests.filed() for track in self.tracks.values())
         for track in self.tracks.values():
@@ -198,6 +226,15 @@ class Progress:
             self.dropped[name] = max(digests.oldest_end(), self.dropped.get(name, 0))
             dropped += digests.drop_oldest()
         return bool(dropped) or self._drop_problems()
+
+    def _drop_left(self) -> bool:
+        """Drop the versions of the scope that was left; it begins anew where it was left when it comes back."""
+        left = self.problems.left
+        if left.delivered:
+            since = left.since if left.read_at is None else left.read_at // 60
+            self.problems.left = LeftScope(left.scope, None, since)
+            self.dropped["cloud_guard", ""] = since
+        return bool(left.delivered)
 
     def _drop_problems(self) -> bool:
         """Drop the versions of the listing before, else half of those of the last one."""
@@ -245,12 +282,20 @@ class _StoredTrack(msgspec.Struct):
     digests: dict[str, str]
 
 
+class _StoredLeftScope(msgspec.Struct, frozen=True):
+    scope: str = ""
+    read_at: int | None = None
+    since: int = 0
+    delivered: str = ""
+
+
 class _StoredProblems(msgspec.Struct):
     read_at: int | None
     since: int
     scope: str
     listed: str
     before: str
+    left: _StoredLeftScope = _StoredLeftScope()
 
 
 class _Stored(msgspec.Struct):
@@ -300,6 +345,9 @@ def _progress(stored: _Stored) -> Progress:
     problems.scope = kept_problems.scope
     problems.listed = set(split_digests(join_digests(kept_problems.listed)))
     problems.before = set(split_digests(join_digests(kept_problems.before)))
+    left = kept_problems.left
+    delivered = frozenset(split_digests(join_digests(left.delivered)))
+    problems.left = LeftScope(left.scope, left.read_at, left.since, delivered)
     return progress
 
 

@@ -12,6 +12,7 @@ from signal_client_oci.checkpoints import (
     MAX_BYTES,
     VERSION,
     CheckpointError,
+    LeftScope,
     Progress,
     compartment_key,
     parse,
@@ -70,6 +71,12 @@ def progresses(draw):
     problems.since, problems.scope = draw(minutes), draw(st.text(max_size=10))
     problems.listed = draw(st.sets(digests, max_size=5))
     problems.before = draw(st.sets(digests, max_size=5)) - problems.listed
+    problems.left = LeftScope(
+        draw(st.text(max_size=10)),
+        draw(st.none() | st.integers(0, 2**35)),
+        draw(minutes),
+        draw(st.frozensets(digests, max_size=5)),
+    )
     return progress
 
 
@@ -344,6 +351,23 @@ def test_the_digests_of_problems_are_bounded_too():
     assert progress.dropped
 
 
+def test_the_versions_of_a_scope_that_is_not_read_go_first():
+    """They cost no digest that a poll needs, the report can say so, and that scope goes on from where it was left."""
+    progress = spread(Progress("ocid1.tenancy.oc1..a"), 1, 100, 0, 50_000)
+    delivered = frozenset(number.to_bytes(8, "big") for number in range(60_000))
+    progress.problems.left = LeftScope("another", BASE * 60, BASE - 60, delivered)
+    assert size(progress.to_json()) <= MAX_BYTES
+    assert set(progress.dropped) == {("cloud_guard", "")}
+    assert progress.problems.left == LeftScope("another", None, BASE)
+
+
+def test_a_checkpoint_without_a_left_scope_is_read():
+    """Such as one that was written before there was another scope to remember."""
+    value = json.loads(TEXT)
+    del value["cloud_guard"]["left"]
+    assert parse(value).to_json() == json.loads(TEXT)
+
+
 @given(progresses(), st.integers(0, 1500))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_moved_forward_to_save_space(monkeypatch, progress, room):
@@ -374,6 +398,9 @@ def _least(progress):
         progress.problems.scope,
         60_000_000,
         2**35,
+    )
+    least.problems.left = progress.problems.left._replace(
+        read_at=2**35, since=60_000_000, delivered=frozenset()
     )
     first, leap = FirstRead(60_000_000, 60_000_000, 2**42), Leap(60_000_000, 60_000_000, 2**42)
     minute = 60_000_000

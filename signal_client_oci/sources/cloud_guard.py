@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.cloud_guard import ProblemRecord, read_problem
+from signal_client_oci.checkpoints import LeftScope
 from signal_client_oci.collector import LaneName, Page, Request, Result
 from signal_client_oci.contract import SourceName
 from signal_client_oci.digests import digest_of
@@ -25,7 +26,7 @@ from signal_client_oci.records import split_problems
 from signal_client_oci.regions import UnknownRegionError, canonical_region
 from signal_client_oci.run import Run
 from signal_client_oci.sources.service import read_page
-from signal_client_oci.windows import floor_minute, minute_to_text, to_text
+from signal_client_oci.windows import DAY, floor_minute, minute_to_text, to_text
 
 if TYPE_CHECKING:
     from signal_client_oci.clients import Client
@@ -36,6 +37,7 @@ TITLE: Final = "Cloud Guard Problems"
 SERVICE: Final = "cloudguard"
 _PROBLEMS_A_PAGE: Final = 1000
 _BEFORE_CLOUD_GUARD: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)
+_LEFT_SCOPE_SECONDS: Final = 90 * DAY * 60  # as long as positions of what is out of scope
 _CLOSING_MARGIN: Final = timedelta(days=1)
 _RISKS: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR")
 
@@ -116,14 +118,14 @@ class CloudGuardCollector:
 
     def begin(self) -> Iterator[Request]:
         """Ask for the configuration, unless the interval has not passed yet."""
+        scope = f"{self._settings.scope_ocid} {self._settings.include_subcompartments}"
+        if self._known.scope != scope:
+            self._known.enter(scope)
         if not self._is_due():
             self._skipped = True
             return
-        scope = f"{self._settings.scope_ocid} {self._settings.include_subcompartments}"
         lookback = self._run.minute - self._settings.lookback_minutes
         begin = min(lookback, self._run.progress.owed_since or lookback)
-        if self._known.scope != scope:
-            self._known.scope, self._known.since, self._known.read_at = scope, begin, None
         # never later than now's: the clock may have been ahead when the scope was entered
         self._known.since = min(self._known.since or begin, begin)
         ask = partial(_ask_region, self._settings.tenancy_ocid)
@@ -266,11 +268,13 @@ class CloudGuardCollector:
 
     def _remember(self) -> None:
         """Keep what is listed now, and for one poll more what was listed before it."""
-        known = self._known
+        known, left = self._known, self._known.left
         delivered = known.listed
-        known.listed = (delivered | known.before) & self._listed
+        known.listed = (delivered | known.before | left.delivered) & self._listed
         known.before = delivered - self._listed
         known.read_at = self._run.polled_at
+        is_forgotten = (left.read_at or left.since * 60) < known.read_at - _LEFT_SCOPE_SECONDS
+        known.left = LeftScope() if is_forgotten else left._replace(delivered=left.delivered - known.listed)
 
     def _warn_of_details(self, failure: Failure) -> None:
         message = (

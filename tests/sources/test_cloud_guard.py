@@ -8,6 +8,7 @@ import seam
 from collecting import COMPARTMENT, Answer, at, denied
 
 from signal_client_oci import checkpoints
+from signal_client_oci.checkpoints import parse
 
 CONFIGURATION, PROBLEMS = "/20200131/configuration", "/20200131/problems"
 LISTS = [("ACTIVE", None), ("INACTIVE", "RESOLVED"), ("INACTIVE", "DISMISSED"), ("INACTIVE", "DELETED")]
@@ -440,6 +441,56 @@ def test_another_scope_starts_again(guard, host, clock):
     guard.problems = [problem(2)]
     host.poll()
     assert delivered(host) == [(1, "OPEN", "HIGH"), (2, "OPEN", "HIGH")]
+
+
+def _poll_in(scope, guard, host, clock, *problems):
+    """Two polls in a scope with these problems."""
+    host.settings["compartment_ocid"] = scope
+    guard.problems = list(problems)
+    for _ in range(2):
+        clock.advance(minutes=30)
+        assert host.poll()["status"] == "ok"
+
+
+def test_a_scope_that_comes_back_goes_on(guard, host, clock):
+    """What was delivered of it before does not come again; what changed or was closed meanwhile comes."""
+    elsewhere = problem(4)
+    _poll_in("", guard, host, clock, problem(1), problem(2), problem(3, "RESOLVED"))
+    _poll_in(COMPARTMENT, guard, host, clock, elsewhere)
+    clock.advance(days=9)
+    changed = [problem(1), problem(2, "RESOLVED"), problem(3, "RESOLVED")]
+    _poll_in("", guard, host, clock, *changed)
+    _poll_in(COMPARTMENT, guard, host, clock, elsewhere)
+    assert sorted(delivered(host)) == [
+        (1, "OPEN", "HIGH"),
+        (2, "OPEN", "HIGH"),
+        (2, "RESOLVED", "HIGH"),
+        (3, "RESOLVED", "HIGH"),
+        (4, "OPEN", "HIGH"),
+    ]
+
+
+def test_a_scope_that_was_never_read_goes_on_at_its_beginning(guard, host, clock):
+    """Its first polls failed: what was closed since they began comes when it is read at last."""
+    guard.oci.forget()
+    host.poll()
+    clock.advance(minutes=30)
+    guard = CloudGuard(guard.oci)
+    _poll_in(COMPARTMENT, guard, host, clock)
+    clock.advance(days=9)
+    _poll_in("", guard, host, clock, problem(1, "RESOLVED", last="2026-03-02T08:30:00.000Z"))
+    assert delivered(host) == [(1, "RESOLVED", "HIGH")]
+
+
+def test_the_scope_before_is_kept_for_ninety_days(guard, host, clock):
+    """What nobody comes back to takes no room for ever."""
+    _poll_in("", guard, host, clock, problem(1))
+    _poll_in(COMPARTMENT, guard, host, clock)
+    kept = parse(host.checkpoint).problems.left
+    assert (kept.scope, len(kept.delivered)) == (f"{seam.TENANCY} True", 1)
+    clock.advance(days=91)
+    _poll_in(COMPARTMENT, guard, host, clock)
+    assert not parse(host.checkpoint).problems.left.scope
 
 
 def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host, clock, monkeypatch):
