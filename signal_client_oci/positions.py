@@ -30,6 +30,7 @@ LONGEST_OVERLAP: Final = 120
 _LEAPS_KEPT: Final = 4
 _LEAP_DAYS: Final = 2
 _UNSTEADY_MINUTES: Final = 2
+_TOLERATED_SKEW: Final = 5  # minutes; OCI refuses requests of a clock that is further off
 
 
 class FirstRead(NamedTuple):
@@ -149,15 +150,16 @@ def advance(  # noqa: PLR0913  (each is a fact of the poll, given by name)
     )
 
 
-def rewind(position: Position, newest: int, lookback: int) -> Position | None:
+def rewind(position: Position, newest: int, lookback: int, overlap: int) -> Position | None:
     """Return the position to go back to when the clock stands behind what was read, None where nothing is wrong.
 
     A clock that is behind now may have been ahead before: the minutes it leapt over were read before their records
-    existed. The last leap that is long enough to explain the difference is undone. More than a day without such a
-    leap means that even the first poll's clock was ahead; reading starts again `lookback` minutes back.
+    existed. The last leap that is long enough to explain the difference is undone. Without such a leap even the
+    first poll's clock was ahead; where that leaves nothing to read, reading starts again `lookback` minutes before
+    the first poll that found it so.
     """
     behind = position.through - newest
-    if behind <= 0:
+    if behind <= 0 or position.through == position.begin:
         return None
     for index in range(len(position.leaps) - 1, -1, -1):
         leap = position.leaps[index]
@@ -167,11 +169,18 @@ def rewind(position: Position, newest: int, lookback: int) -> Position | None:
             return position._replace(
                 through=leap.start, resume=0, swept_at=0, unsettled=(), leaps=position.leaps[:index]
             )
-    return start_at(newest - lookback) if behind > DAY else None
+    if behind > _TOLERATED_SKEW and due_window(position, newest, overlap) is None:
+        return start_at(min(newest, position.tried or newest) - lookback)
+    return None
 
 
 def tried(position: Position, minute: int, *, span: int = 0, denied: bool = False) -> Position:
-    """Return the position with the poll that tried it, and with the piece for the next one (0 = no opinion)."""
+    """Return the position with the poll that tried it, and with the piece for the next one (0 = no opinion).
+
+    While the clock stands behind what was read, the first of those polls counts; see `rewind`.
+    """
+    if position.tried and minute < position.through:
+        minute = min(minute, position.tried)
     return position._replace(tried=minute, span=span, denied=int(denied))
 
 

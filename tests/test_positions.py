@@ -153,7 +153,7 @@ def test_positions_only_advance(given_polls, overlap):
     reader = Reader(overlap, start_at(FIRST))
     now = BASE * MINUTE
     for poll in given_polls:
-        assert rewind(reader.position, newest_readable(now // MINUTE), 60) is None
+        assert rewind(reader.position, newest_readable(now // MINUTE), 60, overlap) is None
         before = reader.position.through
         reader.poll(now, delay=poll.delay, cuts=poll.cuts, fails=poll.fails)
         assert reader.position.through >= before
@@ -292,7 +292,7 @@ def test_a_leap_of_the_clock_is_undone(overlap, ahead, steps, before):
         real = (BASE + 5 * number) * MINUTE
         shown = real + (ahead * MINUTE if number in wrong else 0)
         newest = newest_readable(shown // MINUTE)
-        reader.position = rewind(reader.position, newest, 60) or reader.position
+        reader.position = rewind(reader.position, newest, 60, overlap) or reader.position
         count = len(reader.reads)
         reader.poll(shown)
         really += [(real, start, end) for _, start, end in reader.reads[count:]]
@@ -309,7 +309,7 @@ def test_a_leap_within_the_overlap_needs_no_way_back():
     for number in range(4):
         reader.poll((BASE + 5 * number) * MINUTE)
     reader.poll((BASE + 20 + 9) * MINUTE)
-    assert rewind(reader.position, newest_readable(BASE + 25), 60) is None
+    assert rewind(reader.position, newest_readable(BASE + 25), 60, 15) is None
     window = reader.window((BASE + 40) * MINUTE)
     assert window.start <= BASE + 14
 
@@ -321,18 +321,27 @@ def test_the_first_poll_is_no_leap():
     assert reader.position.leaps == ()
 
 
-def test_a_clock_ahead_from_the_beginning_starts_again():
-    """A position more than a day in the future without a leap goes back to the lookback."""
-    position = Position(through=BASE + 2 * DAY)
-    assert rewind(position, BASE, 60) == start_at(BASE - 60)
-    assert rewind(Position(through=BASE + DAY), BASE, 60) is None
+@pytest.mark.parametrize("ahead", [16, 120, DAY, 400 * DAY])
+def test_a_clock_ahead_from_the_beginning_starts_again(ahead):
+    """Where no leap explains why there is nothing to read, the first poll that found it so counts as a first poll."""
+    position = Position(through=BASE + ahead, tried=BASE + ahead + 1)
+    assert rewind(position, BASE, 60, 15) == start_at(BASE - 60)
+    position = tried(position, BASE)
+    assert position.tried == tried(position, BASE + 5).tried == BASE
+    assert rewind(position, BASE + 5, 60, 15) in (start_at(BASE - 60), None)
+
+
+@pytest.mark.parametrize(("ahead", "overlap"), [(14, 15), (5, 0), (1, 15)])
+def test_a_clock_that_is_behind_by_a_little_starts_nothing_again(ahead, overlap):
+    """What the overlap covers, and what OCI tolerates, is no reason to go back."""
+    assert rewind(Position(through=BASE + ahead, tried=BASE), BASE, 60, overlap) is None
 
 
 def test_going_back_keeps_older_leaps_and_forgets_later_ones():
     """The leap that holds now is undone; the ones before it may still be."""
     older, now, later = Leap(100, 200, 1), Leap(1000, 2000, 2), Leap(3000, 4000, 3)
     position = Position(through=4000, unsettled=(FirstRead(3000, 4000, 3),), leaps=(older, now, later))
-    assert rewind(position, 1500, 60) == Position(through=1000, leaps=(older,))
+    assert rewind(position, 1500, 60, 15) == Position(through=1000, leaps=(older,))
 
 
 def test_tried_orders_polls_and_moves_nothing():

@@ -53,6 +53,7 @@ class Stream:
         span: Minutes that the next piece should have, 0 = not known.
         ceiling: Minutes that no piece may exceed, because a longer one was cut off by the poll before.
         planned: Pieces were made up to this minute.
+        goes_back: Where to go back to because the clock went back; it holds once an answer shows the clock to be right.
         open: Pieces that were not read to their end, or that wait for one before them, in order.
         abandoned: Nothing more of it is read in this poll.
         reached: It had an answer in this poll.
@@ -68,6 +69,7 @@ class Stream:
     span: int
     ceiling: int
     planned: int
+    goes_back: Position | None = None
     open: deque[Piece] = field(default_factory=deque)
     abandoned: bool = False
     reached: bool = False
@@ -78,13 +80,30 @@ class Stream:
         start = self.open[0].start
         rest = Window(start, self.window.end)
         return Stream(
-            self.region, members, rest, self.through, self.leapt, self.denied, span, self.ceiling, start
+            self.region,
+            members,
+            rest,
+            self.through,
+            self.leapt,
+            self.denied,
+            span,
+            self.ceiling,
+            start,
+            self.goes_back,
         )
 
     def span_after_interruption(self) -> int:
         """Return the next poll's span: much shorter where this one got nowhere, else somewhat longer."""
         length = max((piece.end - piece.start for piece in self.open), default=1)
         return max(1, length * 2 if self.moved else length // 4)
+
+    @property
+    def undoes_a_leap(self) -> bool:
+        """True if it still has to go back over a leap; by the next answer the clock may have passed its end.
+
+        Where there is no leap, it starts again like a first poll, from wherever the clock stands.
+        """
+        return self.goes_back is not None and self.goes_back.tried > 0
 
     @property
     def is_on_trial(self) -> bool:
@@ -131,21 +150,24 @@ class Planner:
     def _plan(self, region: str) -> Iterator[tuple[Position, Stream]]:
         track = self._run.progress.track(self._service.source, region)
         self._prune(track)
-        together: dict[Position, list[Compartment]] = {}
+        together: dict[tuple[Position, bool], list[Compartment]] = {}
         fresh = not track.positions
         for compartment in self._scope.compartments:
             position = self._position_now(region, compartment, fresh=fresh)
             if position is not None:
                 self.asked_for += 1
-                together.setdefault(position, []).append(compartment)
-        for position, members in together.items():
+                behind = self._gone_back(position)
+                together.setdefault((behind or position, behind is not None), []).append(compartment)
+        for (position, goes_back), members in together.items():
             window = due_window(position, self._run.newest, self._overlap)
             if window is None:
                 continue
             self._warn_of_gap(window)
             size = 1 if position.denied else self._service.together
             for at in range(0, len(members), size):
-                yield position, self._stream(region, tuple(members[at : at + size]), window, position)
+                stream = self._stream(region, tuple(members[at : at + size]), window, position)
+                stream.goes_back = position if goes_back else None
+                yield position, stream
 
     def _stream(
         self, region: str, members: tuple[Compartment, ...], window: Window, position: Position
@@ -168,10 +190,8 @@ class Planner:
                 return None
             first = self._first_minute(track, compartment, fresh=fresh)
             position = start_at(min(first, self._left_by_logging(region, key) or first))
-        elif behind := rewind(position, run.newest, run.settings.lookback_minutes):
-            message = f"reading goes on from {minute_to_text(behind.through)}"
-            run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
-            position = behind
+        elif position.begin == position.through > run.newest:  # the clock was ahead, and nothing was read
+            position = start_at(run.newest - run.settings.lookback_minutes)
         if compartment.deleted and self._is_done(position):
             track.positions.pop(key, None)
             return None
@@ -179,6 +199,15 @@ class Planner:
         position = position._replace(deleted=deleted)
         track.positions[key] = position
         return position
+
+    def _gone_back(self, position: Position) -> Position | None:
+        """Return where reading goes on because the clock stands behind what was read, None where it does not."""
+        run = self._run
+        behind = rewind(position, run.newest, run.settings.lookback_minutes, self._overlap)
+        if behind is not None:
+            message = f"reading goes on from {minute_to_text(behind.through)}"
+            run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
+        return behind
 
     def _first_minute(self, track: Track, compartment: Compartment, *, fresh: bool) -> int:
         """Return where reading of something begins that was not read before."""

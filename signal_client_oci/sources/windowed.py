@@ -113,6 +113,7 @@ class WindowCollector:
         piece: Piece = request.job
         stream = piece.stream
         stream.reached = True
+        self._go_back(stream)
         piece.pages += 1
         repeated = page.next_page in piece.tokens
         if page.next_page is not None and not repeated and not stream.abandoned:
@@ -201,6 +202,8 @@ class WindowCollector:
             yield self._page(piece, None)
             return
         stream.abandoned = stream.reached = True
+        if stream.undoes_a_leap and failure.code != "CLOCK_SKEW":
+            self._go_back(stream)
         parts = self._divided(stream, piece, failure)
         if parts:
             self._streams += parts
@@ -251,6 +254,13 @@ class WindowCollector:
                 changed[before] = change(before)
             positions[key] = changed[before]
 
+    def _go_back(self, stream: Stream) -> None:
+        """Let the position go back, now that an answer shows that the clock is right: OCI refuses a wrong one."""
+        if stream.goes_back is not None:
+            change = partial(self._change, stream, partial(_replaced, stream.goes_back))
+            stream.goes_back = None
+            self._batcher.note(change)
+
     def _advance(self, stream: Stream, end: int, read_at: int) -> None:
         self._change(
             stream,
@@ -274,6 +284,8 @@ class WindowCollector:
         """Sum up; streams that the interruption cut off go on with smaller pieces next time."""
         unfinished = [stream for stream in self._streams if not stream.finished]
         for stream in unfinished:
+            if stream.goes_back is not None and stream.undoes_a_leap:
+                self._change(stream, partial(_replaced, stream.goes_back))
             if stream.reached:
                 self._settle(stream, span=stream.span_after_interruption(), denied=False)
         for region in self._regions:
@@ -319,3 +331,7 @@ class WindowCollector:
         tracks = [self._run.progress.track(self.source, region) for region in self._regions]
         through = [one.through for track in tracks for key, one in track.positions.items() if key in keys]
         return minute_to_text(min(through)) if through else None
+
+
+def _replaced(new: Position, _old: Position) -> Position:
+    return new

@@ -77,7 +77,10 @@ def test_a_clock_that_was_ahead_loses_nothing(world, service, ahead, polls_ahead
 
 @pytest.mark.parametrize("behind", [2, 7, 45, 600])
 def test_a_clock_that_was_behind_loses_nothing(world, behind):
-    """The host's clock jumps back, polls, and comes right again."""
+    """The host's clock jumps back, polls, and comes right again.
+
+    What was read before comes again if nothing tells that clock from one that was ahead: OCI itself would refuse it.
+    """
     tenancy = world.tenancy(compartments=1)
     instance = Instance(tenancy, cloud_guard_enabled=False)
     wrong = timedelta(0)
@@ -90,7 +93,8 @@ def test_a_clock_that_was_behind_loses_nothing(world, behind):
         assert report["status"] == "ok"
     wrong = timedelta(0)
     instance.catch_up(polls=4)
-    assert_exactly_once(instance, "audit", "logging")
+    compare = assert_exactly_once if behind < OVERLAP else assert_nothing_missing
+    compare(instance, "audit", "logging")
 
 
 def test_a_clock_that_is_wrong_from_the_first_poll_on(world):

@@ -763,3 +763,116 @@ def test_a_clock_that_comes_back_reads_the_stretch_again(ahead):
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
     assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+
+
+SKEWED = ("CLOCK_SKEW", Recovery.REGION)
+UNREACHABLE = ("UNREACHABLE", Recovery.REGION)
+
+
+def _fails(service, failure):
+    code, recovery = failure or ("", Recovery.RETRY)
+    service.trouble = (lambda *_: Failure(code, recovery=recovery)) if failure else None
+
+
+@pytest.mark.parametrize("failure", [SKEWED, UNREACHABLE, None])
+@pytest.mark.parametrize("hours", [2, 10, 400])
+@pytest.mark.parametrize("polls_ahead", [1, 30])
+def test_a_clock_that_was_ahead_from_the_first_poll_on_loses_nothing(failure, hours, polls_ahead):
+    """Refused or answered, far or not so far in the future: once the clock is right, everything new arrives."""
+    service = Service()
+    one = reader(service, [A])
+    _fails(service, failure)
+    for number in range(polls_ahead):
+        service.now = NOON + timedelta(hours=hours, minutes=5 * number)
+        one.poll()
+    _fails(service, None)
+    right = NOON + timedelta(minutes=5 * polls_ahead)
+    service.records = [record(number, right + timedelta(minutes=7 * number)) for number in range(20)]
+    for number in range(1, 40):
+        service.now = right + timedelta(minutes=5 * number)
+        one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def _lived_for_a_day(service):
+    """A reader that has delivered a record every ten minutes, with a gap of three hours in the middle."""
+    one = reader(service, [A])
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(150)]
+    for number in [*range(0, 144, 12), *range(180, 289, 6)]:
+        service.now = NOON + timedelta(minutes=5 * number)
+        one.poll()
+    return one
+
+
+@pytest.mark.parametrize(
+    ("failure", "behind"),
+    [
+        (SKEWED, timedelta(minutes=3)),
+        (SKEWED, timedelta(hours=3)),
+        (SKEWED, timedelta(days=9000)),
+        (UNREACHABLE, timedelta(days=2)),
+        (UNREACHABLE, timedelta(days=9000)),
+    ],
+)
+def test_a_clock_that_is_behind_and_gets_no_answer_repeats_nothing(failure, behind):
+    """A machine that starts in the past and is refused for it, or cannot reach OCI yet, goes on where it was."""
+    service = Service()
+    one = _lived_for_a_day(service)
+    right = service.now
+    service.now = right - behind
+    _fails(service, failure)
+    one.poll()
+    one.poll()
+    _fails(service, None)
+    service.now = right + timedelta(minutes=5)
+    one.poll()
+    service.now = right + timedelta(hours=2)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records if each.moment < service.now)
+
+
+@pytest.mark.parametrize("days", [2, 400])
+def test_a_clock_that_was_far_ahead_and_gets_no_answer_at_first_loses_nothing(days):
+    """Right again, but without an answer for hours: reading starts before the first poll of the right clock."""
+    service = Service()
+    service.now = NOON + timedelta(days=days)
+    one = reader(service, [A])
+    for _ in range(30):
+        one.poll()
+        service.now += timedelta(minutes=5)
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(40)]
+    _fails(service, UNREACHABLE)
+    for minutes in range(0, 300, 5):
+        service.now = NOON + timedelta(minutes=minutes)
+        one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=7)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_a_leap_is_undone_though_the_polls_after_it_fail():
+    """What was read before it existed is read again, even if nothing answers until the clock gets there."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    service.now = NOON + timedelta(hours=3)
+    one.poll()
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(1, 20)]
+    _fails(service, UNREACHABLE)
+    service.now = NOON + timedelta(minutes=10)
+    one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=4)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_nothing_to_read_behind_the_clock_is_told():
+    """While the clock stands behind all that was read, the report says why nothing comes."""
+    service = Service()
+    one = reader(service, [A], overlap_minutes=0)
+    one.poll()
+    service.now -= timedelta(minutes=30)
+    one.poll()
+    assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
