@@ -24,6 +24,7 @@ _NEW_COMPARTMENT_MARGIN: Final = 15
 _DELETED_MARGIN: Final = 30
 _FORGOTTEN_AFTER: Final = 90 * DAY
 _LONGEST_LOOKBACK: Final = 14 * DAY
+_LONGEST_RETENTION: Final = 366 * DAY  # Audit keeps 365 days at most, Logging 180
 
 
 @dataclass(eq=False)
@@ -163,6 +164,7 @@ class Planner:
             if window is None:
                 continue
             self._warn_of_gap(window)
+            window = Window(max(window.start, self._run.newest - _LONGEST_RETENTION), window.end)
             size = 1 if position.denied else self._service.together
             for at in range(0, len(members), size):
                 stream = self._stream(region, tuple(members[at : at + size]), window, position)

@@ -739,6 +739,21 @@ def test_a_gap_longer_than_the_retention_is_told():
     assert "from 2026-03-31T" in warning["message"]
 
 
+def test_what_no_service_keeps_is_not_asked_for():
+    """A first poll of a machine without a clock, in 1970, costs no thousands of requests when the clock is right."""
+    service = Service(now=datetime(1970, 1, 8, tzinfo=timezone.utc))
+    service.trouble = lambda *_: Failure("UNREACHABLE", recovery=Recovery.REGION)
+    one = reader(service, [A])
+    one.poll()
+    service.now, service.trouble = NOON, None
+    service.records = [record(1, NOON - timedelta(days=365))]
+    service.asked.clear()
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert len(service.asked) < 200
+    assert [warning["code"] for warning in one.warnings] == ["RETENTION_EXCEEDED"]
+
+
 def test_names_of_compartments_are_made_safe_for_the_report():
     """A name that holds control characters cannot break a line of the host's log."""
     service = Service()
