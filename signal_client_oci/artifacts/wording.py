@@ -26,8 +26,8 @@ NOTHING: Final = frozenset({"", "None", "null"})
 LONGEST: Final = 4
 SHORT: Final = 64  # characters of a text that is worth remembering
 BACKSLASH, DELETE = ord("\\"), 0x7F
-# an escape that may stand for more than a quote, a slash or a backslash
-_ESCAPE: Final = re.compile(rb"\\[^\"/\\]")
+# an escape that stands for neither a quote nor a slash, in a text without escaped backslashes
+_ESCAPE: Final = re.compile(rb"\\[^\"/]")
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e]")
 # joiners shape Persian and Indian words and family emoji, and hide nothing
 _JOINERS: Final = "\u200c\u200d"
@@ -59,7 +59,7 @@ def is_harmless(text: bytes) -> bool:
         len(text) < MAX_HARMLESS
         and text.isascii()
         and DELETE not in text
-        and (BACKSLASH not in text or not _ESCAPE.search(text))
+        and (BACKSLASH not in text or not _ESCAPE.search(text.replace(rb"\\", b"")))
     )
 
 
