@@ -92,13 +92,13 @@ class Batcher:
         self._bytes = 0
         self._since = 0.0
 
-    def add(self, artifact: Artifact, effect: Effect) -> None:
-        """Queue an artifact; `effect` is applied when it is handed out."""
+    def add(self, artifact: Artifact, mark: Mark, effect: Callable[[list[Mark]], None]) -> None:
+        """Queue an artifact; `effect` gets the marks of those that are queued in a row and handed out together."""
         last = self._waiting[-1] if self._waiting else None
-        if last is None or last.effect is not _apply:
-            last = _Waiting([], [], _apply)
+        if last is None or last.effect != effect:
+            last = _Waiting([], [], effect)
             self._enqueue(last)
-        size = last.append(artifact, effect)
+        size = last.append(artifact, mark)
         self._artifacts += 1
         self._bytes += size
 
@@ -156,11 +156,6 @@ class Batcher:
             "artifacts": artifacts,
             "checkpoint": self._checkpoint(),
         }
-
-
-def _apply(effects: list[Effect]) -> None:
-    for effect in effects:
-        effect()
 
 
 def _size(text: str) -> int:

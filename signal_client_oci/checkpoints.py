@@ -122,13 +122,16 @@ class Problems:
         self.listed: set[bytes] = set()
         self.before: set[bytes] = set()
         self.left = LeftScope()
+        self._texts = {name: _Text() for name in ("listed", "before", "left")}
 
     def __contains__(self, digest: bytes) -> bool:
         return digest in self.listed or digest in self.before or digest in self.left.delivered
 
-    def deliver(self, digest: bytes) -> None:
-        """Remember a version that was handed out."""
-        self.listed.add(digest)
+    def deliver(self, digests: Iterable[bytes]) -> None:
+        """Remember versions that were handed out."""
+        new = [digest for digest in dict.fromkeys(digests) if digest not in self.listed]
+        self._texts["listed"].grow(self.listed, new)
+        self.listed.update(new)
 
     def enter(self, scope: str) -> None:
         """Read another scope from now on: on from where it was if it is the one before, else from its beginning."""
@@ -136,6 +139,42 @@ class Problems:
         self.left = LeftScope(self.scope, self.read_at, self.since, self.listed | self.before)
         self.scope, self.read_at, self.since = back.scope, back.read_at, back.since
         self.listed, self.before = set(back.delivered), set()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is stored of it."""
+        left = self.left
+        return {
+            "read_at": self.read_at,
+            "since": self.since,
+            "scope": self.scope,
+            "listed": self._texts["listed"].of(self.listed),
+            "before": self._texts["before"].of(self.before),
+            "left": {
+                "scope": left.scope,
+                "read_at": left.read_at,
+                "since": left.since,
+                "delivered": self._texts["left"].of(left.delivered),
+            },
+        }
+
+
+class _Text:
+    """A set of digests as it is stored, kept because every batch's checkpoint has it."""
+
+    def __init__(self) -> None:
+        self._digests: AbstractSet[bytes] = frozenset()
+        self._packed = bytearray()
+
+    def of(self, digests: AbstractSet[bytes]) -> str:
+        """Return the stored text; it is made anew for another set."""
+        if digests is not self._digests:
+            self._digests, self._packed = digests, bytearray().join(sorted(digests))
+        return base64.b64encode(self._packed).decode("ascii")
+
+    def grow(self, digests: AbstractSet[bytes], new: Iterable[bytes]) -> None:
+        """Append what is new to the set."""
+        if digests is self._digests:
+            self._packed += b"".join(new)
 
 
 class Progress:
@@ -185,7 +224,6 @@ class Progress:
                 "positions": _grouped(track.positions, place),
                 "digests": track.digests.to_json(),
             }
-        problems = self.problems
         return {
             "version": VERSION,
             "tenancy": self.tenancy,
@@ -194,19 +232,7 @@ class Progress:
             "owed_since": self.owed_since,
             "compartments": "".join(keys),
             "sources": sources,
-            "cloud_guard": {
-                "read_at": problems.read_at,
-                "since": problems.since,
-                "scope": problems.scope,
-                "listed": _packed(problems.listed),
-                "before": _packed(problems.before - problems.listed),
-                "left": {
-                    "scope": problems.left.scope,
-                    "read_at": problems.left.read_at,
-                    "since": problems.left.since,
-                    "delivered": _packed(problems.left.delivered),
-                },
-            },
+            "cloud_guard": self.problems.to_json(),
         }
 
     def _drop_digests(self, excess: int) -> bool:
@@ -416,7 +442,3 @@ def _indexes(ranges: str) -> Iterable[int]:
     for span in filter(None, ranges.split(",")):
         low, _, high = span.partition("-")
         yield from range(int(low), int(high or low) + 1)
-
-
-def _packed(digests: Iterable[bytes]) -> str:
-    return base64.b64encode(b"".join(sorted(digests))).decode("ascii")

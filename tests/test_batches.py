@@ -25,6 +25,11 @@ class Journal:
         """An effect that notes its name."""
         return lambda: self.done.append(name)
 
+    def one_by_one(self, names):
+        """An effect like `done.extend`, but another one."""
+        for name in names:
+            self.done.append(name)
+
     def checkpoint(self):
         """What is true now."""
         return {"done": list(self.done)}
@@ -51,7 +56,8 @@ def play(given_steps, max_artifacts, max_bytes):
     for number, (source, step, raw) in enumerate(given_steps):
         name = (source, number, step)
         if step == "add":
-            batchers[source].add(artifact(number, raw), journal.effect(name))
+            effect = journal.done.extend if number % 5 else journal.one_by_one
+            batchers[source].add(artifact(number, raw), name, effect)
             queued[source].append(name)
         elif step == "note":
             batchers[source].note(journal.effect(name))
@@ -109,10 +115,10 @@ def test_nothing_takes_effect_while_it_waits():
     """Between queueing and handing out, effects are not applied, and handing out is when the host asks."""
     journal = Journal()
     batcher = Batcher("audit", journal.checkpoint, 2, 1000)
-    batcher.add(artifact(1, "a"), journal.effect(1))
+    batcher.add(artifact(1, "a"), 1, journal.done.extend)
     batcher.note(journal.effect("after 1"))
     assert list(batcher.ready()) == []
-    batcher.add(artifact(2, "b"), journal.effect(2))
+    batcher.add(artifact(2, "b"), 2, journal.done.extend)
     batcher.note(journal.effect("after 2"))
     coming = batcher.ready()
     assert journal.done == []
@@ -125,9 +131,9 @@ def test_a_note_behind_a_full_batch_goes_with_it():
     """A position that the batch's last record completes is in that batch's checkpoint, not only in the next."""
     journal = Journal()
     batcher = Batcher("audit", journal.checkpoint, 1, 1000)
-    batcher.add(artifact(1, "a"), journal.effect(1))
+    batcher.add(artifact(1, "a"), 1, journal.done.extend)
     batcher.note(journal.effect("position"))
-    batcher.add(artifact(2, "b"), journal.effect(2))
+    batcher.add(artifact(2, "b"), 2, journal.done.extend)
     first, second = batcher.ready()
     assert first["checkpoint"] == {"done": [1, "position"]}
     assert second["checkpoint"] == {"done": [1, "position", 2]}
@@ -138,7 +144,7 @@ def test_a_record_over_the_limit_travels_alone():
     journal = Journal()
     batcher = Batcher("audit", journal.checkpoint, 10, 10)
     for number, raw in enumerate(["a", "b", "c" * 50, "d", "e"]):
-        batcher.add(artifact(number, raw), journal.effect(number))
+        batcher.add(artifact(number, raw), number, journal.done.extend)
     out = [*batcher.ready(), *batcher.flush()]
     assert [[one["raw"] for one in batch["artifacts"]] for batch in out] == [
         ["a", "b"],
@@ -153,7 +159,7 @@ def test_bytes_are_counted_in_utf_8(raw, count):
     journal = Journal()
     batcher = Batcher("audit", journal.checkpoint, 10, 10)
     for number in range(2):
-        batcher.add(artifact(number, raw), journal.effect(number))
+        batcher.add(artifact(number, raw), number, journal.done.extend)
     out = [*batcher.ready(), *batcher.flush()]
     assert [len(batch["artifacts"]) for batch in out] == [count] * (2 // count)
 
@@ -189,5 +195,5 @@ def test_a_limit_of_nothing_still_delivers(limit):
     journal = Journal()
     batcher = Batcher("audit", journal.checkpoint, limit, limit)
     for number in range(3):
-        batcher.add(artifact(number, "x"), journal.effect(number))
+        batcher.add(artifact(number, "x"), number, journal.done.extend)
     assert [len(batch["artifacts"]) for batch in [*batcher.ready(), *batcher.flush()]] == [1, 1, 1]

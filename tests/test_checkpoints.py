@@ -19,6 +19,7 @@ from signal_client_oci.checkpoints import (
     tag_of,
 )
 from signal_client_oci.devhost.conformance import MAX_CHECKPOINT_BYTES
+from signal_client_oci.digests import join_digests, split_digests
 from signal_client_oci.positions import FirstRead, Leap, Position, due_window, start_at
 from signal_client_oci.windows import piece_end
 
@@ -98,7 +99,8 @@ def test_a_checkpoint_is_read_as_it_was_written(progress):
         progress.tree,
         progress.owed_since,
     )
-    assert vars(again.problems) == vars(progress.problems)
+    for name in ("read_at", "since", "scope", "listed", "before", "left"):
+        assert getattr(again.problems, name) == getattr(progress.problems, name)
     assert stored(again) == stored(progress)
 
 
@@ -149,6 +151,23 @@ def usable(progress):
             if window is not None:
                 assert piece_end(window.start, window.end, position.span, 15) > window.start, position
     assert parse(stored(progress)).to_json() == progress.to_json()
+
+
+@given(
+    st.lists(st.lists(st.binary(min_size=8, max_size=8), max_size=4), max_size=6), st.sets(st.integers(0, 6))
+)
+def test_versions_that_are_handed_out_are_in_the_next_checkpoint(handed_out, looked_at):
+    """However delivering and storing alternate, and when another set takes the place of what is listed."""
+    problems = Progress("").problems
+    for number, digests in enumerate(handed_out):
+        if number in looked_at:
+            problems.to_json()
+        if number == 3:
+            problems.listed = set(list(problems.listed)[::2])
+        problems.deliver(digests)
+        assert problems.listed >= set(digests)
+    stored = list(split_digests(join_digests(problems.to_json()["listed"])))
+    assert sorted(stored) == sorted(problems.listed)
 
 
 DAMAGED = Progress("ocid1.tenancy.oc1..a")

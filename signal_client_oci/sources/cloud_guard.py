@@ -25,6 +25,7 @@ from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.records import split_problems
 from signal_client_oci.regions import UnknownRegionError, canonical_region
 from signal_client_oci.run import Run
+from signal_client_oci.settings import RISK_LEVELS
 from signal_client_oci.sources.service import read_page
 from signal_client_oci.windows import DAY, floor_minute, minute_to_text, to_text
 
@@ -39,7 +40,6 @@ _PROBLEMS_A_PAGE: Final = 1000
 _BEFORE_CLOUD_GUARD: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)
 _LEFT_SCOPE_SECONDS: Final = 90 * DAY * 60  # as long as positions of what is out of scope
 _CLOSING_MARGIN: Final = timedelta(days=1)
-_RISKS: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR")
 
 # A list takes one lifecycle detail only, so closed problems are asked for detail by detail.
 _LISTS: Final = (
@@ -115,6 +115,7 @@ class CloudGuardCollector:
         self._failure: Failure | None = None
         self._details_failure: Failure | None = None
         self._counts: Counter[str] = Counter()
+        self._minor_risks = frozenset(RISK_LEVELS).difference(run.settings.risk_levels)
 
     def begin(self) -> Iterator[Request]:
         """Ask for the configuration, unless the interval has not passed yet."""
@@ -146,7 +147,7 @@ class CloudGuardCollector:
         elif isinstance(job, _ListJob):
             yield from self._page(job, result)
         else:
-            self._deliver(job, result)
+            self._deliver(job.problem, job.digest, result)
             yield from self._details_done()
 
     def _page(self, job: _ListJob, page: Page) -> Iterator[Request]:
@@ -163,9 +164,7 @@ class CloudGuardCollector:
             self._next_list = _ListJob(job.which, page.next_page)
         if not self._settings.cloud_guard_details:
             yield from self._go_on()  # the next page comes while this one's problems are taken
-        origin = self._run.origin(self._lane.region)
-        for text in page.texts:
-            yield from self._take(read_problem(text, origin))
+        yield from self._take(page.texts)
         yield from self._go_on()
 
     def _go_on(self) -> Iterator[Request]:
@@ -174,29 +173,31 @@ class CloudGuardCollector:
             job, self._next_list = self._next_list, None
             yield self._list(job)
 
-    def _take(self, problem: ProblemRecord) -> Iterator[Request]:
-        digest = digest_of(problem.id)
-        if digest in self._listed:
-            return
-        self._listed.add(digest)
-        if digest in self._known:
-            self._counts["unchanged"] += 1
-        elif self._is_below_risk(problem):
-            self._counts["below_min_risk"] += 1
-        elif self._was_closed_before(problem):
-            self._counts["closed_before_lookback"] += 1
-            self._batcher.note(partial(self._known.deliver, digest))
-        elif self._settings.cloud_guard_details and problem.problem_id:
-            self._details_open += 1
-            ask = partial(_ask_details, problem.problem_id)
-            yield Request(self._lane, ask, self, _DetailsJob(problem, digest))
-        else:
-            self._deliver(_DetailsJob(problem, digest), None)
-
-    def _is_below_risk(self, problem: ProblemRecord) -> bool:
-        least = self._settings.cloud_guard_min_risk
-        risk = (problem.risk_level or "").upper()
-        return risk in _RISKS and _RISKS.index(risk) > _RISKS.index(least)
+    def _take(self, texts: Iterable[bytes]) -> Iterator[Request]:
+        """Deliver the versions that were not delivered before, or ask for their details."""
+        origin = self._run.origin(self._lane.region)
+        closed: list[bytes] = []
+        for text in texts:
+            problem = read_problem(text, origin)
+            digest = digest_of(problem.id)
+            if digest in self._listed:
+                continue
+            self._listed.add(digest)
+            if digest in self._known:
+                self._counts["unchanged"] += 1
+            elif (problem.risk_level or "").upper() in self._minor_risks:
+                self._counts["below_min_risk"] += 1
+            elif self._was_closed_before(problem):
+                closed.append(digest)
+            elif self._settings.cloud_guard_details and problem.problem_id:
+                self._details_open += 1
+                ask = partial(_ask_details, problem.problem_id)
+                yield Request(self._lane, ask, self, _DetailsJob(problem, digest))
+            else:
+                self._deliver(problem, digest, None)
+        if closed:
+            self._counts["closed_before_lookback"] += len(closed)
+            self._batcher.note(partial(self._known.deliver, closed))
 
     def _was_closed_before(self, problem: ProblemRecord) -> bool:
         """True for a closed problem that the first poll leaves out.
@@ -208,11 +209,11 @@ class CloudGuardCollector:
             return False
         return floor_minute(problem.last_detected + _CLOSING_MARGIN) < self._known.since
 
-    def _deliver(self, job: _DetailsJob, details: bytes | None) -> None:
-        made = job.problem.made(details)
+    def _deliver(self, problem: ProblemRecord, digest: bytes, details: bytes | None) -> None:
+        made = problem.made(details)
         self._counts["redacted"] += made.redacted
         self._counts["parse_errors"] += made.parse_error
-        self._batcher.add(made.artifact, partial(self._known.deliver, job.digest))
+        self._batcher.add(made.artifact, digest, self._known.deliver)
 
     def _details_done(self) -> Iterator[Request]:
         self._details_open -= 1
@@ -224,7 +225,7 @@ class CloudGuardCollector:
         if isinstance(job, _DetailsJob):
             self._counts["details_missing"] += 1
             self._details_failure = failure
-            self._deliver(job, None)
+            self._deliver(job.problem, job.digest, None)
             yield from self._details_done()
         else:
             self._failure = failure
