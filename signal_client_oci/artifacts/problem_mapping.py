@@ -34,26 +34,75 @@ def problem_metadata(
     problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, harmless: bool
 ) -> Metadata:
     """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `harmless` as for `fill`."""
-    rule = known(problem.detector_rule_id)
-    meaning = meaning_of_rule(rule, problem.detector_id or "")
-    metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
+    kind = _known_kind if harmless else _kind
+    shared, techniques = kind(
+        origin,
+        severity,
+        problem.detector_rule_id,
+        problem.detector_id,
+        problem.compartment_id,
+        problem.target_id,
+        problem.resource_type,
+        problem.risk_level,
+        problem.lifecycle_state,
+        problem.lifecycle_detail,
+        problem.description,
+        problem.recommendation,
+    )
+    metadata = shared.copy()
     first = problem.time_first_detected and utc_text(problem.time_first_detected)
     metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
-    change = _change(problem)
-    fill(metadata, _host_fields(problem, rule, change), harmless=harmless)
-    fill(metadata, _own_fields(problem, change), harmless=harmless)
+    fill(metadata, _own_fields(problem), harmless=harmless)
     _add_details(metadata, problem)
     _add_numbers_and_lists(metadata, problem, harmless=harmless)
-    if meaning.techniques:
-        metadata["attackTechniqueIds"] = list(meaning.techniques)
+    if techniques:
+        metadata["attackTechniqueIds"] = list(techniques)
     return metadata
 
 
-def _host_fields(problem: Problem, rule: str, change: str) -> Pairs:
-    """Give the fields that the host has names for."""
-    detail, name = known(problem.lifecycle_detail).upper(), known(problem.resource_name)
-    resource = known(problem.resource_id)
-    told = rule or "a problem"
+def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every problem)
+    origin: Origin,
+    severity: Severity,
+    rule_id: str | None,
+    detector: str | None,
+    compartment: str | None,
+    target: str | None,
+    resource_type: str | None,
+    risk: str | None,
+    state: str | None,
+    detail: str | None,
+    description: str | None,
+    recommendation: str | None,
+) -> tuple[Metadata, Sequence[str]]:
+    """Give the metadata and the techniques of all findings of one rule in one place; copied, never changed."""
+    rule = known(rule_id)
+    meaning = meaning_of_rule(rule, detector or "")
+    metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
+    fields = (
+        ("action", f"{rule} {known(detail).upper()}".strip()),
+        ("ruleName", rule),
+        ("ruleCategory", detector),
+        ("oci.compartmentId", compartment),
+        ("oci.resourceType", resource_type),
+        ("oci.targetId", target),
+        ("oci.riskLevel", risk),
+        ("oci.lifecycleState", state),
+        ("oci.lifecycleDetail", detail),
+        ("oci.description", description),
+        ("oci.recommendation", recommendation),
+    )
+    fill(metadata, fields)
+    return metadata, meaning.techniques
+
+
+# of harmless records only, whose size bounds what is kept
+_known_kind: Final = lru_cache(maxsize=1024)(_kind)
+
+
+def _own_fields(problem: Problem) -> Pairs:
+    """Give the fields that tell one finding from another of its kind."""
+    name, resource, change = known(problem.resource_name), known(problem.resource_id), _change(problem)
+    told = known(problem.detector_rule_id) or "a problem"
     if name or problem.resource_id or problem.resource_type:
         parts = (known(problem.resource_type), name or resource)
         told = " ".join([told, "on", *[part for part in parts if part]])
@@ -61,11 +110,16 @@ def _host_fields(problem: Problem, rule: str, change: str) -> Pairs:
     if problem.risk_level:
         told = f"{told}, risk {problem.risk_level}"
     return (
-        ("action", f"{rule} {detail}".strip()),
-        ("ruleName", rule),
-        ("ruleCategory", problem.detector_id),
         ("senderHost", sender(name, resource or problem.id)),
         ("message", f"{told}: {problem.description}" if problem.description else told),
+        ("oci.problemId", problem.id),
+        ("oci.resourceId", problem.resource_id),
+        ("oci.resourceName", problem.resource_name),
+        ("oci.impactedResourceId", problem.impacted_resource_id),
+        ("oci.impactedResourceName", problem.impacted_resource_name),
+        ("oci.change", change),
+        ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
+        ("oci.comment", problem.comment),
     )
 
 
@@ -80,28 +134,6 @@ def _change(problem: Problem) -> str:
         utc_moment(text or "") for text in (problem.time_first_detected, problem.time_last_detected)
     )
     return "detected again" if first and last and first < last else "detected"
-
-
-def _own_fields(problem: Problem, change: str) -> Pairs:
-    """Give the fields that have no host name."""
-    return (
-        ("oci.problemId", problem.id),
-        ("oci.compartmentId", problem.compartment_id),
-        ("oci.resourceId", problem.resource_id),
-        ("oci.resourceName", problem.resource_name),
-        ("oci.resourceType", problem.resource_type),
-        ("oci.impactedResourceId", problem.impacted_resource_id),
-        ("oci.impactedResourceName", problem.impacted_resource_name),
-        ("oci.targetId", problem.target_id),
-        ("oci.riskLevel", problem.risk_level),
-        ("oci.lifecycleState", problem.lifecycle_state),
-        ("oci.lifecycleDetail", problem.lifecycle_detail),
-        ("oci.change", change),
-        ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
-        ("oci.description", problem.description),
-        ("oci.recommendation", problem.recommendation),
-        ("oci.comment", problem.comment),
-    )
 
 
 def _add_details(metadata: Metadata, problem: Problem) -> None:
