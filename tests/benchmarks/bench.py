@@ -101,6 +101,13 @@ class Bench:
             }
             return self._child("tests.benchmarks.baseline", task | asked)
 
+    def least(self, scenario: Scenario, service: str, lookback: int) -> dict[str, Any]:
+        """Read the same in a fresh process, and make no more of it than a record with an id."""
+        self.open(scenario)
+        with self._task(scenario, {"audit_enabled": True}) as task:
+            asked = {"service": service, "window": [NOW - 1 - lookback, NOW - 1]}
+            return self._child("tests.benchmarks.least", task | asked)
+
     def ceiling(self, scenario: Scenario, service: str, lookback: int) -> dict[str, Any]:
         """Read the same over a bare socket in a fresh process."""
         self.open(scenario)
