@@ -1,8 +1,9 @@
 """Polls in child processes that are killed when told to; store and sink are devhost's, on a real disk.
 
-Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that warm
-process. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay": seconds, "lines": count}`, with
-null for a poll that may end by itself. The answer to each is a line: `killed` or `exit CODE`.
+Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that process,
+which polled once itself, for nothing. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay":
+seconds, "lines": count}`, with null for a poll that may end by itself. The answer to each is a line: `killed` or
+`exit CODE`.
 """
 
 import functools
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import oci.signer
 
-import signal_client_oci.clients  # noqa: F401  (imports the SDK's clients, once for all children)
 import signal_client_oci.poll as poll_module
 from signal_client_oci import plugin
 from signal_client_oci.devhost import Host, JsonLinesSink, Plugins, StateDirectory
@@ -59,16 +59,23 @@ def main():
     """Fork a child for each command."""
     oci.signer.load_private_key = functools.cache(oci.signer.load_private_key)
     poll_module.load_api_key = functools.cache(poll_module.load_api_key)
-    directory = Path(sys.argv[1])
+    directory, warm = Path(sys.argv[1]), False
     for line in sys.stdin:
-        sys.stdout.write(_run(directory, json.loads(line)) + "\n")
+        command = json.loads(line)
+        warm = warm or _warmed_up(command["settings"])
+        sys.stdout.write(_run(directory, command) + "\n")
         sys.stdout.flush()
+
+
+def _warmed_up(settings):
+    """Poll once for nothing, so that no child has to import and compile what every poll needs."""
+    return bool(list(plugin.signal_client_poll("oci-cloud", "warming up", settings, None, {})))
 
 
 def _run(directory, command):
     """Let a child poll; kill it `delay` seconds after its poll began, or after it wrote so many lines."""
     artifacts = directory / "artifacts.jsonl"
-    lines = _lines_in(artifacts) + command["lines"]
+    begin = artifacts.stat().st_size if artifacts.exists() else 0
     heard, told = os.pipe()
     child = os.fork()
     if not child:
@@ -76,7 +83,7 @@ def _run(directory, command):
         _child(directory, command, told)
     os.close(told)
     os.read(heard, 1)
-    while command["lines"] and _lines_in(artifacts) < lines and not select.select([heard], [], [], 0.0005)[0]:
+    while _lines_from(begin, artifacts) < command["lines"] and not select.select([heard], [], [], 0.0005)[0]:
         pass
     finished = command["delay"] is None or bool(select.select([heard], [], [], command["delay"])[0])
     if not finished:
@@ -86,8 +93,12 @@ def _run(directory, command):
     return "killed" if status == -signal.SIGKILL else f"exit {status}"
 
 
-def _lines_in(path):
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def _lines_from(begin, path):
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read().count(b"\n")
 
 
 def _child(directory, command, told):

@@ -223,8 +223,8 @@ class Soak:
 def make_quick(set_attribute: Any = setattr) -> None:
     """Let retries come at once and hanging requests be given up soon: the soak is about state, not about waiting."""
     set_attribute(workers, "_FIRST_DELAY", 0.001)
-    set_attribute(transport, "READ_SECONDS", 0.05)
-    set_attribute(transport, "TOTAL_SECONDS", 0.5)
+    set_attribute(transport, "READ_SECONDS", 0.3)
+    set_attribute(transport, "TOTAL_SECONDS", 1.0)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import pytest
 from soak import Soak, make_quick
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [2])
 def test_hours_of_trouble_lose_and_repeat_nothing(monkeypatch, seed):
     """Two tenancies, late records, faults, crashes, restarts and outages: each record arrives exactly once."""
     make_quick(monkeypatch.setattr)
@@ -12,4 +12,4 @@ def test_hours_of_trouble_lose_and_repeat_nothing(monkeypatch, seed):
     soak.run()
     assert soak.polls > 50
     assert soak.drops
-    assert len(soak.troubled) > 4
+    assert len(soak.troubled) > 8
