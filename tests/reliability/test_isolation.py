@@ -128,6 +128,7 @@ def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     monkeypatch.setattr(
         logging.getLogger("signal_client_oci"), "disabled", True
     )  # pytest keeps what is logged
+    monkeypatch.setattr("signal_client_oci.workers.ATTEMPTS", 2)
     instance = Instance(world.tenancy())
     world.sandbox.journal.enabled = False
     for kind in ("html", "reset", "cut_json", "null"):
