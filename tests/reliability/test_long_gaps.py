@@ -19,11 +19,11 @@ def _emit_over(world, tenancy, period, count):
 def test_everything_of_a_gap_is_collected(world, days):
     """The instance was not polled for days; one poll fetches them, oldest first, in slices of 14 days at most."""
     tenancy = world.tenancy(HOME, FAR, compartments=1)
-    tenancy.audit.page_size = 10
+    tenancy.audit.page_size = 5
     instance = Instance(tenancy)
     instance.poll()
     world.clock.advance(days=days)
-    _emit_over(world, tenancy, timedelta(days=days) - timedelta(hours=1), 40)
+    _emit_over(world, tenancy, timedelta(days=days) - timedelta(hours=1), 20)
     tenancy.add_problem(last_detected=world.clock() - timedelta(days=days - 1))
     world.sandbox.journal.clear()
     report = instance.poll()
@@ -33,7 +33,7 @@ def test_everything_of_a_gap_is_collected(world, days):
     assert max(end - start for start, end in windows) <= 14 * DAY
     assert max(end for _, end in windows) - min(start for start, _ in windows) >= days * DAY
     assert_exactly_once(instance)
-    instance.catch_up(polls=4)
+    instance.catch_up(polls=2, minutes=10)
     assert_exactly_once(instance)
 
 
@@ -55,11 +55,11 @@ def test_a_gap_is_read_oldest_first(world):
 def test_a_gap_is_restart_safe(world, store_last):
     """The poll is dropped again and again half-way; the next one goes on there until all is in."""
     tenancy = world.tenancy(compartments=1)
-    tenancy.audit.page_size = 10
+    tenancy.audit.page_size = 5
     instance = Instance(tenancy)
     instance.poll()
     world.clock.advance(days=20)
-    _emit_over(world, tenancy, timedelta(days=19), 60)
+    _emit_over(world, tenancy, timedelta(days=19), 30)
     dropped = 0
     for number in range(200):
         lost = not store_last and number % 2
