@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = os.getloadavg()[0]
     with Bench() as bench:
         verdicts = list(_measured(bench, sizes, options.only))
-        stages = bench.stages()
+        stages = bench.stages(sizes.passes)
         whole = options.only == list(ROWS)
         plot = _plot(bench, sizes) if options.write or (whole and options.size == "full") else ""
     _say(table(verdicts), stages_table(stages))

@@ -118,12 +118,12 @@ class Bench:
         task = {"port": self.port, "method": method, "target": target, "body": body.format(**words)}
         return self._child("tests.benchmarks.ceiling", task | {"records": scenario.records})
 
-    def stages(self) -> dict[str, Any]:
+    def stages(self, passes: int) -> dict[str, Any]:
         """Return the microseconds that each stage of a record's way takes, and those of a request."""
         scenario = Scenario("stages", audit=[(NOW - 10, NOW, 1)])
         self.open(scenario)
         with self._task(scenario, {"audit_enabled": True}) as task:
-            return self._child("tests.benchmarks.stages", task)
+            return self._child("tests.benchmarks.stages", task | {"passes": passes})
 
     def start(self) -> dict[str, Any]:
         """Return the seconds that a process takes to start a host with the plugin, and one to import pydantic."""

@@ -14,6 +14,8 @@ class Sizes:
     Attributes:
         name: How the run is called in its output.
         repeats: Pairs of runs for each row.
+        starts: Starts of a host that are measured.
+        passes: Passes over a page for each stage.
         events: Audit events of the throughput rows.
         logs: Log records.
         problems: Cloud Guard problems.
@@ -29,6 +31,8 @@ class Sizes:
 
     name: str
     repeats: int
+    starts: int
+    passes: int
     events: int
     logs: int
     problems: int
@@ -45,6 +49,8 @@ class Sizes:
 FULL = Sizes(
     name="full",
     repeats=5,
+    starts=15,
+    passes=9,
     events=100_000,
     logs=200_000,
     problems=20_000,
@@ -60,6 +66,8 @@ FULL = Sizes(
 QUICK = Sizes(
     name="quick",
     repeats=1,
+    starts=3,
+    passes=9,
     events=15_000,
     logs=30_000,
     problems=5_000,
@@ -75,6 +83,8 @@ QUICK = Sizes(
 TINY = Sizes(
     name="tiny",
     repeats=1,
+    starts=1,
+    passes=1,
     events=1_500,
     logs=1_500,
     problems=300,
