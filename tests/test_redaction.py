@@ -248,14 +248,18 @@ HARD = [
 @pytest.mark.parametrize("text_of", HARD, ids=range(len(HARD)))
 def test_time_is_linear_in_the_text(text_of):
     """Text made to send an expression astray takes a time that grows no faster than the text."""
-    quarter, whole = (_seconds(text_of(times)) for times in (20_000, 80_000))
-    assert whole < 8 * quarter + 0.5
+    eighth, whole = (_seconds(text_of(times)) for times in (2_500, 20_000))
+    assert whole < 24 * eighth + 0.04  # linear is 8 times, quadratic 64
 
 
 def _seconds(text: bytes) -> float:
-    start = time.process_time()
-    redact(text)
-    return time.process_time() - start
+    """The processor time of this thread; the best of some, where one is so short that anything would disturb it."""
+    seconds = []
+    while len(seconds) < 5 and sum(seconds) < 0.1:
+        start = time.thread_time()
+        redact(text)
+        seconds.append(time.thread_time() - start)
+    return min(seconds)
 
 
 _pieces = st.sampled_from(
