@@ -185,11 +185,10 @@ def test_a_window_that_no_deadline_is_long_enough_for_is_read_in_parts(world, se
     world.clock.advance(minutes=62)
     end = world.clock() - timedelta(minutes=2)
     generate = {"audit": generate_audit_events, "logging": generate_log_records}[service]
-    count = {"audit": 3000, "logging": 30_000}[service]
+    count, tenancy.latency = {"audit": (2000, 0.03), "logging": (8000, 0.1)}[service]
     made = generate(tenancy, (HOME, tenancy.ocid), (end - timedelta(minutes=59), end), count)
-    tenancy.latency = 0.02
     progress = []
-    for _ in range(25):
+    for _ in range(40):
         report = instance.poll(deadline_seconds=0.4)
         progress.append(len(instance.published))
         if statuses(report)[service] == "ok":

@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from signal_client_oci.devhost.breach import compact_json
 from signal_client_oci.devhost.conformance import MAX_CHECKPOINT_BYTES, PollConformance, PollTerms
 from signal_client_oci.plugin import signal_client_poll
@@ -127,7 +129,7 @@ class Instance:
 
     def publish(self, item: dict[str, Any]) -> None:
         """Keep a batch's artifacts, as they would read back from a file."""
-        artifacts = json.loads(compact_json(item.get("artifacts", [])))
+        artifacts = msgspec.json.decode(compact_json(item.get("artifacts", [])))
         self.published += [(item["source"], artifact) for artifact in artifacts]
 
     def store(self, item: dict[str, Any]) -> None:
