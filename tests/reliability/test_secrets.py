@@ -1,7 +1,6 @@
 """Promise 13: no secret in any log record, repr, exception, traceback, report, checkpoint, artifact or file."""
 
 import gc
-import io
 import json
 import logging
 import re
@@ -35,16 +34,16 @@ class Everything:
     """Collects all that anybody could read: log records, texts of exceptions, and what is added by hand."""
 
     def __init__(self):
-        self.out = io.StringIO()
+        self.texts = set()
         self.signatures = set()
 
     def add(self, *texts):
         """Add what was shown somewhere."""
-        self.out.writelines(f"{text}\n" for text in texts)
+        self.texts.update(map(str, texts))
 
     def held(self, canaries):
         """Return those canaries that are somewhere in it."""
-        text = self.out.getvalue()
+        text = "\n".join(self.texts)
         return [canary for canary in canaries if canary in text]
 
 
@@ -134,9 +133,14 @@ def _look_at(everything, instance, report):
     """Add what a poll left behind: reports, checkpoint, artifacts, and the repr of every object of ours."""
     everything.add(json.dumps(report), instance.stored.decode(), json.dumps(instance.published))
     for one in gc.get_objects():
-        module = str(type(one).__module__)
-        if module.startswith("signal_client_oci") and ".sandbox" not in module:
-            everything.add(repr(one), str(one))
+        if _is_ours(type(one)):
+            everything.add(repr(one), one)
+
+
+@cache
+def _is_ours(kind):
+    module = str(kind.__module__)
+    return module.startswith("signal_client_oci") and ".sandbox" not in module
 
 
 def _emit_secrets(tenancy):
