@@ -69,12 +69,11 @@ def paths_of(value, path=()):
 
 
 def replaced(record, path, value):
-    """Give a copy of a record with another value at a path."""
-    other = copy.deepcopy(record)
-    place = other
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+    """Give a copy of a record with another value at a path; what is not on the path is shared."""
+    if not path:
+        return value
+    other = copy.copy(record)
+    other[path[0]] = replaced(record[path[0]], path[1:], value)
     return other
 
 
