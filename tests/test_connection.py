@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from validating import CHECKS, HOME, OTHER, World, by_name, statuses, validated
@@ -19,6 +20,7 @@ from signal_client_oci.validation import compartments, enquirer
 from signal_client_oci.validation.findings import listed
 
 SKIPPED = ["skipped"]
+HANGS_SECONDS = transport.READ_SECONDS  # how long a request hangs that nobody ends
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,17 @@ def world(shared):
 
 
 @pytest.fixture
-def little_time(monkeypatch):
-    """Let the connection test give up after about two seconds instead of thirteen."""
-    monkeypatch.setattr(connection, "AUTHENTICATION_SECONDS", 0.8)
-    monkeypatch.setattr(connection, "ALL_SECONDS", 2.2)
+def little_time(world, monkeypatch):
+    """Let the connection test give up after ten times what it takes where all is well, instead of thirteen seconds."""
+    world.validated()  # opens what the first one has to open
+    began = time.monotonic()
+    world.validated()
+    enough = max(0.8, 10 * (time.monotonic() - began))
+    monkeypatch.setattr(connection, "AUTHENTICATION_SECONDS", enough / 3)
+    monkeypatch.setattr(connection, "ALL_SECONDS", enough)
     monkeypatch.setattr(transport, "_GRACE_SECONDS", 0.1)
+    world.reset()
+    return enough
 
 
 def eventually(holds, seconds=5.0):
@@ -263,23 +271,22 @@ def test_nothing_else_is_tried_again(world, status):
 
 
 def test_services_are_asked_side_by_side(world):
-    """The whole takes as long as the longest way through it, not as long as all requests together."""
+    """The whole takes as long as the longest way through it: many a request is sent while another is under way."""
     world.validated()
     world.sandbox.journal.clear()
-    world.sandbox.latency = 0.4
-    began = time.monotonic()
+    world.sandbox.latency = 0.2
     world.validated()
-    lasted = time.monotonic() - began
-    assert lasted < 0.75 * 0.4 * len(world.asked())
+    started = sorted(one.started for one in world.asked())
+    overlapping = [after for before, after in pairwise(started) if after - before < 0.2]
+    assert len(overlapping) > len(started) / 4
 
 
-@pytest.mark.usefixtures("little_time")
-def test_answer_comes_in_time_when_everything_hangs(world):
+def test_answer_comes_in_time_when_everything_hangs(world, little_time):
     """Silent endpoints are timeouts, and no connection is left open."""
     world.fault("hang")
     began = time.monotonic()
     answer = world.validated()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < little_time + HANGS_SECONDS / 2
     assert answer["status"] == "failed"
     assert {check["code"] for check in answer["checks"][2:]} == {"TIMEOUT"}
     assert eventually(lambda: world.sandbox.connections == 0)
@@ -289,7 +296,6 @@ def test_answer_comes_in_time_when_everything_hangs(world):
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
 def test_service_that_hangs_holds_up_no_other(world, service):
     """The other services' checks are made and right."""
-    world.validated()
     world.fault("hang", service=service)
     answer = world.validated()
     wrong = [check["name"] for check in answer["checks"] if check["status"] != "ok"]
@@ -301,7 +307,6 @@ def test_identity_that_hangs_is_not_the_end(world, monkeypatch):
     """When Identity does not answer but the services accept the key, data flows."""
     monkeypatch.setattr(connection, "AUTHENTICATION_SECONDS", 0.3)
     monkeypatch.setattr(compartments, "_PATIENCE_SECONDS", 0.2)
-    world.validated()
     world.fault("hang", service="identity")
     answer = world.validated()
     checks = by_name(answer)

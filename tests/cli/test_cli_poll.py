@@ -127,6 +127,7 @@ def test_a_reader_that_goes_away_ends_the_poll_quietly(tmp_path, tenancy):
     assert not state.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_poll_is_taken_up_where_its_output_ended(capsys, tmp_path, tenancy, number):
     """After a signal nothing is missing; after one that can be handled, nothing comes twice either."""

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from io import StringIO
 
+import pytest
 from command_lines import call, finished, on_terminal, one_line, start, write_instances
 
 from signal_client_oci.cli.artifact_files import ArtifactFiles
@@ -35,6 +36,7 @@ def polled(directory, path, number):
     return "".join(lines) + ended.out
 
 
+@pytest.mark.long
 def test_run_polls_every_instance_until_a_signal_and_goes_on_there(tmp_path, sandbox, tenancy):
     """Each instance has its file, stopping is no failure, and started again nothing comes twice."""
     other = sandbox.add_tenancy("umbrella", regions=("us-ashburn-1",))

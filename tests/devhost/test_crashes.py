@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from devhost_fakes import artifact
 
 TOTAL = 1500
@@ -23,6 +24,7 @@ def start(directory):
     )
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_everything_arrives(tmp_path):
     """The union is complete, every line whole, and each kill repeats one batch at most, with the same ids."""
     chance = random.Random(20240501)

@@ -123,6 +123,7 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
     assert_exactly_once(free)
 
 
+@pytest.mark.long
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""
     monkeypatch.setattr(
