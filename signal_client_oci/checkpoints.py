@@ -206,6 +206,11 @@ class Progress:
         """Return the track of a source in a region, a new one where there is none yet."""
         return self.tracks.setdefault((source, region), Track())
 
+    def last_tried(self) -> int:
+        """Return the minute of the last poll that tried to read a compartment, by that poll's clock; 0 = none did."""
+        positions = (one for track in self.tracks.values() for one in track.positions.values())
+        return max((position.tried for position in positions), default=0)
+
     def to_json(self) -> Checkpoint:
         """Return the checkpoint, made to fit where it would be larger than `MAX_BYTES`."""
         stored = self._stored()

@@ -221,10 +221,17 @@ class ScopeCollector:
         self._run.warn("compartments", title, code, message, opc_request_id)
 
     def _owe_the_lookback(self) -> None:
-        """Note a first poll's beginning before any batch can carry a checkpoint without it."""
+        """Note a first poll's beginning before any batch can carry a checkpoint without it.
+
+        A clock that went back since was ahead at that beginning.
+        """
         progress = self._run.progress
-        if not progress.owed_since and not progress.listed_at:
-            progress.owed_since = self._run.newest - self._settings.lookback_minutes
+        begin = self._run.newest - self._settings.lookback_minutes
+        if progress.owed_since:
+            went_back = max(0, progress.last_tried() - self._run.minute)
+            progress.owed_since = self.owed_since = max(1, min(progress.owed_since - went_back, begin))
+        elif not progress.listed_at:
+            progress.owed_since = begin
 
     def _note_what_is_owed(self, *, interrupted: bool) -> None:
         """Keep the first poll's beginning until a poll has found everything that there is to read."""

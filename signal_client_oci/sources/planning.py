@@ -192,8 +192,8 @@ class Planner:
                 return None
             first = self._first_minute(track, compartment, fresh=fresh)
             position = start_at(min(first, self._left_by_logging(region, key) or first))
-        elif position.begin == position.through > run.newest:  # the clock was ahead, and nothing was read
-            position = start_at(run.newest - run.settings.lookback_minutes)
+        elif position.begin == position.through:
+            position = self._begun_by_this_clock(position)
         if compartment.deleted and self._is_done(position):
             track.positions.pop(key, None)
             return None
@@ -201,6 +201,15 @@ class Planner:
         position = position._replace(deleted=deleted)
         track.positions[key] = position
         return position
+
+    def _begun_by_this_clock(self, position: Position) -> Position:
+        """Return where something begins that was never read, earlier where the clock was ahead at its beginning."""
+        went_back = max(0, position.tried - self._run.minute)
+        if not went_back and position.begin <= self._run.newest:
+            return position
+        lookback = self._run.newest - self._run.settings.lookback_minutes
+        begin = max(0, min(position.begin - went_back, lookback))
+        return position._replace(through=begin, begin=begin, tried=0)
 
     def _gone_back(self, position: Position) -> Position | None:
         """Return where reading goes on because the clock stands behind what was read, None where it does not."""

@@ -112,6 +112,30 @@ def test_a_clock_that_is_wrong_from_the_first_poll_on(world):
     assert_exactly_once(instance, "audit", "logging")
 
 
+@pytest.mark.parametrize(
+    ("ahead", "polls", "outage"), [(90, 1, 1), (90, 9, 0), (600_000, 9, 0), (600_000, 1, 1)]
+)
+def test_a_clock_that_is_refused_from_the_first_poll_on_loses_nothing(world, ahead, polls, outage):
+    """OCI refuses a clock that is ahead: what happens until it is set right is collected then."""
+    tenancy = world.tenancy(compartments=1)
+    instance = Instance(tenancy, lookback_minutes=30)
+    wrong = timedelta(minutes=ahead)
+    instance.clock = lambda: world.clock() + wrong
+    refusal = world.fault(status=401)
+    instance.poll(deadline_seconds=0)
+    for _ in range(polls):
+        emit_everywhere(tenancy, problems=1)
+        instance.catch_up(polls=1)
+    wrong = timedelta(0)
+    for _ in range(outage):
+        emit_everywhere(tenancy, problems=1)
+        instance.catch_up(polls=1)
+    world.sandbox.faults.remove(refusal)
+    instance.catch_up(polls=1)
+    instance.catch_up(polls=2, minutes=40)
+    assert_exactly_once(instance)
+
+
 def test_small_steps_of_the_clock_are_no_news(world):
     """Time synchronisation moves a clock by seconds now and then; nobody is warned and nothing repeats."""
     tenancy = world.tenancy()
