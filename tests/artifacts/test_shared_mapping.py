@@ -1,0 +1,58 @@
+"""What is mapped once for many records comes out as if each had been mapped by itself."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from example_records import NAMES, example, made, text_of
+from test_any_json import paths_of, replaced
+
+from signal_client_oci.artifacts import audit, cloud_guard, logging
+from signal_client_oci.artifacts.wording import is_harmless
+
+OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.349Z", 404, None)
+
+
+def alone(source, record):
+    """Map a record without what is known of others."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (audit, cloud_guard, logging):
+            patch.setattr(module, "is_harmless", lambda _text: False)
+        return made(source, record)
+
+
+def variants(record):
+    """Give the record, and copies that differ from it in one value each."""
+    yield record
+    for path in paths_of(record):
+        for other in OTHERS:
+            yield replaced(record, path, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_value_counts(name):
+    """After a record was mapped, one that differs in any one value is mapped by its own."""
+    given = example(name)
+    made(given["source"], given["record"])
+    for record in variants(given["record"]):
+        assert made(given["source"], record) == alone(given["source"], record)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_can_change_what_is_shared(name):
+    """Whatever is done to an artifact, the next record like it is mapped as the first."""
+    given = example(name)
+    first = made(given["source"], given["record"])
+    kept = copy.deepcopy(first)
+    for value in first.artifact["metadata"].values():
+        if isinstance(value, list):
+            value.clear()
+    first.artifact["metadata"].clear()
+    assert made(given["source"], given["record"]) == kept
+
+
+def test_examples_are_shared():
+    """Most of the examples are of those that others can share with: else this file would compare like with like."""
+    harmless = [name for name in NAMES if is_harmless(text_of(example(name)["record"]))]
+    assert len(harmless) > len(NAMES) / 2
