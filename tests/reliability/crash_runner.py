@@ -6,7 +6,6 @@ seconds, "lines": count}`, with null for a poll that may end by itself. The answ
 `exit CODE`.
 """
 
-import functools
 import json
 import os
 import select
@@ -15,9 +14,6 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-import oci.signer
-
-import signal_client_oci.poll as poll_module
 from signal_client_oci import plugin
 from signal_client_oci.devhost import Host, JsonLinesSink, Plugins, StateDirectory
 from signal_client_oci.instances import Instance
@@ -57,8 +53,6 @@ class Directory:
 
 def main():
     """Fork a child for each command."""
-    oci.signer.load_private_key = functools.cache(oci.signer.load_private_key)
-    poll_module.load_api_key = functools.cache(poll_module.load_api_key)
     directory, warm = Path(sys.argv[1]), False
     for line in sys.stdin:
         command = json.loads(line)

@@ -7,7 +7,6 @@ order in which requests meet the faults.
 from __future__ import annotations
 
 import argparse
-import functools
 import random
 import sys
 import time
@@ -20,10 +19,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
 
-import oci.signer
 from world import FAR, HOME, SERVICES, Instance, World, key_of
 
-import signal_client_oci.poll as poll_module
 from signal_client_oci import scope, transport, workers
 from signal_client_oci.positions import LONGEST_OVERLAP
 from signal_client_oci.sandbox.clocks import format_time, to_micros
@@ -233,8 +230,6 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=7)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    oci.signer.load_private_key = functools.cache(oci.signer.load_private_key)
-    poll_module.load_api_key = functools.cache(poll_module.load_api_key)
     make_quick()
     began = time.monotonic()
     soak = Soak(arguments.days, arguments.seed)
