@@ -403,6 +403,8 @@ def _position(group: _Group) -> Position:
     ):
         if not 0 <= minute <= _LATEST_MINUTE:
             raise ValueError("a position lies outside of time")
+    if max(group.begin, group.resume) > group.through:
+        raise ValueError("a position would leave out what was not read")
     return Position(
         group.through,
         group.begin,

@@ -42,7 +42,7 @@ positions = st.builds(
     swept_at=milliseconds,
     unsettled=st.lists(st.builds(FirstRead, minutes, minutes, milliseconds), max_size=3).map(tuple),
     leaps=st.lists(st.builds(Leap, minutes, minutes, milliseconds), max_size=3).map(tuple),
-)
+).map(lambda one: one._replace(begin=min(one.begin, one.through), resume=min(one.resume, one.through)))
 filed_digests = st.lists(
     st.tuples(digests, st.sampled_from(OCIDS), minutes), max_size=10, unique_by=lambda one: one[0]
 )

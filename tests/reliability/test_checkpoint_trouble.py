@@ -62,6 +62,8 @@ DAMAGES = {
     "positions in words": (_deep(POSITIONS, "none"), UNREADABLE),
     "positions before time": (_deep((*POSITIONS, 0, 0), -5), UNREADABLE),
     "positions after time": (_deep((*POSITIONS, 0, 0), 10**15), UNREADABLE),
+    "positions that begin behind their end": (_deep((*POSITIONS, 0, 1), 2**31), UNREADABLE),
+    "positions to resume behind their end": (_deep((*POSITIONS, 0, 6), 2**31), UNREADABLE),
     "positions of nobody": (_deep((*POSITIONS, 0, 8), "77-99"), UNREADABLE),
     "digests cut off": (_deep(DIGESTS, {"29540639": "AAAA"}), UNREADABLE),
     "digests that are none": (_deep(DIGESTS, {"29540639": "é*"}), UNREADABLE),
@@ -191,7 +193,7 @@ _positions = st.builds(
     st.integers(0, 2**42),
     st.lists(_firsts, max_size=3).map(tuple),
     st.lists(_leaps, max_size=3).map(tuple),
-)
+).map(lambda one: one._replace(begin=min(one.begin, one.through), resume=min(one.resume, one.through)))
 
 
 _tracks = st.lists(_positions, min_size=1, max_size=5).flatmap(
