@@ -150,7 +150,6 @@ class Planner:
 
     def _plan(self, region: str) -> Iterator[tuple[Position, Stream]]:
         track = self._run.progress.track(self._service.source, region)
-        self._prune(track)
         together: dict[tuple[Position, bool], list[Compartment]] = {}
         fresh = not track.positions
         for compartment in self._scope.compartments:
@@ -265,8 +264,9 @@ class Planner:
             return False
         return bool(position.denied) or position.through > position.deleted + self._overlap
 
-    def _prune(self, track: Track) -> None:
+    def prune(self, region: str) -> None:
         """Forget compartments that have been out of the scope for so long that OCI has forgotten them too."""
+        track = self._run.progress.track(self._service.source, region)
         oldest = self._run.minute - _FORGOTTEN_AFTER
         keys = set(self.keys.values())
         for key in [key for key, one in track.positions.items() if key not in keys and one.tried < oldest]:

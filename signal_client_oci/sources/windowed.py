@@ -59,11 +59,13 @@ class WindowCollector:
         for region in scope.regions:
             run.progress.track(service.source, region).overlap = self._overlap
         planner = Planner(service, run, scope, self._overlap)
+        self._prune = planner.prune
         self._streams = planner.streams()
         self._long: list[Stream] = []
         self._keys = planner.keys
         self._asked_for = planner.asked_for
         self._forget_at = _MANY_DIGESTS
+        self._has_answers = False
         self._failures: list[tuple[str, Compartment, Failure]] = []
         self.has_new_denials = False
         self._counts: Counter[str] = Counter()
@@ -112,7 +114,7 @@ class WindowCollector:
         """Ask for the next page, which comes while this one's records are taken; after the last, close the piece."""
         piece: Piece = request.job
         stream = piece.stream
-        stream.reached = True
+        stream.reached = self._has_answers = True
         self._go_back(stream)
         piece.pages += 1
         repeated = page.next_page in piece.tokens
@@ -289,6 +291,8 @@ class WindowCollector:
             if stream.reached:
                 self._settle(stream, span=stream.span_after_interruption(), denied=False)
         for region in self._regions:
+            if self._has_answers:  # OCI would have refused a clock that is years ahead
+                self._prune(region)
             self._forget(region)
         return self._result(unfinished)
 

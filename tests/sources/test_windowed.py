@@ -891,3 +891,21 @@ def test_nothing_to_read_behind_the_clock_is_told():
     service.now -= timedelta(minutes=30)
     one.poll()
     assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+
+
+def test_a_clock_that_is_refused_forgets_nobody():
+    """A poll years ahead does not forget where a compartment stands that is out of the scope at present."""
+    service = Service()
+    one = reader(service, [A, B])
+    one.poll()
+    one.scope.compartments.remove(B)
+    service.now = NOON + timedelta(days=400)
+    _fails(service, SKEWED)
+    one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=5)
+    one.poll()
+    service.records = [record(1, NOON + timedelta(hours=1), B)]
+    one.scope.compartments.append(B)
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
