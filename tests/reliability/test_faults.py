@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import NamedTuple
@@ -25,13 +26,17 @@ IN_AN_HOUR = format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), us
 
 
 class Service(NamedTuple):
-    """One row of the table: an operation, the source that it is for, and what a 404 and half a body are called."""
+    """One row of the table: an operation, the source that it is for, and what a 404 and half a body are called.
+
+    `compartments` is how many there are below the tenancy, so that the operation has several pages, or several calls.
+    """
 
     name: str
     operation: str
     source: str | None
     denied: str
     half: str = "RESPONSE_CUT_OFF"
+    compartments: int = 0
 
 
 class Trouble(NamedTuple):
@@ -44,10 +49,17 @@ class Trouble(NamedTuple):
 
 
 SERVICES = [
-    Service("audit", "list_events", "audit", "AUDIT_NOT_AUTHORIZED"),
-    Service("logging", "search_logs", "logging", "LOGGING_NOT_AUTHORIZED"),
+    Service("audit", "list_events", "audit", "AUDIT_NOT_AUTHORIZED", compartments=1),
+    Service("logging", "search_logs", "logging", "LOGGING_NOT_AUTHORIZED", compartments=1),
     Service("cloudguard", "list_problems", "cloud_guard", "CLOUD_GUARD_NOT_AUTHORIZED"),
-    Service("identity", "list_compartments", None, "COMPARTMENTS_NOT_AUTHORIZED", "RESPONSE_NOT_JSON"),
+    Service(
+        "identity",
+        "list_compartments",
+        None,
+        "COMPARTMENTS_NOT_AUTHORIZED",
+        "RESPONSE_NOT_JSON",
+        compartments=2,
+    ),
 ]
 SMALL_SERVICES = [
     Service(
@@ -134,20 +146,22 @@ def _have_several_pages(tenancy, service, monkeypatch):
         monkeypatch.setattr("signal_client_oci.scope._PAGE_LIMIT", 1)
 
 
-def _be_impatient(trouble, monkeypatch):
+@contextmanager
+def _impatient(trouble):
     """Give up soon what never comes; what does come may take its time, on a busy machine too."""
-    if trouble.code == "TIMEOUT":
-        monkeypatch.setattr("signal_client_oci.transport.READ_SECONDS", 0.1)
-        monkeypatch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 0.15)
+    with pytest.MonkeyPatch.context() as patch:
+        if trouble.code == "TIMEOUT":
+            patch.setattr("signal_client_oci.transport.READ_SECONDS", 0.2)
+            patch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 0.3)
+        yield
 
 
 @pytest.mark.usefixtures("_quick_pace")
 @pytest.mark.parametrize(("service", "trouble", "page"), CELLS)
 def test_every_fault_of_every_service_on_every_page(world, monkeypatch, service, trouble, page):
     """The report names the fault, the other sources go on, and when it has ended everything has come once."""
-    tenancy = world.tenancy(compartments=0 if service.source == "cloud_guard" else 2)
+    tenancy = world.tenancy(compartments=service.compartments)
     _have_several_pages(tenancy, service, monkeypatch)
-    _be_impatient(trouble, monkeypatch)
     # Cloud Guard is read in the poll with the fault and in the last one, where it is the one in trouble in all
     instance = Instance(tenancy, cloud_guard_interval_minutes=5 if service.source == "cloud_guard" else 10)
     if service.source is None:
@@ -155,7 +169,8 @@ def test_every_fault_of_every_service_on_every_page(world, monkeypatch, service,
     emit_everywhere(tenancy, 3, problems=2)
     world.clock.advance(minutes=20)
     fault = world.fault(service=service.name, operation=service.operation, page=page, **trouble.how)
-    report = instance.poll()
+    with _impatient(trouble):
+        report = instance.poll()
     assert fault.hits
     assert sum(one["requests"] for one in report["sources"].values()) <= REQUESTS_AT_MOST
     _assert_told(report, service, trouble, page)
@@ -207,16 +222,16 @@ WITHOUT_PAGES = {
 
 @pytest.mark.parametrize("name", WITHOUT_PAGES)
 @pytest.mark.parametrize("service", SMALL_SERVICES, ids=lambda service: service.operation)
-def test_every_fault_of_what_is_asked_once(world, monkeypatch, service, name):
+def test_every_fault_of_what_is_asked_once(world, service, name):
     """Cloud Guard's configuration and the region list may fail in every way too; it is told and made good."""
     trouble = WITHOUT_PAGES[name]
     tenancy = world.tenancy()
-    _be_impatient(trouble, monkeypatch)
     instance = Instance(tenancy, additional_regions=["all"])
     emit_everywhere(tenancy, 2, problems=2)
     world.clock.advance(minutes=5)
     fault = world.fault(service=service.name, operation=service.operation, **trouble.how)
-    report = instance.poll()
+    with _impatient(trouble):
+        report = instance.poll()
     assert fault.hits
     if (service.operation, name) == ("list_region_subscriptions", "403"):
         trouble = trouble._replace(code="denied")
@@ -227,14 +242,14 @@ def test_every_fault_of_what_is_asked_once(world, monkeypatch, service, name):
 
 
 @pytest.mark.parametrize("name", WITHOUT_PAGES)
-def test_every_fault_of_a_problem_s_details(world, monkeypatch, name):
+def test_every_fault_of_a_problem_s_details(world, name):
     """A problem whose details cannot be read is delivered with its summary, once, and the report says so."""
     tenancy = world.tenancy()
-    _be_impatient(WITHOUT_PAGES[name], monkeypatch)
     instance = Instance(tenancy, audit_enabled=False, logging_enabled=False)
     tenancy.add_problem()
     fault = world.fault(service="cloudguard", operation="get_problem", **WITHOUT_PAGES[name].how)
-    report = instance.poll()
+    with _impatient(WITHOUT_PAGES[name]):
+        report = instance.poll()
     assert fault.hits
     assert codes(report) == {"PROBLEM_DETAILS_MISSING"}
     assert report["sources"]["cloud_guard"]["counts"]["details_missing"] == 1

@@ -189,7 +189,7 @@ def test_the_batches_are_the_input_whatever_their_size(sizes, max_artifacts, max
             "raw": "x" * size,
             "metadata": {},
         }
-        batcher.add(artifact, lambda number=number: handed_out.append(number))
+        batcher.add(artifact, number, handed_out.extend)
         batches += batcher.ready()
     batches += batcher.flush()
     arrived: list[int] = []
