@@ -11,6 +11,12 @@ def _quick_retries(monkeypatch):
 
 
 @pytest.fixture
+def few_attempts(monkeypatch):
+    """Half of the attempts are made; how many it takes to give a request up is a matter of `workers` too."""
+    monkeypatch.setattr("signal_client_oci.workers.ATTEMPTS", 2)
+
+
+@pytest.fixture
 def world():
     """An OCI of the test's own."""
     made = World()

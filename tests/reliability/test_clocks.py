@@ -53,7 +53,7 @@ def test_windows_of_steady_polling_tile(world, operation, jitter, allowed):
 @pytest.mark.parametrize("polls_ahead", [1, 3])
 def test_a_clock_that_was_ahead_loses_nothing(world, service, ahead, polls_ahead):
     """The host's clock jumps forward, polls, and comes back; what was emitted in between arrives."""
-    tenancy = world.tenancy(compartments=1)
+    tenancy = world.tenancy()
     other = {"audit": "logging_enabled", "logging": "audit_enabled"}[service]
     instance = Instance(tenancy, cloud_guard_enabled=False, **{other: False})
     wrong = timedelta(0)
@@ -81,7 +81,7 @@ def test_a_clock_that_was_behind_loses_nothing(world, behind):
 
     What was read before comes again if nothing tells that clock from one that was ahead: OCI itself would refuse it.
     """
-    tenancy = world.tenancy(compartments=1)
+    tenancy = world.tenancy()
     instance = Instance(tenancy, cloud_guard_enabled=False)
     wrong = timedelta(0)
     instance.clock = lambda: world.clock() + wrong

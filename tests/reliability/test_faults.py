@@ -156,14 +156,15 @@ def _impatient(trouble):
         yield
 
 
-@pytest.mark.usefixtures("_quick_pace")
+@pytest.mark.usefixtures("_quick_pace", "few_attempts")
 @pytest.mark.parametrize(("service", "trouble", "page"), CELLS)
 def test_every_fault_of_every_service_on_every_page(world, monkeypatch, service, trouble, page):
     """The report names the fault, the other sources go on, and when it has ended everything has come once."""
     tenancy = world.tenancy(compartments=service.compartments)
     _have_several_pages(tenancy, service, monkeypatch)
     # Cloud Guard is read in the poll with the fault and in the last one, where it is the one in trouble in all
-    instance = Instance(tenancy, cloud_guard_interval_minutes=5 if service.source == "cloud_guard" else 10)
+    interval = 5 if service.source == "cloud_guard" else 10
+    instance = Instance(tenancy, cloud_guard_interval_minutes=interval, lookback_minutes=25)
     if service.source is None:
         instance.poll()
     emit_everywhere(tenancy, 3, problems=2)
@@ -220,6 +221,7 @@ WITHOUT_PAGES = {
 }
 
 
+@pytest.mark.usefixtures("few_attempts")
 @pytest.mark.parametrize("name", WITHOUT_PAGES)
 @pytest.mark.parametrize("service", SMALL_SERVICES, ids=lambda service: service.operation)
 def test_every_fault_of_what_is_asked_once(world, service, name):
@@ -241,6 +243,7 @@ def test_every_fault_of_what_is_asked_once(world, service, name):
     assert_exactly_once(instance)
 
 
+@pytest.mark.usefixtures("few_attempts")
 @pytest.mark.parametrize("name", WITHOUT_PAGES)
 def test_every_fault_of_a_problem_s_details(world, name):
     """A problem whose details cannot be read is delivered with its summary, once, and the report says so."""

@@ -124,12 +124,12 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_attempts")
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""
     monkeypatch.setattr(
         logging.getLogger("signal_client_oci"), "disabled", True
     )  # pytest keeps what is logged
-    monkeypatch.setattr("signal_client_oci.workers.ATTEMPTS", 2)
     instance = Instance(world.tenancy())
     world.sandbox.journal.enabled = False
     for kind in ("html", "reset", "cut_json", "null"):
@@ -142,5 +142,5 @@ def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
         gc.collect()
         return len(gc.get_objects())
 
-    warm = kept_after_polls(20)
+    warm = kept_after_polls(8)
     assert kept_after_polls(20) - warm < 200

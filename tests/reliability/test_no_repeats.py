@@ -160,15 +160,15 @@ def _next_start(position: Position) -> int:
 
 
 def test_what_is_stored_does_not_grow_with_the_number_of_compartments(world):
-    """Sixty compartments at the same position take a few bytes each, whichever regions and sources read them."""
+    """Thirty compartments at the same position take a few bytes each, whichever regions and sources read them."""
     sizes = []
-    for compartments in (10, 70):
+    for compartments in (10, 40):
         tenancy = world.tenancy(HOME, FAR, compartments=compartments)
         instance = Instance(tenancy)
         instance.poll()
         instance.catch_up(polls=2)
         sizes.append(len(instance.stored))
-    assert sizes[1] - sizes[0] <= 60 * 12
+    assert sizes[1] - sizes[0] <= 30 * 12
 
 
 @given(

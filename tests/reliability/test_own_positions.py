@@ -26,10 +26,7 @@ TROUBLES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr("signal_client_oci.transport.READ_SECONDS", 0.3)
-    monkeypatch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 0.6)
+pytestmark = pytest.mark.usefixtures("few_attempts")
 
 
 def _covered(report, source):
