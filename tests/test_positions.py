@@ -220,9 +220,9 @@ def test_steady_polls_read_no_more_than_the_overlap_again(delay, wider):
 @given(st.integers(0, 120), st.integers(1, 400))
 def test_a_poll_that_is_cut_off_again_and_again_gets_on(overlap, pace):
     """Each poll goes on where the one before was cut off, so that no deadline is too short to reach the end."""
-    reader = Reader(overlap, start_at(FIRST - 600))
+    reader = Reader(overlap, start_at(FIRST - 100))
     now = BASE * MINUTE
-    for _ in range(800 // pace + 3):
+    for _ in range(300 // pace + 3):
         window = reader.window(now)
         if window is None or reader.position.through == window.end:
             break
