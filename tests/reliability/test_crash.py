@@ -113,7 +113,7 @@ def test_dropped_after_any_item_everything_arrives(world, seed, store_last):
     tenancy = world.tenancy(HOME, FAR, compartments=1)
     tenancy.audit.page_size = 4
     instance = Instance(tenancy)
-    for _ in range(8):
+    for _ in range(5):
         emit_everywhere(tenancy, 4, problems=2)
         world.clock.advance(minutes=5)
         batch = chance.choice([1, 3, 50])
