@@ -1,5 +1,7 @@
 """Fixtures of the tests of whole polls; none of them is used unless it is asked for."""
 
+import gc
+
 import pytest
 import responses
 import seam
@@ -12,6 +14,12 @@ from signal_client_oci.sandbox import Sandbox, VirtualClock
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish():
+    """Keep modules and thousands of collected tests out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):
