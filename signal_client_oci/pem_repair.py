@@ -90,8 +90,7 @@ class FoundKey:
 
     def _mark(self, passphrase: bytes | None) -> bytes:
         """Return by what this key is known again in this process; it tells nothing about the key."""
-        text = (b"closed" if passphrase is None else b"opened by" + passphrase) + b"\0" + self.encoded
-        return hashlib.blake2b(text, key=_PROCESS_SECRET).digest()
+        return hashlib.blake2b(repr((passphrase, self.encoded)).encode(), key=_PROCESS_SECRET).digest()
 
 
 # the marks of keys whose numbers OpenSSL found to be sound: that takes 60 ms, and every poll opens the same key
