@@ -100,9 +100,9 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         "" if response.status is None else known(str(response.status)),
         response.message,
     )
-    inside = _NOTHING_INSIDE
-    if _looks_inside(deed, data.additional_details):
-        inside = _Inside(bytes(data.additional_details), bytes(response.payload))
+    details = bytes(data.additional_details)
+    looks_inside = _looks_inside(deed, details)
+    inside = _Inside(details, bytes(response.payload)) if looks_inside else _NOTHING_INSIDE
     if harmless:
         shared, techniques = _known_metadata(origin, deed, inside)
         metadata = shared.copy()
@@ -125,7 +125,7 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
     return metadata
 
 
-def _looks_inside(deed: _Deed, details: msgspec.Raw) -> bool:
+def _looks_inside(deed: _Deed, details: bytes) -> bool:
     meaning = meaning_of_event(deed.event_type, deed.event_name)
     return meaning.signs_in or meaning.event in _BUCKET_EVENTS or is_of_a_domain(details)
 

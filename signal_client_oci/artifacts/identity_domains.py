@@ -10,8 +10,6 @@ from signal_client_oci.artifacts.vocabulary import Meaning, Row, table
 from signal_client_oci.artifacts.wording import known
 
 if TYPE_CHECKING:
-    import msgspec
-
     from signal_client_oci.artifacts.severity import Severity
 
 __all__ = ["DomainEvent", "domain_event", "is_of_a_domain", "members_of"]
@@ -58,14 +56,14 @@ class DomainEvent(NamedTuple):
         return self.actor if self.actor and name.lower() in _SERVICES else name
 
 
-def is_of_a_domain(details: msgspec.Raw) -> bool:
+def is_of_a_domain(details: bytes) -> bool:
     """Tell whether additional details may be those of an identity domain's event."""
-    return _EVENT_ID in bytes(details)
+    return _EVENT_ID in details
 
 
 def domain_event(details: bytes) -> DomainEvent | None:
     """Read an event's additional details as an identity domain writes them; None when they are others'."""
-    if _EVENT_ID not in details:
+    if not is_of_a_domain(details):
         return None
     found = members_of(details)
     texts = {name: known(value) for name, value in found.items() if isinstance(value, str)}
