@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.cloud_guard import ProblemRecord, read_problem
-from signal_client_oci.checkpoints import LeftScope
 from signal_client_oci.collector import LaneName, Page, Request, Result
 from signal_client_oci.contract import SourceName
+from signal_client_oci.delivered_problems import LeftScope
 from signal_client_oci.digests import digest_of
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.records import split_problems
