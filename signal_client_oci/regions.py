@@ -19,6 +19,8 @@ __all__ = ["DISPLAY_NAMES", "UnknownRegionError", "canonical_region", "realm_of"
 
 # The SDK takes a name with a dot for a host and signs a request to it: only such names are looked up.
 _IDENTIFIER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Looked for in place of what was typed: the SDK logs a name that it does not know, and that may be a pasted key.
+_NO_REGION: Final = "no-region"
 _ECHOABLE: Final = re.compile(r"[\w ().,:/'-]{1,40}")
 _FILLERS: Final = frozenset({"region", "oci", "oracle", "cloud", "home", "the"})
 _MOST_SUGGESTIONS: Final = 3
@@ -129,12 +131,13 @@ def region_label(region: str) -> str:
 
 
 def _sdk_regions(wanted: str) -> Any:
-    """Return the SDK's module of regions, once it has looked for `wanted` in the machine's declarations."""
+    """Return the SDK's module of regions, which has read the machine's declarations where `wanted` is not known."""
     from oci import regions as sdk  # noqa: PLC0415 - importing the plugin must not import the SDK
 
-    # A malformed declaration makes the SDK stumble once; what it knows by itself stays usable.
-    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
-        sdk.is_region(wanted)
+    if wanted not in sdk.REGION_REALMS and wanted not in sdk.REGIONS_SHORT_NAMES:
+        # A malformed declaration makes the SDK stumble once; what it knows by itself stays usable.
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            sdk.is_region(_NO_REGION)
     return sdk
 
 

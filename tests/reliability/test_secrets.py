@@ -42,9 +42,9 @@ class Everything:
         self.texts.update(map(str, texts))
 
     def held(self, canaries):
-        """Return those canaries that are somewhere in it."""
-        text = "\n".join(self.texts)
-        return [canary for canary in canaries if canary in text]
+        """Return those canaries that are somewhere in it, in whatever case."""
+        text = "\n".join(self.texts).lower()
+        return [canary for canary in canaries if canary.lower() in text]
 
 
 @cache
