@@ -52,10 +52,10 @@ _WORD: Final = (
     "(?:token|cookie2?|key(?:-?data)?|password|passwd|passphrase|passcode|pwd|authorization"
     "|secret(?:-?bundle)?(?:-?content)?)"
 )
+_CREDENTIALS: Final = f"credentials{_TELLING}"
 # first the cheap question, which no word answers that is only a part of another; then whether there is a value
-_ends_with_a_word = _matcher(rf"""{_WORD}[\s_-]*["'\\=:]|{_SIGN}""")
-_names_a_secret = _matcher(f"{_WORD}{_TELLING}|{_SIGN}")
-_has_credentials = _matcher(f"credentials{_TELLING}")
+_may_name_a_secret = _matcher(rf"""{_WORD}[\s_-]*["'\\=:]|{_CREDENTIALS}|{_SIGN}""")
+_names_a_secret = _matcher(f"{_WORD}{_TELLING}|{_CREDENTIALS}|{_SIGN}")
 _has_user_info = _matcher(r"""://[^/\s:@"]*:[^/\s@"<]+@""")
 
 _LONGEST_KNOWN_KEY: Final = 64  # of the keys whose kind is remembered
@@ -161,11 +161,7 @@ def suspicious(text: bytes) -> bool:
         lower = text.decode().lower()
     except UnicodeDecodeError:
         return True
-    return (
-        (_ends_with_a_word(lower) and _names_a_secret(lower))
-        or _has_credentials(lower)
-        or (_AT in text and _has_user_info(lower))
-    )
+    return (_may_name_a_secret(lower) and _names_a_secret(lower)) or (_AT in text and _has_user_info(lower))
 
 
 def hints(text: bytes) -> list[int]:

@@ -41,9 +41,13 @@ IDENTITY_FIELDS: Final = frozenset(
 
 
 class AuditRecord:
-    """One audit event: its identity now, its artifact when asked."""
+    """One audit event: its identity now, its artifact when asked.
+
+    `compartment` is None: a request names one compartment, and its events are that one's.
+    """
 
     __slots__ = ("_complaints", "_event", "_origin", "_text", "id")
+    compartment: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin

@@ -6,7 +6,7 @@ The window filters on the time at which OCI processed an event, which is no fiel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +50,3 @@ class AuditService:
     def left_out(self, record: AuditRecord) -> bool:  # noqa: ARG002
         """Leave nothing out."""
         return False
-
-    def key_of(self, record: AuditRecord, keys: Mapping[str, str]) -> str | None:  # noqa: ARG002
-        """Return None: a request names one compartment, so its events are that one's."""
-        return None

@@ -7,7 +7,7 @@ minute is always read twice. A record's `id` is not unique; the whole record is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -73,7 +73,3 @@ class LoggingService:
     def left_out(self, record: LogRecord) -> bool:
         """Leave out what the Audit source delivers."""
         return self._audit_is_collected and record.from_audit
-
-    def key_of(self, record: LogRecord, keys: Mapping[str, str]) -> str | None:
-        """Return the key of the compartment that the record names, None if it names none of those asked for."""
-        return keys.get(record.compartment) if record.compartment else None

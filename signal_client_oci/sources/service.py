@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -22,6 +22,11 @@ class WindowedRecord(Protocol):
     @property
     def id(self) -> str:
         """The artifact's id."""
+        ...
+
+    @property
+    def compartment(self) -> str | None:
+        """The OCID of the compartment that the record names, None where only the request tells."""
         ...
 
     def made(self) -> Made:
@@ -83,10 +88,6 @@ class WindowedService(Protocol):
 
     def left_out(self, record: Any) -> bool:
         """Tell whether another source delivers the record."""
-        ...
-
-    def key_of(self, record: Any, keys: Mapping[str, str]) -> str | None:
-        """Return the key of the record's compartment among those that were asked for, None if it names none of them."""
         ...
 
 

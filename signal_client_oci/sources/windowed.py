@@ -9,11 +9,9 @@ a later piece delivered before an interruption is remembered by its digests, so 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from signal_client_oci.checkpoints import tag_of
 from signal_client_oci.collector import LaneName, Page, Request, Result
@@ -32,6 +30,13 @@ __all__ = ["WindowCollector"]
 
 _MANY_DIGESTS: Final = 20_000
 _PIECES_AHEAD: Final = 4  # times the concurrency: how many pieces may wait for one that takes long
+
+
+class _New(NamedTuple):
+    """Artifacts and their digests."""
+
+    artifacts: list[Artifact]
+    digests: list[bytes]
 
 
 class WindowCollector:
@@ -149,46 +154,51 @@ class WindowCollector:
             self._batcher.note(partial(self._settle, stream, span=0, denied=False))
 
     def _take(self, texts: Iterable[bytes], piece: Piece) -> None:
-        """Deliver the records that were not delivered before."""
-        track = self._run.progress.track(self.source, piece.stream.region)
-        last = (
-            piece.end + self._service.least_overlap
-        )  # where the end may be inclusive, that minute comes again too
-        for tag, records in groupby(self._new_records(texts, piece.stream, track.digests), itemgetter(0)):
-            digests, artifacts = [], []
-            for _, digest, artifact in records:
-                digests.append(digest)
-                artifacts.append(artifact)
-            self._batcher.add_all(artifacts, digests, partial(track.digests.file_all, tag=tag, end=last))
+        """Deliver the records that were not delivered before, in their order."""
+        stream = piece.stream
+        track = self._run.progress.track(self.source, stream.region)
+        # only these decide how long a record can come again, whichever compartment it names
+        tags = {one.ocid: tag_of(self._keys[one.ocid]) for one in stream.compartments}
+        # where the end may be inclusive, that minute comes again too
+        last = piece.end + self._service.least_overlap
+        for tag, made in self._new_records(texts, stream, track.digests, tags):
+            file = partial(track.digests.file_all, tag=tag, end=last)
+            self._batcher.add_all(made.artifacts, made.digests, file)
         if len(track.digests) > self._forget_at:
             track.forget_settled()
             self._forget_at = max(_MANY_DIGESTS, len(track.digests) * 5 // 4)
 
     def _new_records(
-        self, texts: Iterable[bytes], stream: Stream, known: Digests
-    ) -> Iterator[tuple[bytes, bytes, Artifact]]:
-        """Yield (tag, digest, artifact) of what is not known yet, in its order."""
-        service, counts = self._service, self._counts
+        self, texts: Iterable[bytes], stream: Stream, known: Digests, tags: Mapping[str, bytes]
+    ) -> Iterator[tuple[bytes, _New]]:
+        """Yield what is not known yet, records in a row that have their tag in common together."""
+        service, counts, claim = self._service, self._counts, known.claim
         origin = self._run.origin(stream.region)
-        # only these decide how long the record can come again, whichever compartment it names
-        keys = {compartment.ocid: self._keys[compartment.ocid] for compartment in stream.compartments}
-        own_tag = tag_of(keys[stream.compartments[0].ocid])
+        own_tag = tag = tags[stream.compartments[0].ocid]
+        new = _New([], [])
         for text in texts:
             record = service.read(text, origin)
             if service.left_out(record):
                 counts["left_to_audit"] += 1
                 continue
             digest = digest_of(record.id)
-            if not known.claim(digest):
+            if not claim(digest):
                 counts["duplicates"] += 1
                 continue
-            made = record.made()
-            if made.redacted:
-                counts["redacted"] += made.redacted
-            if made.parse_error:
+            artifact, redacted, has_parse_error = record.made()
+            if redacted:
+                counts["redacted"] += redacted
+            if has_parse_error:
                 counts["parse_errors"] += 1
-            key = service.key_of(record, keys)
-            yield own_tag if key is None else tag_of(key), digest, made.artifact
+            named = tags.get(record.compartment or "", own_tag)
+            if named != tag:
+                if new.digests:
+                    yield tag, new
+                tag, new = named, _New([], [])
+            new.artifacts.append(artifact)
+            new.digests.append(digest)
+        if new.digests:
+            yield tag, new
 
     # --- what goes wrong ----------------------------------------------------------------------------------
 
