@@ -97,6 +97,7 @@ _AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
     },
 )
 
+_VNICS: Final = 20
 _FLOW: Final = {
     "action": "ACCEPT",
     "bytesOut": 4132,
@@ -106,8 +107,6 @@ _FLOW: Final = {
     "packets": 9,
     "protocol": 6,
     "protocolName": "TCP",
-    "sourceAddress": "203.0.113.41",
-    "sourcePort": 60830,
     "status": "OK",
     "version": "2",
 }
@@ -177,8 +176,17 @@ def _log_record(slot: int) -> bytes:
         "loggroupid": "ocid1.loggroup.oc1.iad.amaaaaaabenchmark",
         "logid": "ocid1.log.oc1.iad.amaaaaaabenchmark",
         "tenantid": TENANCY,
+        "vniccompartmentocid": TENANCY,
+        "vnicocid": f"ocid1.vnic.oc1.iad.abuwcljbenchmark{slot % _VNICS}",
+        "vnicsubnetocid": "ocid1.subnet.oc1.iad.aaaaaaaabenchmark",
     }
-    payload = _FLOW | {"flowid": f"{_NUMBER.decode()}{slot:04d}"}
+    payload = _FLOW | {
+        "flowid": f"{_NUMBER.decode()}{slot:04d}",
+        "sourceAddress": f"203.0.113.{slot % 250}",
+        "sourcePort": 1024 + slot * 61,
+        "startTime": int(_SECONDS),
+        "endTime": int(_SECONDS),
+    }
     return search_result(_TIME, log_content(_TIME, _TIME, place, {"payload": payload}))
 
 
