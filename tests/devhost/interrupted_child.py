@@ -1,5 +1,6 @@
 """Runs a schedule until Ctrl-C; its only poll waits for `should_stop`, or hangs for ever."""
 
+import signal
 import sys
 import threading
 
@@ -7,6 +8,8 @@ from devhost_fakes import Fake, instance, plugins_of, report
 
 from signal_client_oci.devhost import Host, MemoryCheckpoints, MemorySink, Schedule
 
+# a script's background job has Ctrl-C switched off, a terminal's program has not
+signal.signal(signal.SIGINT, signal.default_int_handler)
 hanging = sys.argv[1] == "hanging"
 
 

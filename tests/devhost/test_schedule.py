@@ -268,18 +268,14 @@ def test_stop_ends_run_from_another_thread():
 def test_ctrl_c_ends_run_cleanly(hanging):
     """A real SIGINT: the poll in flight ends with its report stored, a hanging one is named, no traceback."""
     child = Path(__file__).with_name("interrupted_child.py")
-    process = subprocess.Popen(
-        [sys.executable, child, "hanging" if hanging else "obeying"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout.readline() == "polling\n"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=LONG)
-    finally:
-        process.kill()
+    command = [sys.executable, child, "hanging" if hanging else "obeying"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "polling\n"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=LONG)
+        finally:
+            process.kill()
     assert err == ""
     assert process.returncode == 0
     assert out == (
