@@ -52,7 +52,7 @@ class AuditRecord:
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
         self._event, self._complaints = read_fields(text, _DECODER, AuditEvent)
-        sound = not self._complaints or not complained(self._complaints, IDENTITY_FIELDS)
+        sound = not complained(self._complaints, IDENTITY_FIELDS)
         self.id = audit_identity(text, origin, self._event if sound else None)
 
     def made(self) -> Made:

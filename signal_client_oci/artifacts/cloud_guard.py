@@ -56,7 +56,7 @@ class ProblemRecord:
         self.problem_id = problem.id or None
         self.risk_level = problem.risk_level
         self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        sound = problem.id and not (self._complaints and complained(self._complaints, _IDENTITY))
+        sound = problem.id and not complained(self._complaints, _IDENTITY)
         self.id = (
             _identity(problem, origin) if sound else bytes_identity("problem", origin.tenancy_ocid, "", text)
         )

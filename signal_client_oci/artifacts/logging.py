@@ -69,7 +69,7 @@ class LogRecord:
             event, complaints = _audit_event(self._text)
             self._complaints += [problem for problem in complaints if problem not in self._complaints]
             if event.event_id:
-                sound = not complaints or not complained(complaints, _AUDIT_IDENTITY)
+                sound = not complained(complaints, _AUDIT_IDENTITY)
                 return audit_identity(self._text, self._origin, event if sound else None)
         return bytes_identity("log", self._origin.tenancy_ocid, self._origin.region, self._text)
 

@@ -55,7 +55,7 @@ def complained(complaints: list[str], fields: frozenset[str]) -> bool:
     Too deep a nesting does not count: the fields themselves were salvaged, and where it begins depends on the
     depth of the reader's own calls, on which nothing that identifies a record may depend.
     """
-    return any(
+    return bool(complaints) and any(
         complaint != _TOO_DEEP and (path == "record" or path in fields)
         for complaint in complaints
         for path in (complaint.partition(":")[0],)
