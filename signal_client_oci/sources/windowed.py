@@ -161,9 +161,9 @@ class WindowCollector:
         tags = {one.ocid: tag_of(self._keys[one.ocid]) for one in stream.compartments}
         # where the end may be inclusive, that minute comes again too
         last = piece.end + self._service.least_overlap
-        for tag, made in self._new_records(texts, stream, track.digests, tags):
+        for tag, new in self._new_records(texts, stream, track.digests, tags):
             file = partial(track.digests.file_all, tag=tag, end=last)
-            self._batcher.add_all(made.artifacts, made.digests, file)
+            self._batcher.add_all(new.artifacts, new.digests, file)
         if len(track.digests) > self._forget_at:
             track.forget_settled()
             self._forget_at = max(_MANY_DIGESTS, len(track.digests) * 5 // 4)
