@@ -9,10 +9,12 @@ tenancy of the process and is off too.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import oci
 from oci.circuit_breaker import NoCircuitBreakerStrategy
@@ -22,6 +24,7 @@ from oci.signer import AbstractBaseSigner
 from signal_client_oci import __version__
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.private_key import ApiKey
+from signal_client_oci.regions import shipped_domain
 from signal_client_oci.sdk_errors import failure_from
 from signal_client_oci.settings import Settings
 from signal_client_oci.transport import Transport
@@ -103,7 +106,9 @@ class Client:
             **endpoint,
         )
         self.transport = Transport(
-            connections=key.connections, direct=bool(key.endpoint and key.endpoint.startswith("http://"))
+            connections=key.connections,
+            origins=_origins(key),
+            direct=bool(key.endpoint and key.endpoint.startswith("http://")),
         )
         _take_bodies_as_bytes(self._sdk.base_client)
         self.transport.attach(self._sdk.base_client.session)
@@ -135,6 +140,18 @@ class Client:
     def close(self) -> None:
         """Close the connections; the client itself can be used again."""
         self._sdk.base_client.session.close()
+
+
+def _origins(key: ClientKey) -> re.Pattern[str]:
+    """Return what scheme and host of every request must match: the endpoint's, else the domain of the realm.
+
+    The SDK makes its endpoints with a table that files and variables of the machine can change.
+    """
+    if key.endpoint:
+        parts = urlsplit(key.endpoint.lower())
+        return re.compile(re.escape(f"{parts.scheme}://{parts.netloc}"))
+    domain = shipped_domain(key.region)
+    return re.compile(rf"https://(?:[a-z0-9-]+\.)+{re.escape(domain)}" if domain else "(?!)")
 
 
 def _take_bodies_as_bytes(base_client: Any) -> None:

@@ -1,21 +1,32 @@
 """OCI region names: what an operator types made canonical, and the realm that a region belongs to.
 
 The regions are those of the OCI SDK, which is imported on first use. That includes what the machine declares
-in `OCI_REGION_METADATA` or `~/.oci/regions-config.json`; the instance metadata service is never asked.
+in `OCI_REGION_METADATA` or `~/.oci/regions-config.json`; the instance metadata service is never asked. Domains are
+those that the SDK ships, whatever the machine declares.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 import re
 import unicodedata
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["DISPLAY_NAMES", "UnknownRegionError", "canonical_region", "realm_of", "region_label"]
+__all__ = [
+    "DISPLAY_NAMES",
+    "UnknownRegionError",
+    "canonical_region",
+    "realm_of",
+    "region_label",
+    "shipped_domain",
+]
 
 # The SDK takes a name with a dot for a host and signs a request to it: only such names are looked up.
 _IDENTIFIER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -122,6 +133,32 @@ def realm_of(region: str) -> str:
     """
     identifier = canonical_region(region)
     return str(_sdk_regions(identifier).REGION_REALMS[identifier])
+
+
+def shipped_domain(region: str) -> str | None:
+    """Return the domain of a region's endpoints, such as `oraclecloud.com`; None for a realm that is not Oracle's own.
+
+    It is read from the SDK's package, not from its memory: `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`,
+    `~/.oci/regions-config.json` and a developer tool configuration can put any domain there, for any region. A region
+    that is declared in a realm which the SDK ships has that realm's domain.
+
+    Raises:
+        UnknownRegionError: the SDK does not know the region.
+    """
+    shipped = _shipped_regions()
+    domain = shipped.REALMS.get(shipped.REGION_REALMS.get(region) or realm_of(region))
+    return None if domain is None else str(domain)
+
+
+@cache
+def _shipped_regions() -> ModuleType:
+    """Return the SDK's tables as they are in its package, in a module that nothing else holds."""
+    spec = importlib.util.find_spec("oci.regions_definitions")
+    if spec is None or spec.loader is None:
+        raise ImportError("the OCI SDK has no table of regions")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def region_label(region: str) -> str:

@@ -65,14 +65,11 @@ _TLS_BY_VERIFY_CODE: Final[dict[int, str]] = {
     62: "TLS_WRONG_HOST",
     64: "TLS_WRONG_HOST",  # the same for an IP address
 }
-_BUNDLE_REASONS: Final = frozenset({"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "BAD_BASE64_DECODE"})
-_BUNDLE_NOT_THERE: Final = "Could not find a suitable TLS CA certificate bundle"
 _TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
 
 _NOT_WORTH_REPEATING: Final = frozenset(
     {
-        "CA_BUNDLE_UNREADABLE",
         "PROXY_AUTHENTICATION",
         "TLS_EXPIRED",
         "TLS_FAILED",
@@ -136,8 +133,6 @@ def _is_not_from_oci(error: ServiceError, status: int) -> bool:
 
 
 def _network_code(chain: Sequence[BaseException]) -> str | None:
-    if any(_BUNDLE_NOT_THERE in str(link.args[:1]) for link in chain if type(link) is OSError):
-        return "CA_BUNDLE_UNREADABLE"
     for kinds, code in _BY_EXCEPTION:
         if any(isinstance(link, kinds) for link in chain):
             return code
@@ -165,6 +160,8 @@ def _refined_proxy(chain: Sequence[BaseException]) -> tuple[str, str]:
         return "PROXY_FAILED", "the proxy's address cannot be used; http://host:port is expected"
     if any(isinstance(link, wire.NameResolutionError) for link in chain):
         return "PROXY_FAILED", f"the proxy's name cannot be resolved: {_unresolved_host(chain)}".rstrip(": ")
+    if any(isinstance(link, ssl.SSLError) for link in chain):  # its number is OpenSSL's, not the system's
+        return "PROXY_FAILED", f"TLS with the proxy failed: {_refined_tls(chain)[1]}".rstrip(": ")
     return "PROXY_FAILED", _system_words(chain)
 
 
@@ -173,8 +170,6 @@ def _refined_tls(chain: Sequence[BaseException]) -> tuple[str, str]:
         if isinstance(link, ssl.SSLCertVerificationError):
             words = _one_line(str(getattr(link, "verify_message", "")))
             return _TLS_BY_VERIFY_CODE.get(getattr(link, "verify_code", 0), "TLS_FAILED"), words
-        if isinstance(link, ssl.SSLError) and link.reason in _BUNDLE_REASONS:
-            return "CA_BUNDLE_UNREADABLE", ""
         if isinstance(link, ssl.SSLError) and link.reason:
             return "TLS_FAILED", _one_line(link.reason.lower().replace("_", " "))
     return "TLS_FAILED", ""

@@ -1,4 +1,7 @@
-"""The HTTP transport under the SDK's clients: bounded in time and size, never redirected, and interruptible.
+"""The HTTP transport under the SDK's clients: verified, bounded in time and size, never redirected, interruptible.
+
+Signed requests go to the hosts that the client was made for, over connections whose certificate was verified, or to
+this machine. This holds at the connection itself, whatever the session, the SDK or the environment says.
 
 The SDK carries its own copy of `requests` (`oci._vendor.requests`) on the installed `urllib3`. What its sessions
 lack for a poll with a deadline is added at the adapter: a limit for the whole answer (a server that drips bytes
@@ -9,17 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import io
+import ipaddress
+import re
 import socket
+import ssl
 import threading
 import time
 from typing import Any, Final
 
 import urllib3
 from oci._vendor.requests.adapters import HTTPAdapter
+from oci._vendor.requests.exceptions import InvalidSchema
+from oci._vendor.requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.tls import tls_context
 
 __all__ = ["CONNECT_SECONDS", "MAX_BODY_BYTES", "READ_SECONDS", "TOTAL_SECONDS", "Transport"]
 
@@ -30,20 +39,55 @@ MAX_BODY_BYTES: Final = 128 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024
 _SHORTEST_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 0.5  # the poll ends its requests itself; this is for one that nobody ends
+_ECHOABLE: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,300}")
 
 _sending = threading.local()
 
 
-class _WatchedHTTPConnection(HTTPConnection):
-    """A connection whose socket is known to the transport that uses it."""
+class _PlainConnection(HTTPConnection):
+    """A connection without TLS, which leads to this machine or nowhere; its socket is known to its transport."""
+
+    debuglevel = 0  # `log_requests` of another user of the SDK in this process would print signatures
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        if self.proxy is not None or not ipaddress.ip_address(sock.getpeername()[0]).is_loopback:
+            sock.close()
+            raise Failure("PLAIN_HTTP_REFUSED")
+        return sock
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
         _watch(self.sock)
 
 
-class _WatchedHTTPSConnection(HTTPSConnection):
-    """The same over TLS."""
+class _VerifiedConnection(HTTPSConnection):
+    """A connection over TLS to a server, and through a proxy, whose certificates were verified.
+
+    It takes nothing about TLS from pools, sessions and adapters, so that nothing done to them can weaken it.
+    """
+
+    debuglevel = 0
+
+    def connect(self) -> None:
+        """Connect and verify, or raise before a byte of a request is sent."""
+        transport: Transport = _sending.transport
+        self.ssl_context, self.cert_reqs = transport.tls_context(), ssl.CERT_REQUIRED
+        self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
+        self.assert_hostname = self.assert_fingerprint = self.server_hostname = None
+        if self.proxy_config is not None:  # without a tunnel the proxy alone would see OCI's certificate
+            self.proxy_config = self.proxy_config._replace(
+                ssl_context=self.ssl_context,
+                use_forwarding_for_https=False,
+                assert_hostname=None,
+                assert_fingerprint=None,
+            )
+        super().connect()
+        connected: Any = self.sock
+        # a cipher without certificates (OPENSSL_CONF can allow those) leaves nothing to verify
+        if not (self.is_verified and connected.getpeercert(binary_form=True)):
+            self.close()
+            raise Failure("TLS_FAILED", detail="the server showed no certificate")
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
@@ -51,11 +95,11 @@ class _WatchedHTTPSConnection(HTTPSConnection):
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTPConnection
+    ConnectionCls = _PlainConnection
 
 
 class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPSConnection
+    ConnectionCls = _VerifiedConnection
 
 
 _POOLS: Final[dict[str, Any]] = {"http": _HTTPPool, "https": _HTTPSPool}
@@ -64,6 +108,7 @@ _POOLS: Final[dict[str, Any]] = {"http": _HTTPPool, "https": _HTTPSPool}
 def _watch(sock: socket.socket | None) -> None:
     transport: Transport | None = getattr(_sending, "transport", None)
     if transport is not None and sock is not None:
+        sock = getattr(sock, "socket", sock)  # TLS through a proxy's TLS: the socket below both
         transport.sockets_in_use[threading.get_ident()] = sock
         if transport.aborted:
             _shut(sock)
@@ -82,46 +127,69 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         aborted: True from `abort()` to `reopen()`; requests fail with STOPPED then.
     """
 
-    def __init__(self, *, connections: int, direct: bool) -> None:
+    def __init__(self, *, connections: int, origins: re.Pattern[str], direct: bool) -> None:
         self.until: float | None = None
         self.aborted = False
         self.sockets_in_use: dict[int, socket.socket] = {}
+        self._origins = origins
         self._direct = direct
-        self._environment: dict[str, dict[str, Any]] = {}
         self._pools: dict[str, Any] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._tls_lock = threading.Lock()
         super().__init__(pool_connections=2, pool_maxsize=connections)
 
     def attach(self, session: Any) -> None:
-        """Carry a session's requests, and look up proxies and CA bundle in the environment once a host and poll.
-
-        `requests` walks through the whole environment twice for every request, which takes a tenth of its time.
-        """
+        """Carry a session's requests; the session itself then reads nothing from the environment, nor `.netrc`."""
         for prefix in ("https://", "http://"):
             session.mount(prefix, self)
-        look_up = session.merge_environment_settings
+        session.trust_env = False
 
-        def remembered(url: str, *given: Any) -> dict[str, Any]:
-            host = _host_of(url)
-            if host not in self._environment:
-                self._environment[host] = look_up(url, *given)
-            return self._environment[host]
+    def get_connection(self, url: str, proxies: Any = None) -> Any:  # noqa: ARG002  (the session's, see `send`)
+        """Return the pool of a URL's host.
 
-        session.merge_environment_settings = remembered
+        Whether requests may go there, and through which proxy of the environment, is looked up once a host and poll:
+        `requests` walks through the whole environment twice for every request, which takes a tenth of its time.
 
-    def get_connection(self, url: str, proxies: Any = None) -> Any:
-        """Give the pool of a URL's host, looked up once a host and poll: that takes another tenth of a request."""
+        Raises:
+            Failure: FOREIGN_ENDPOINT, before anything is sent.
+        """
         host = _host_of(url)
         if host not in self._pools:
-            self._pools[host] = super().get_connection(url, proxies)
+            if not self._origins.fullmatch(host.lower()):
+                raise Failure("FOREIGN_ENDPOINT", detail=host if _ECHOABLE.fullmatch(host) else "")
+            found = {} if self._direct else get_environ_proxies(url)
+            self._pools[host] = super().get_connection(url, found)
         return self._pools[host]
 
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        """Read the trusted authorities before a connection is opened; whether to verify is no question here.
+
+        Raises:
+            Failure: CA_BUNDLE_UNREADABLE.
+        """
+        if url.lower().startswith("https:"):
+            self.tls_context()
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the poll's TLS settings; which authorities the environment names is looked up once a poll."""
+        with self._tls_lock:
+            if self._tls is None:
+                self._tls = tls_context(DEFAULT_CA_BUNDLE_PATH)
+            return self._tls
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Use the watched connection classes."""
+        """Use the connection classes of this module."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Use the watched connection classes through a proxy too."""
+        """Use the connection classes of this module through a proxy too.
+
+        Raises:
+            InvalidSchema: it is a SOCKS proxy, which makes connections of its own classes.
+        """
+        if proxy.lower().startswith("socks"):
+            raise InvalidSchema("SOCKS is not supported")
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -131,27 +199,24 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         request: Any,
         stream: bool = False,  # noqa: FBT001, FBT002, ARG002
         timeout: Any = None,  # noqa: ARG002
-        verify: Any = True,  # noqa: FBT002
-        cert: Any = None,
-        proxies: Any = None,
+        verify: Any = True,  # noqa: FBT002, ARG002
+        cert: Any = None,  # noqa: ARG002
+        proxies: Any = None,  # noqa: ARG002
     ) -> Any:
         """Send one signed request and read its whole answer within the limits.
 
+        What a session or a caller wants of `verify`, `cert` and `proxies` does not count: certificates are always
+        verified, and proxies are the environment's.
+
         Raises:
-            Failure: STOPPED, TIMEOUT, REDIRECTED, RESPONSE_TOO_LARGE or RESPONSE_CUT_OFF; what goes wrong before
-                there is an answer comes as the exceptions of the SDK's `requests`.
+            Failure: STOPPED, TIMEOUT, REDIRECTED, RESPONSE_TOO_LARGE or RESPONSE_CUT_OFF; FOREIGN_ENDPOINT,
+                PLAIN_HTTP_REFUSED, CA_BUNDLE_UNREADABLE or TLS_FAILED, and nothing was sent; what else goes wrong
+                before there is an answer comes as the exceptions of the SDK's `requests`.
         """
         end = self._end_of_request()
         _sending.transport = self
         try:
-            response = super().send(
-                request,
-                stream=True,
-                timeout=_timeouts(end),
-                verify=verify,
-                cert=cert,
-                proxies={} if self._direct else proxies,
-            )
+            response = super().send(request, stream=True, timeout=_timeouts(end))
             try:
                 self._read(response, end)
             finally:
@@ -172,8 +237,8 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         """Allow requests again, all of them over at `until` (`time.monotonic()`)."""
         self.aborted = False
         self.until = until
-        self._environment.clear()
         self._pools.clear()
+        self._tls = None
 
     def close(self) -> None:
         """Close every connection now; urllib3 alone would wait for its pools to be collected."""

@@ -21,6 +21,7 @@ from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.private_key import load_api_key
 from signal_client_oci.sandbox import Fault, Sandbox
 from signal_client_oci.settings import parse_settings
+from signal_client_oci.tls import tls_context
 from signal_client_oci.windows import floor_minute, minute_to_datetime, minute_to_text
 
 FIRST = floor_minute(datetime.now(timezone.utc)) - 60
@@ -408,17 +409,24 @@ def test_proxy_of_the_environment_is_used(monkeypatch):
     assert "canary" not in f"{caught.value} {caught.value.remedy}"
 
 
-def test_the_environment_is_searched_once_a_poll(tenancy, monkeypatch):
-    """However many requests a poll sends, it looks for proxies once; the next poll hears of a changed proxy."""
-    searched = []
-    monkeypatch.setattr(
-        "oci._vendor.requests.sessions.get_environ_proxies", lambda url, **_: searched.append(url) or {}
-    )
-    for polls in (1, 2):
-        with lent(tenancy) as client:
-            for _ in range(5):
-                client.call("list_events", tenancy.ocid, START, END)
-        assert len(searched) == polls
+def test_the_environment_is_searched_once_a_poll(tmp_path, monkeypatch):
+    """However many requests a poll sends, it looks for proxies and authorities once; the next poll looks again."""
+    pem, proxies, bundles = certificate(tmp_path), [], []
+    parse = tls_context
+
+    def noting(shipped):
+        bundles.append(shipped)
+        return parse(shipped)
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    monkeypatch.setattr(transport, "get_environ_proxies", lambda url: proxies.append(url) or {})
+    monkeypatch.setattr(transport, "tls_context", noting)
+    with LoopbackServer(http_answer("200 OK", b"[]"), pem) as server:
+        for polls in (1, 2):
+            with borrow(over_tls(server), seam.api_key(), seam.REGION, "audit", None) as client:
+                for _ in range(5):
+                    client.call("list_events", seam.TENANCY, START, END)
+            assert (len(proxies), len(bundles), len(server.heads)) == (polls, polls, 5 * polls)
 
 
 def over_tls(server):

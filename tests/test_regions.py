@@ -17,6 +17,7 @@ from signal_client_oci.regions import (
     canonical_region,
     realm_of,
     region_label,
+    shipped_domain,
 )
 
 
@@ -121,6 +122,29 @@ def test_a_key_in_the_wrong_field_is_not_quoted():
 def test_realms(region, realm):
     """A region's realm is the SDK's."""
     assert realm_of(region) == realm
+
+
+@pytest.mark.parametrize(
+    ("region", "domain"),
+    [
+        ("us-ashburn-1", "oraclecloud.com"),
+        ("us-gov-phoenix-1", "oraclegovcloud.com"),
+        ("eu-frankfurt-2", "oraclecloud.eu"),
+    ],
+)
+def test_domains_are_those_of_the_package(monkeypatch, region, domain):
+    """What was written over the SDK's tables in memory, for realms or regions, changes no domain."""
+    for realm in sdk.REALMS:
+        monkeypatch.setitem(sdk.REALMS, realm, "elsewhere.example")
+    monkeypatch.setitem(sdk.REGION_REALMS, region, "oc99")
+    assert shipped_domain(region) == domain
+
+
+def test_a_realm_that_is_not_shipped_has_no_domain(monkeypatch):
+    """A region that was declared in a realm of its own is known, its domain is not."""
+    monkeypatch.setitem(sdk.REGION_REALMS, "xx-newtown-1", "oc99")
+    monkeypatch.setitem(sdk.REALMS, "oc99", "elsewhere.example")
+    assert (realm_of("xx-newtown-1"), shipped_domain("xx-newtown-1")) == ("oc99", None)
 
 
 @hypothesis_settings(deadline=None)

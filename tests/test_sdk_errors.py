@@ -368,19 +368,8 @@ EXCEPTIONS = {
         "TLS_FAILED",
         "wrong version number",
     ),
-    "bundle empty": (
-        _wrapped(web.SSLError, _exhausted(_tls("NO_CERTIFICATE_OR_CRL_FOUND"))),
-        "CA_BUNDLE_UNREADABLE",
-        "cannot be read",
-    ),
-    "bundle missing": (
-        OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /SECRET"),
-        "CA_BUNDLE_UNREADABLE",
-        "cannot be read",
-    ),
 }
 NOT_REPEATED = {
-    "CA_BUNDLE_UNREADABLE",
     "PROXY_AUTHENTICATION",
     "TLS_EXPIRED",
     "TLS_UNKNOWN_CA",

@@ -38,7 +38,7 @@ _ENTRIES: Final[dict[str, Trouble]] = {
         f"A proxy that inspects TLS presents a certificate of its own. {_SHOW_CERTIFICATE}",
         f"Save the authority's certificate (of the inspecting proxy, say) as PEM and name that file in {_BUNDLE} "
         "(SSL_CERT_FILE has no effect); a file for several must hold them all. Better still, exempt the OCI "
-        "endpoints from inspection. Certificates are always verified; there is no switch for that.",
+        "endpoints from inspection. Certificates are always verified: no setting, variable or value switches that off.",
     ),
     "TLS_WRONG_HOST": Trouble(
         "the endpoint's certificate is of another host",
@@ -57,10 +57,27 @@ _ENTRIES: Final[dict[str, Trouble]] = {
         "Check endpoint_template (scheme and port) and what answers on the way to OCI (proxy, firewall).",
     ),
     "CA_BUNDLE_UNREADABLE": Trouble(
-        "the file of trusted certificates cannot be read",
-        f"It is the one named in {_BUNDLE} (or CURL_CA_BUNDLE there).",
-        "Correct the path in REQUESTS_CA_BUNDLE, make the file readable for the host's user, and check that it holds "
-        "certificates in PEM format; or unset the variable.",
+        "the file or folder of trusted certificates cannot be used, so nothing was sent",
+        f"The message names the variable. {_BUNDLE} comes first, then CURL_CA_BUNDLE; an empty one counts as not set, "
+        "and with neither the certificates of the package certifi count. Try "
+        "`openssl storeutl -noout -certs $REQUESTS_CA_BUNDLE`.",
+        "Let REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, whichever the message names, hold the path of a file with "
+        "certificates in PEM format (or of a folder that `openssl rehash` was run on) that the host's user can read, "
+        "or unset it. Certificates are always verified: `0` or `false` would be the name of a file.",
+    ),
+    "FOREIGN_ENDPOINT": Trouble(
+        "the request would go to a host outside of the realm's domain, so it was not sent",
+        "The OCI SDK takes regions and domains from OCI_REGION_METADATA, OCI_DEFAULT_REALM, "
+        "OCI_DEVELOPER_TOOL_CONFIGURATION_FILE_PATH, `~/.oci/regions-config.json` and "
+        "`~/.oci/developer-tool-configuration.json` too. Signed requests go to the domains that it ships and no other.",
+        "Remove the declaration of that domain from the environment and from `~/.oci` of the host's user. For a realm "
+        "that is newer than the installed package `oci`, upgrade that; for a private realm set endpoint_template.",
+    ),
+    "PLAIN_HTTP_REFUSED": Trouble(
+        "an endpoint without TLS (http://) leads to another machine, so nothing was sent",
+        "Try `getent hosts localhost` on the machine that runs the host.",
+        "Without TLS endpoint_template may only lead to the machine itself: correct the address of `localhost` in "
+        "`/etc/hosts`, write `127.0.0.1`, or use https://.",
     ),
     "TIMEOUT": Trouble(
         "the service did not answer in time",
