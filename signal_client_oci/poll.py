@@ -110,7 +110,7 @@ def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
     given = settings.get("lookback_minutes") if isinstance(settings, Mapping) else None
     lookback = given if isinstance(given, int) and 0 < given <= LONGEST_LOOKBACK else DEFAULT_LOOKBACK
     progress = Progress("")
-    progress.owed_since = newest_readable(floor_minute(started)) - lookback
+    progress.owed_since = max(1, newest_readable(floor_minute(started)) - lookback)
     return progress.to_json()
 
 

@@ -82,7 +82,8 @@ class Position(NamedTuple):
 
 
 def start_at(minute: int) -> Position:
-    """Return the position of something that was never read: it begins at `minute`."""
+    """Return the position of something that was never read: it begins at `minute`, and not before 1970."""
+    minute = max(0, minute)
     return Position(through=minute, begin=minute)
 
 

@@ -264,3 +264,17 @@ def test_a_bottomless_checkpoint_is_refused():
         nested = [nested]
     with pytest.raises(CheckpointError, match="CHECKPOINT_UNREADABLE"):
         parse({"version": 1, "sources": nested})
+
+
+@pytest.mark.usefixtures("few_attempts")
+@pytest.mark.parametrize("works", [True, False])
+def test_a_clock_at_its_beginning_leaves_a_checkpoint_that_is_read(world, works):
+    """A machine whose clock starts in 1970 stores nothing before that, so that its next poll goes on there."""
+    tenancy = world.tenancy()
+    instance = Instance(tenancy, **({} if works else {"region": "nowhere"}))
+    right = world.clock()
+    world.clock.advance(seconds=90 - right.timestamp())
+    instance.poll()
+    assert parse(json.loads(instance.stored)).owed_since == (0 if works else 1)
+    world.clock.move_to(right)
+    assert UNREADABLE not in codes(instance.poll())
