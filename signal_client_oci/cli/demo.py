@@ -12,6 +12,7 @@ import typer
 from signal_client_oci.cli.faults import FAILED, Fault
 from signal_client_oci.cli.host import host_for, told_in_one_line
 from signal_client_oci.cli.log_lines import only_host_warnings
+from signal_client_oci.cli.options import expanded
 from signal_client_oci.cli.screen import Screen
 from signal_client_oci.devhost import JsonLinesSink, StateDirectory
 from signal_client_oci.devhost.durable import private_directory
@@ -70,7 +71,7 @@ def _prepared(directory: Path | None) -> Path:
     """Return a directory with nothing in it; raises `Fault` or `StateError`."""
     if directory is None:
         return Path(tempfile.mkdtemp(prefix="signal-client-oci-demo-"))
-    directory = directory.expanduser()
+    directory = expanded(directory, "--directory")
     try:
         private_directory(directory)
         if any(directory.iterdir()):

@@ -26,6 +26,7 @@ from signal_client_oci.cli.options import (
     SourceChoice,
     SourceOption,
     StrictOption,
+    expanded,
 )
 from signal_client_oci.cli.poll_report import print_report
 from signal_client_oci.cli.progress import counting
@@ -121,7 +122,7 @@ def _adjusted(instance: Instance, since: str | None, sources: list[SourceChoice]
 @contextmanager
 def _opened(path: Path) -> Iterator[CheckpointFile]:
     """Hold a checkpoint file; raises `Fault` for one that cannot be used, or is a file of something else."""
-    path = path.expanduser()
+    path = expanded(path, "--state")
     with ExitStack() as stack:
         try:
             store = stack.enter_context(CheckpointFile(path))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from signal_client_oci.devhost.breach import compact_json
 from signal_client_oci.devhost.durable import (
+    StateError,
     keep_aside,
     lock_file,
     parent_directory,
@@ -109,6 +110,8 @@ class CheckpointFile(_Held):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.name in {"", ".."}:
+            raise StateError(f"{path}: is a directory; name a file")
         parent_directory(path.parent)
         super().__init__(path.with_name(f".{path.name}.lock"))
 

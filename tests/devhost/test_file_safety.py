@@ -162,7 +162,7 @@ def test_a_file_of_another_user_is_refused(tmp_path, use, place):
 def test_a_file_that_others_may_write_is_refused(tmp_path, use, place, mode):
     """The error names the mode and the command; done as it says, the file is used."""
     path = made(tmp_path, place)
-    path.write_text("" if ("json" in place and "l" in path.suffix) or "lock" in place else "{}")
+    path.write_text("{}" if path.suffix in {".state", ".json"} else "")
     path.chmod(mode)
     text = told(use, tmp_path)
     assert f"{path}: may be written by other users (mode {mode:04o}); run: chmod go-w {path}" in text
@@ -389,6 +389,6 @@ def test_a_file_far_larger_than_a_checkpoint_is_not_read_as_a_whole(tmp_path):
     path = tmp_path / "prod.state"
     with CheckpointFile(path) as store:
         path.touch(0o600)
-        os.truncate(path, 2**34)
+        os.truncate(path, 2**24 + 1)
         assert store.load("prod") is None
-    assert path.with_name("prod.state.unreadable").stat().st_size == 2**34
+    assert path.with_name("prod.state.unreadable").stat().st_size == 2**24 + 1
