@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from io import StringIO
 
 import pytest
-from command_lines import call, finished, on_terminal, one_line, start, write_instances
+from command_lines import call, finished, on_terminal, one_line, run, start, write_instances
 
 from signal_client_oci.cli.artifact_files import ArtifactFiles
 from signal_client_oci.cli.live_table import LiveTable
@@ -69,12 +69,12 @@ def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
     assert "in use by another process" in told
 
 
-def test_a_directory_that_others_may_write_to_is_refused(capsys, tmp_path, toml):
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
     """One line with the path and the command, exit code 2, and nothing is made in it."""
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o777)
-    told = one_line(call(capsys, "run", toml, "--directory", data))
+    told = one_line(run("run", toml, "--directory", data))
     assert f"{data}: every user may exchange the files in it" in told
     assert f"chmod o-w {data}" in told
     assert list(data.iterdir()) == []
