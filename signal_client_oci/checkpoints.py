@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from signal_client_oci.contract import Checkpoint
+from signal_client_oci.contract import SOURCES, Checkpoint
 from signal_client_oci.delivered_problems import DeliveredProblems, LeftScope
 from signal_client_oci.digests import Digests, join_digests, split_digests
 from signal_client_oci.positions import (
@@ -25,27 +25,44 @@ from signal_client_oci.positions import (
     FirstRead,
     Leap,
     Position,
+    fold_unsettled,
     merged,
     read_again_from,
 )
+from signal_client_oci.windows import LATEST_MINUTE
 
 __all__ = [
+    "LARGEST_READ",
     "MAX_BYTES",
     "VERSION",
     "CheckpointError",
     "Progress",
     "Track",
     "compartment_key",
+    "is_too_large",
+    "may_be_stored",
     "parse",
     "tag_of",
 ]
 
 VERSION: Final = 1
 MAX_BYTES: Final = 915_000
+LARGEST_READ: Final = 921_600  # the contract's limit, in bytes of compact JSON
 _KEY_CHARACTERS: Final = 8
 _BYTES_A_DIGEST: Final = 11  # in base64; the runs' heads come on top
 _FOREIGN_CHARACTER: Final = re.compile(r"[^A-Za-z0-9_-]")
-_LATEST_MINUTE: Final = 253_402_300_800 // 60
+_PLACES: Final = re.compile(r"(0|[1-9][0-9]{0,6})(?:-([1-9][0-9]{0,6}))?")
+_REGION: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_TREE: Final = re.compile(r"[0-9a-f]{0,16}")
+_LONGEST_REGION: Final = 64
+_LONGEST_OCID: Final = 255
+_LONGEST_SCOPE: Final = _LONGEST_OCID + len(" False")
+_MOST_REGIONS: Final = 256
+_MOST_LEAPS: Final = 16  # four times what is ever kept
+_MOST_POSITIONS: Final = 500_000  # 5,000 compartments in 50 regions, of two sources
+_GREATEST_VERSION: Final = 1_000_000
+_LATEST_SECOND: Final = LATEST_MINUTE * 60
+_LATEST_MILLISECOND: Final = _LATEST_SECOND * 1000
 
 
 class CheckpointError(ValueError):
@@ -55,6 +72,10 @@ class CheckpointError(ValueError):
         self.code = code
         self.detail = detail
         super().__init__(f"{code}: {detail}")
+
+
+class _DamageError(ValueError):
+    """What is wrong with a stored checkpoint; the text quotes nothing of it."""
 
 
 def compartment_key(ocid: str) -> str:
@@ -83,8 +104,12 @@ class Track:
     def forget_settled(self) -> int:
         """Drop the digests of records that no later poll reads again; return from which minute on polls read."""
         starts: dict[bytes, int] = {}
+        again = {
+            known: read_again_from(position, self.overlap)
+            for known, position in _by_identity(self.positions.values()).items()
+        }
         for key, position in self.positions.items():
-            start = read_again_from(position, self.overlap)
+            start = again[id(position)]
             tag = tag_of(key)
             starts[tag] = min(start, starts.get(tag, start))
         newest = max(starts.values(), default=0)
@@ -199,10 +224,12 @@ class Progress:
         self.coarsened = True
         merged_some = False
         for track in self.tracks.values():
-            kinds = sorted(set(track.positions.values()))
+            known = _by_identity(track.positions.values())
+            kinds = sorted(set(known.values()))
             pairs = [kinds[index : index + 2] for index in range(0, len(kinds), 2)]
             coarse = {kind: merged(pair[0], pair[-1]) for pair in pairs for kind in pair}
-            track.positions = {key: coarse[position] for key, position in track.positions.items()}
+            new = {identity: coarse[position] for identity, position in known.items()}
+            track.positions = {key: new[id(position)] for key, position in track.positions.items()}
             merged_some |= len(pairs) < len(kinds)
         return merged_some
 
@@ -254,72 +281,199 @@ class _Stored(msgspec.Struct):
     cloud_guard: _StoredProblems
 
 
+def is_too_large(checkpoint: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint is larger than the contract allows.
+
+    Raises:
+        ValueError: it holds what JSON text in UTF-8 cannot carry, half a surrogate pair for example.
+        TypeError: it holds what JSON does not have.
+        OverflowError: it holds a number that JSON writers refuse.
+        RecursionError: it is nested too deeply.
+    """
+    return len(msgspec.json.encode(checkpoint)) > LARGEST_READ
+
+
+def may_be_stored(checkpoint: Mapping[str, Any]) -> bool:
+    """Return whether a host can store it: it is JSON, and not larger than the contract allows."""
+    try:
+        return not is_too_large(checkpoint)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return False
+
+
 def parse(checkpoint: object) -> Progress:
-    """Read a stored checkpoint.
+    """Read a stored checkpoint; the work is bounded by its size, whatever it holds.
 
     Raises:
         CheckpointError: it is damaged (`CHECKPOINT_UNREADABLE`) or of another version (`CHECKPOINT_VERSION`).
     """
     if not isinstance(checkpoint, Mapping):
         raise CheckpointError("CHECKPOINT_UNREADABLE", f"it is a {type(checkpoint).__name__}, not an object")
-    version = checkpoint.get("version")
-    if version != VERSION or isinstance(version, bool):
-        known = isinstance(version, int) and not isinstance(version, bool)
-        code = "CHECKPOINT_VERSION" if known else "CHECKPOINT_UNREADABLE"
-        raise CheckpointError(code, f"version {version}" if known else "it has no version")
     try:
-        msgspec.json.encode(checkpoint)  # half a surrogate pair could not be stored again
-        return _progress(msgspec.convert(checkpoint, _Stored))
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
-        raise CheckpointError("CHECKPOINT_UNREADABLE", type(error).__name__) from error
+        return _read(checkpoint)
+    except CheckpointError:
+        raise
+    except _DamageError as error:
+        raise CheckpointError("CHECKPOINT_UNREADABLE", str(error)) from None
+    except RecursionError:
+        raise CheckpointError("CHECKPOINT_UNREADABLE", "it is nested too deeply") from None
+    except msgspec.ValidationError:
+        detail = "a part is missing or has the wrong type"
+        raise CheckpointError("CHECKPOINT_UNREADABLE", detail) from None
+    except (ValueError, TypeError, OverflowError):
+        # The libraries' own texts may quote what they could not read.
+        raise CheckpointError("CHECKPOINT_UNREADABLE", "it holds a value that JSON cannot carry") from None
+
+
+def _read(checkpoint: Mapping[str, Any]) -> Progress:
+    if is_too_large(checkpoint):
+        raise _DamageError(f"it is larger than {LARGEST_READ:,} bytes")
+    _require_version(checkpoint.get("version"))
+    return _progress(msgspec.convert(checkpoint, _Stored))
+
+
+def _require_version(version: object) -> None:
+    if type(version) is not int or abs(version) > _GREATEST_VERSION:
+        raise _DamageError("it has no version")
+    if version != VERSION:
+        raise CheckpointError("CHECKPOINT_VERSION", f"version {version}")
 
 
 def _progress(stored: _Stored) -> Progress:
-    progress = Progress(stored.tenancy)
-    progress.listed_at, progress.tree = stored.listed_at, stored.tree
-    progress.owed_since = stored.owed_since
+    progress = Progress(_short(stored.tenancy, _LONGEST_OCID))
+    progress.listed_at = _bounded(stored.listed_at, _LATEST_SECOND)
+    progress.owed_since = _bounded(stored.owed_since, LATEST_MINUTE)
+    if not _TREE.fullmatch(stored.tree):
+        raise _DamageError("the digest of the compartments' list is damaged")
+    progress.tree = stored.tree
     keys = _split_keys(stored.compartments)
-    for source, regions in stored.sources.items():
-        for region, kept in regions.items():
-            track = progress.track(source, region)
-            track.digests = Digests.from_json(kept.digests)
-            for group in kept.positions:
-                position = _position(group)
-                track.positions.update({keys[index]: position for index in _indexes(group.members)})
-    problems, kept_problems = progress.problems, stored.cloud_guard
-    problems.read_at, problems.since = kept_problems.read_at, kept_problems.since
-    problems.scope = kept_problems.scope
-    problems.listed = set(split_digests(join_digests(kept_problems.listed)))
-    problems.before = set(split_digests(join_digests(kept_problems.before)))
-    left = kept_problems.left
-    delivered = frozenset(split_digests(join_digests(left.delivered)))
-    problems.left = LeftScope(left.scope, left.read_at, left.since, delivered)
+    room = _MOST_POSITIONS
+    for source, region, kept in _stored_tracks(stored.sources):
+        track = progress.track(source, region)
+        track.digests = _read_digests(kept.digests)
+        track.positions = _positions(kept.positions, keys, room)
+        room -= len(track.positions)
+    _take_problems(progress.problems, stored.cloud_guard)
     return progress
+
+
+def _stored_tracks(
+    sources: Mapping[str, Mapping[str, _StoredTrack]],
+) -> Iterator[tuple[str, str, _StoredTrack]]:
+    for source, regions in sources.items():
+        if source not in SOURCES:
+            raise _DamageError("it has a source that does not exist")
+        if len(regions) > _MOST_REGIONS:
+            raise _DamageError(f"a source has more than {_MOST_REGIONS} regions")
+        for region, kept in regions.items():
+            if len(region) > _LONGEST_REGION or not _REGION.fullmatch(region):
+                raise _DamageError("a region's name is none")
+            yield source, region, kept
+
+
+def _take_problems(problems: DeliveredProblems, stored: _StoredProblems) -> None:
+    problems.read_at = _second_or_none(stored.read_at)
+    problems.since = _bounded(stored.since, LATEST_MINUTE)
+    problems.scope = _short(stored.scope, _LONGEST_SCOPE)
+    problems.listed = _versions(stored.listed)
+    problems.before = _versions(stored.before)
+    left = stored.left
+    problems.left = LeftScope(
+        _short(left.scope, _LONGEST_SCOPE),
+        _second_or_none(left.read_at),
+        _bounded(left.since, LATEST_MINUTE),
+        frozenset(_versions(left.delivered)),
+    )
+
+
+def _versions(text: str) -> set[bytes]:
+    try:
+        return set(split_digests(join_digests(text)))
+    except ValueError as error:
+        raise _DamageError("the versions of problems are damaged") from error
+
+
+def _read_digests(stored: Mapping[str, str]) -> Digests:
+    try:
+        return Digests.from_json(stored)
+    except ValueError as error:
+        raise _DamageError("the digests of records are damaged") from error
+
+
+def _bounded(number: int, greatest: int) -> int:
+    if not 0 <= number <= greatest:
+        raise _DamageError("a number is out of its bounds")
+    return number
+
+
+def _second_or_none(second: int | None) -> int | None:
+    return None if second is None else _bounded(second, _LATEST_SECOND)
+
+
+def _short(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise _DamageError("a text is too long")
+    return text
 
 
 def _split_keys(text: str) -> list[str]:
     if len(text) % _KEY_CHARACTERS:
-        raise ValueError("the table of compartments is cut off")
+        raise _DamageError("the table of compartments is cut off")
     if _FOREIGN_CHARACTER.search(text):
-        raise ValueError("the table of compartments is damaged")
-    return [text[at : at + _KEY_CHARACTERS] for at in range(0, len(text), _KEY_CHARACTERS)]
+        raise _DamageError("the table of compartments is damaged")
+    keys = [text[at : at + _KEY_CHARACTERS] for at in range(0, len(text), _KEY_CHARACTERS)]
+    if len(set(keys)) != len(keys):
+        raise _DamageError("the table of compartments names one twice")
+    return keys
+
+
+def _positions(groups: Iterable[_Group], keys: list[str], room: int) -> dict[str, Position]:
+    """Return compartment → position of one track, each named once and `room` of them at most.
+
+    Everything is counted before anything is expanded: a range of few characters names the whole table.
+    """
+    placed = [(_position(group), _spans(group.members, len(keys))) for group in groups]
+    count = sum(high - low + 1 for _, spans in placed for low, high in spans)
+    if count > room:
+        raise _DamageError(f"it has more than {_MOST_POSITIONS:,} positions")
+    if count > len(keys):
+        raise _DamageError("a compartment is named twice")
+    positions: dict[str, Position] = {}
+    for position, spans in placed:
+        for low, high in spans:
+            positions.update(dict.fromkeys(keys[low : high + 1], position))
+    if len(positions) != count:
+        raise _DamageError("a compartment is named twice")
+    return positions
+
+
+def _spans(members: str, size: int) -> list[tuple[int, int]]:
+    """Read `0-41,43`: places in a table of `size`, first and last of each run, in ascending order."""
+    spans: list[tuple[int, int]] = []
+    for text in members.split(","):
+        match = _PLACES.fullmatch(text)
+        if match is None:
+            raise _DamageError("the compartments of a position are damaged")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if high < low or high >= size or (spans and low <= spans[-1][1]):
+            raise _DamageError("a position names compartments out of order or outside of the table")
+        spans.append((low, high))
+    return spans
 
 
 def _position(group: _Group) -> Position:
-    stretches = [minute for one in (*group.unsettled, *group.leaps) for minute in one[:2]]
-    for minute in (
-        group.through,
-        group.begin,
-        group.tried,
-        group.span,
-        group.deleted,
-        group.resume,
-        *stretches,
-    ):
-        if not 0 <= minute <= _LATEST_MINUTE:
-            raise ValueError("a position lies outside of time")
+    for minute in (group.through, group.begin, group.tried, group.span, group.deleted, group.resume):
+        _bounded(minute, LATEST_MINUTE)
+    _bounded(group.denied, 1)
+    _bounded(group.swept_at, _LATEST_MILLISECOND)
+    for start, end, millisecond in (*group.unsettled, *group.leaps):
+        _bounded(end, LATEST_MINUTE)
+        _bounded(start, end)
+        _bounded(millisecond, _LATEST_MILLISECOND)
+    if len(group.leaps) > _MOST_LEAPS:
+        raise _DamageError("a position has too many leaps")
     if max(group.begin, group.resume) > group.through:
-        raise ValueError("a position would leave out what was not read")
+        raise _DamageError("a position would leave out what was not read")
     return Position(
         group.through,
         group.begin,
@@ -329,15 +483,23 @@ def _position(group: _Group) -> Position:
         group.denied,
         group.resume,
         group.swept_at,
-        tuple(group.unsettled),
+        fold_unsettled(group.unsettled),
         tuple(group.leaps),
     )
 
 
+def _by_identity(positions: Iterable[Position]) -> dict[int, Position]:
+    """Return each object once, by its `id`: one is shared by many compartments, and costly to hash."""
+    return {id(position): position for position in positions}
+
+
 def _grouped(positions: Mapping[str, Position], place: Mapping[str, int]) -> list[list[Any]]:
-    groups: dict[Position, list[int]] = {}
+    shared: dict[int, list[int]] = {}
     for key, position in positions.items():
-        groups.setdefault(position, []).append(place[key])
+        shared.setdefault(id(position), []).append(place[key])
+    groups: dict[Position, list[int]] = {}
+    for identity, position in _by_identity(positions.values()).items():
+        groups.setdefault(position, []).extend(shared[identity])
     return [
         [
             *position[:8],
@@ -358,9 +520,3 @@ def _ranges(indexes: Iterable[int]) -> str:
         else:
             spans.append([index, index])
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-
-
-def _indexes(ranges: str) -> Iterable[int]:
-    for span in filter(None, ranges.split(",")):
-        low, _, high = span.partition("-")
-        yield from range(int(low), int(high or low) + 1)

@@ -8,16 +8,19 @@ record is of, so that one that stands still keeps its own digests and nobody els
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
+
+from signal_client_oci.windows import LATEST_MINUTE
 
 __all__ = ["DIGEST_BYTES", "Digests", "digest_of", "join_digests", "split_digests"]
 
 DIGEST_BYTES: Final = 8
 _RUN = struct.Struct(">2sH")
 _LONGEST_RUN: Final = 0xFFFF
+_MINUTE: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def digest_of(artifact_id: str) -> bytes:
@@ -40,12 +43,20 @@ def join_digests(text: str) -> bytes:
     Raises:
         ValueError: it is no base64, or cut off.
     """
-    try:
-        packed = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError("digests are no base64") from error
+    packed = _decoded(text)
     if len(packed) % DIGEST_BYTES:
         raise ValueError("digests are cut off")
+    return packed
+
+
+def _decoded(text: str) -> bytes:
+    """Decode base64 that is written in the one way that an encoder writes it."""
+    try:
+        packed = base64.b64decode(text, validate=True)
+    except ValueError as error:  # binascii.Error is one, and so is what a text that is not ASCII gives
+        raise ValueError("digests are not base64") from error
+    if base64.b64encode(packed) != text.encode("ascii"):
+        raise ValueError("digests are not base64 as it is written")
     return packed
 
 
@@ -138,10 +149,12 @@ class Digests:
             ValueError: it is damaged.
         """
         digests = cls()
-        for end, text in stored.items():
+        for text_of_end, text in stored.items():
+            if not _MINUTE.fullmatch(text_of_end) or (end := int(text_of_end)) > LATEST_MINUTE:
+                raise ValueError("a window of digests has no minute")
             for tag, run in _unpacked_runs(text):
                 digests._known.update(split_digests(run))
-                digests.file_all((run,), tag, int(end))
+                digests.file_all((run,), tag, end)
         return digests
 
 
@@ -156,10 +169,7 @@ def _packed_runs(by_tag: Mapping[bytes, bytearray]) -> str:
 
 
 def _unpacked_runs(text: str) -> Iterator[tuple[bytes, bytes]]:
-    try:
-        packed = base64.b64decode(text, validate=True)
-    except (binascii.Error, TypeError) as error:
-        raise ValueError("digests are no base64") from error
+    packed = _decoded(text)
     at = 0
     while at < len(packed):
         if len(packed) - at < _RUN.size:
@@ -167,7 +177,7 @@ def _unpacked_runs(text: str) -> Iterator[tuple[bytes, bytes]]:
         tag, count = _RUN.unpack_from(packed, at)
         at += _RUN.size
         end = at + count * DIGEST_BYTES
-        if end > len(packed):
+        if not count or end > len(packed):
             raise ValueError("digests are cut off")
         yield tag, packed[at:end]
         at = end

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from signal_client_oci.checkpoints import CheckpointError, Progress, parse
+from signal_client_oci.checkpoints import CheckpointError, Progress, may_be_stored, parse
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.drive import Drive, internal_error
 from signal_client_oci.errors import make_check
@@ -41,16 +41,18 @@ def poll(
         parsed = parse_settings(settings)
         api_key = _api_key(parsed)
     except (SettingsError, PrivateKeyError) as error:
-        stored = checkpoint if isinstance(checkpoint, dict) else {}
+        stored = _storable(checkpoint)
         kept = stored or _first_checkpoint(settings, started)
         report = failed_report(
             _settings_check(error), started, in_utc(clock()), kept, _switched_off(settings)
         )
+        if checkpoint and not stored:
+            report["warnings"].append(_replaced_check())
         log_report(report, instance)
         yield report
         return
     run = Run(instance, parsed, clock, Progress(parsed.tenancy_ocid), started)
-    kept = checkpoint if isinstance(checkpoint, dict) else _first_checkpoint(settings, started)
+    kept = _storable(checkpoint) or _first_checkpoint(settings, started)
     try:
         _continue(run, checkpoint)
         with closing(Drive(run, api_key, context).batches_and_report()) as items:
@@ -86,6 +88,16 @@ def _continue(run: Run, checkpoint: object) -> None:
     run.progress = progress
 
 
+def _storable(checkpoint: object) -> Checkpoint:
+    """Return the host's checkpoint as it is, an empty one where it is none or could not be stored again."""
+    return checkpoint if isinstance(checkpoint, dict) and may_be_stored(checkpoint) else {}
+
+
+def _replaced_check() -> Check:
+    message = "the checkpoint cannot be continued from: it is not JSON that may be stored again"
+    return make_check("settings", "Checkpoint", "warning", "CHECKPOINT_UNREADABLE", message)
+
+
 def _switched_off(settings: object) -> set[SourceName]:
     """Name the sources that are switched off, also in settings that cannot be used as a whole."""
     if not isinstance(settings, Mapping):
@@ -98,7 +110,7 @@ def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
     given = settings.get("lookback_minutes") if isinstance(settings, Mapping) else None
     lookback = given if isinstance(given, int) and 0 < given <= LONGEST_LOOKBACK else DEFAULT_LOOKBACK
     progress = Progress("")
-    progress.owed_since = newest_readable(floor_minute(started)) - lookback
+    progress.owed_since = max(1, newest_readable(floor_minute(started)) - lookback)
     return progress.to_json()
 
 

@@ -7,6 +7,7 @@ a leap over a stretch that no poll could have covered yet is remembered and undo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from signal_client_oci.windows import DAY, Window
@@ -18,6 +19,7 @@ __all__ = [
     "Position",
     "advance",
     "due_window",
+    "fold_unsettled",
     "merged",
     "newest_readable",
     "read_again_from",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 LONGEST_OVERLAP: Final = 120
+_MOST_UNSETTLED: Final = 240
 _LEAPS_KEPT: Final = 4
 _LEAP_DAYS: Final = 2
 _UNSTEADY_MINUTES: Final = 2
@@ -79,7 +82,8 @@ class Position(NamedTuple):
 
 
 def start_at(minute: int) -> Position:
-    """Return the position of something that was never read: it begins at `minute`."""
+    """Return the position of something that was never read: it begins at `minute`, and not before 1970."""
+    minute = max(0, minute)
     return Position(through=minute, begin=minute)
 
 
@@ -145,9 +149,23 @@ def advance(  # noqa: PLR0913  (each is a fact of the poll, given by name)
     return position._replace(
         through=end,
         begin=position.begin if end - LONGEST_OVERLAP <= position.begin else 0,
-        unsettled=tuple(unsettled),
+        unsettled=fold_unsettled(unsettled),
         leaps=leaps,
     )
+
+
+def fold_unsettled(stretches: Sequence[FirstRead]) -> tuple[FirstRead, ...]:
+    """Return the stretches, the oldest ones as one where there are very many.
+
+    Polls that are always cut off add one each. What is read again stays the same; it is only settled later.
+    """
+    surplus = len(stretches) - _MOST_UNSETTLED
+    if surplus <= 0:
+        return tuple(stretches)
+    old = stretches[: surplus + 1]
+    start = min(max(first.start, first.end - LONGEST_OVERLAP) for first in old)
+    end = min(max(first.end for first in old), start + LONGEST_OVERLAP)
+    return (FirstRead(start, end, max(first.read_at for first in old)), *stretches[surplus + 1 :])
 
 
 def rewind(position: Position, newest: int, lookback: int, overlap: int) -> Position | None:

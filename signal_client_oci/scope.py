@@ -231,7 +231,7 @@ class ScopeCollector:
             went_back = max(0, progress.last_tried() - self._run.minute)
             progress.owed_since = self.owed_since = max(1, min(progress.owed_since - went_back, begin))
         elif not progress.listed_at:
-            progress.owed_since = begin
+            progress.owed_since = max(1, begin)
 
     def _note_what_is_owed(self, *, interrupted: bool) -> None:
         """Keep the first poll's beginning until a poll has found everything that there is to read."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "DAY",
+    "LATEST_MINUTE",
     "Window",
     "floor_minute",
     "minute_to_datetime",
@@ -23,8 +24,8 @@ __all__ = [
 ]
 
 DAY: Final = 24 * 60
+LATEST_MINUTE: Final = 253_402_300_800 // 60 - 1  # the last minute that a datetime can hold
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LATEST: Final = 253_402_300_800 // 60 - 1  # the last minute that a datetime can hold
 
 _WHOLE_WINDOW: Final = 180
 _FIRST_SPAN: Final = 60
@@ -54,7 +55,7 @@ def to_millisecond(moment: datetime) -> int:
 
 def minute_to_datetime(minute: int) -> datetime:
     """Return the minute's beginning, bounded to what a datetime can hold."""
-    return _EPOCH + timedelta(minutes=min(max(minute, 0), _LATEST))
+    return _EPOCH + timedelta(minutes=min(max(minute, 0), LATEST_MINUTE))
 
 
 def minute_to_text(minute: int) -> str:

@@ -1,7 +1,6 @@
 """Checkpoints: read as they were written, refused when damaged, never too large."""
 
 import json
-import time
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -30,6 +29,16 @@ OCIDS = [f"ocid1.compartment.oc1..{number}" for number in range(8)]
 minutes = st.integers(0, 60_000_000)
 milliseconds = st.integers(0, 2**42)
 digests = st.binary(min_size=8, max_size=8)
+
+
+def stretches(kind):
+    """Up to three stretches, none of which ends before it begins."""
+    one = st.builds(
+        lambda ends, moment: kind(*sorted(ends), moment), st.tuples(minutes, minutes), milliseconds
+    )
+    return st.lists(one, max_size=3).map(tuple)
+
+
 positions = st.builds(
     Position,
     through=minutes,
@@ -40,8 +49,8 @@ positions = st.builds(
     denied=st.integers(0, 1),
     resume=minutes,
     swept_at=milliseconds,
-    unsettled=st.lists(st.builds(FirstRead, minutes, minutes, milliseconds), max_size=3).map(tuple),
-    leaps=st.lists(st.builds(Leap, minutes, minutes, milliseconds), max_size=3).map(tuple),
+    unsettled=stretches(FirstRead),
+    leaps=stretches(Leap),
 ).map(lambda one: one._replace(begin=min(one.begin, one.through), resume=min(one.resume, one.through)))
 filed_digests = st.lists(
     st.tuples(digests, st.sampled_from(OCIDS), minutes), max_size=10, unique_by=lambda one: one[0]
@@ -257,14 +266,10 @@ def test_a_text_that_is_none_is_refused_or_harmless(part):
 
 @pytest.mark.parametrize("ranges", ["0-1000000000000", "-5", "5-", "-", "a", "0,,1", "7-0", "0-8", "99"])
 def test_places_outside_of_the_table_are_refused(ranges):
-    """Members that name no compartment of the table are refused without running through them; a range may be empty."""
+    """Members that name no compartment of the table are refused without running through them."""
     value = json.loads(TEXT)
     value["sources"]["audit"]["us-ashburn-1"]["positions"][0][-1] = ranges
-    began = time.perf_counter()
-    progress = read(value)
-    assert time.perf_counter() - began < 10  # running through them takes days
-    if progress is not None:
-        usable(progress)
+    assert read(value) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from signal_client_oci.contract import Artifact
 from signal_client_oci.devhost import JsonLinesSink
+from signal_client_oci.devhost.durable import private_directory
 from signal_client_oci.devhost.store import file_stem
 
 __all__ = ["ArtifactFiles"]
@@ -26,6 +27,7 @@ class ArtifactFiles:
 
     def __init__(self, directory: Path, instances: Iterable[str]) -> None:
         self._files: dict[str, JsonLinesSink] = {}
+        private_directory(directory)
         try:
             for name in instances:
                 stem = name if _PLAIN_NAME.fullmatch(name) else file_stem(name)

@@ -12,8 +12,10 @@ import typer
 from signal_client_oci.cli.faults import FAILED, Fault
 from signal_client_oci.cli.host import host_for, told_in_one_line
 from signal_client_oci.cli.log_lines import only_host_warnings
+from signal_client_oci.cli.options import expanded
 from signal_client_oci.cli.screen import Screen
 from signal_client_oci.devhost import JsonLinesSink, StateDirectory
+from signal_client_oci.devhost.durable import private_directory
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -52,10 +54,10 @@ def command(
     from signal_client_oci.cli.demo_show import DemoShow  # noqa: PLC0415  loads the sandbox
     from signal_client_oci.cli.demo_tenancy import demo_tenancy  # noqa: PLC0415  the same
 
-    place = _prepared(directory)
-    file = place / "artifacts.jsonl"
     with ExitStack() as stack:
         stack.enter_context(told_in_one_line())
+        place = _prepared(directory)
+        file = place / "artifacts.jsonl"
         stack.enter_context(only_host_warnings(Screen.err()))
         demo = stack.enter_context(demo_tenancy())
         store = stack.enter_context(StateDirectory(place))
@@ -66,12 +68,12 @@ def command(
 
 
 def _prepared(directory: Path | None) -> Path:
-    """Return a directory with nothing in it; raises `Fault`."""
+    """Return a directory with nothing in it; raises `Fault` or `StateError`."""
     if directory is None:
         return Path(tempfile.mkdtemp(prefix="signal-client-oci-demo-"))
-    directory = directory.expanduser()
+    directory = expanded(directory, "--directory")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        private_directory(directory)
         if any(directory.iterdir()):
             raise Fault(f"--directory {directory}: is not empty; name a new one")
     except OSError as error:

@@ -112,7 +112,7 @@ class DemoShow:
             )
         else:
             screen.print(Text(f"The demo failed: {shown(verdict)}", style="bold red"))
-        screen.print(Text(f"Artifacts: {self._file}", overflow="fold"))
+        screen.print(Text(f"Artifacts: {shown(self._file)}", overflow="fold"))
         return verdict is None
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "SourceChoice",
     "SourceOption",
     "StrictOption",
+    "expanded",
 ]
 
 FileArgument = Annotated[
@@ -156,6 +157,14 @@ class Chosen:
         if self.profile or self.oci_config:
             raise Fault("FILE and --profile or --oci-config exclude each other; keep one of them")
         return read_instances(self.file, names=names or None)
+
+
+def expanded(path: Path, option: str) -> Path:
+    """Return the path of an option with a leading `~` replaced by the home directory; raises `Fault`."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise Fault(f"{option} {path}: begins with the ~ of nobody; give a full path") from None
 
 
 def _change(text: str) -> tuple[str, Any]:

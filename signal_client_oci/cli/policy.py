@@ -116,7 +116,10 @@ def _is_on(instance: Instance | None, switch: str) -> bool:
 
 def _resource(lines: list[str], instance: Instance | None) -> str:
     """Return Terraform's resource, in the instance's tenancy or in that of a variable."""
-    tenancy = _hcl(str(instance.settings.get("tenancy_ocid", ""))) if instance else "var.tenancy_ocid"
+    named = "" if instance is None else str(instance.settings.get("tenancy_ocid", ""))
+    if not named.isprintable():
+        raise Fault("tenancy_ocid: has control characters; copy it again")
+    tenancy = _hcl(named) if instance else "var.tenancy_ocid"
     return _TERRAFORM.format(tenancy=tenancy, lines="\n".join(f"    {_hcl(line)}," for line in lines))
 
 

@@ -26,6 +26,7 @@ from signal_client_oci.cli.options import (
     SourceChoice,
     SourceOption,
     StrictOption,
+    expanded,
 )
 from signal_client_oci.cli.poll_report import print_report
 from signal_client_oci.cli.progress import counting
@@ -121,13 +122,13 @@ def _adjusted(instance: Instance, since: str | None, sources: list[SourceChoice]
 @contextmanager
 def _opened(path: Path) -> Iterator[CheckpointFile]:
     """Hold a checkpoint file; raises `Fault` for one that cannot be used, or is a file of something else."""
-    path = path.expanduser()
-    try:
-        body = path.read_bytes() if path.exists() else b""
-        store = CheckpointFile(path)
-    except OSError as error:
-        raise Fault(f"--state {path}: {error.strerror or 'cannot be opened'}; name a file") from None
-    with store:
+    path = expanded(path, "--state")
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(CheckpointFile(path))
+            body = store.content()
+        except OSError as error:
+            raise Fault(f"--state {path}: {error.strerror or 'cannot be opened'}; name a file") from None
         if body.strip() and not _is_checkpoint(body):
             raise Fault(f"--state {path}: is not a file of positions; name another, or a new one")
         yield store

@@ -24,6 +24,7 @@ from signal_client_oci.cli.options import (
     OciConfigOption,
     ProfileOption,
     SetOption,
+    expanded,
 )
 from signal_client_oci.cli.screen import Screen
 from signal_client_oci.devhost import Host, Schedule, StateDirectory
@@ -40,6 +41,7 @@ Examples:
 \b
 DIR/artifacts/NAME.jsonl receives the artifacts of an instance, and
 DIR/checkpoints its position: started again, collecting goes on there.
+DIR has to belong to the user who runs this; nobody else may write to it.
 A pipe or a file gets log lines in the place of the table.
 
 \b
@@ -72,16 +74,16 @@ def command(  # noqa: PLR0913  one for each option
     enabled = [one for one in chosen if one.enabled]
     if not enabled:
         raise Fault("every instance is switched off (enabled = false)")
+    place = expanded(directory, "--directory")
     with ExitStack() as stack:
         stack.enter_context(told_in_one_line())
         try:
-            store = stack.enter_context(StateDirectory(directory.expanduser()))
+            store = stack.enter_context(StateDirectory(place))
             names = [one.name for one in enabled]
-            sink = stack.enter_context(ArtifactFiles(directory.expanduser() / "artifacts", names))
+            sink = stack.enter_context(ArtifactFiles(place / "artifacts", names))
         except OSError as error:
-            raise Fault(
-                f"--directory {directory}: {error.strerror or 'cannot be used'}; name another"
-            ) from None
+            what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
+            raise Fault(f"{what}; name another") from None
         stack.enter_context(terminate_like_interrupt())
         _keep_polling(host_for(enabled, store, sink), enabled, screen, directory)
 

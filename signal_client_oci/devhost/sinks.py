@@ -14,7 +14,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from signal_client_oci.devhost.durable import StateError, lock_file, private_directory, write_all
+from signal_client_oci.devhost.durable import StateError, lock_file, named_error, parent_directory, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,15 @@ class JsonLinesSink:
     A line that a crash left unfinished is cut off at opening (`cut_bytes` says how much), so that later lines
     are whole; its artifact comes again, because its batch had no stored checkpoint. After a failed write the
     file is cut back to its last durable batch before the next one. Raises `StateError` for a file in use, one
-    that is not regular, or one that does not begin like a file of artifacts.
+    that is not regular or not this user's own (see `file_safety`), or one that does not begin like a file of
+    artifacts.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._turn = threading.Lock()
         self._intact: int | None = None
-        private_directory(path.parent)
+        parent_directory(path.parent)
         self._descriptor: int | None = lock_file(path)
         try:
             self.cut_bytes = _cut_unfinished_line(self._descriptor, path)
@@ -87,11 +88,14 @@ class JsonLinesSink:
         self.close()
 
     def _append(self, descriptor: int, body: bytes) -> None:
-        if self._intact is not None:
-            os.ftruncate(descriptor, self._intact)
-        self._intact = os.fstat(descriptor).st_size
-        write_all(descriptor, body)
-        os.fsync(descriptor)
+        try:
+            if self._intact is not None:
+                os.ftruncate(descriptor, self._intact)
+            self._intact = os.fstat(descriptor).st_size
+            write_all(descriptor, body)
+            os.fsync(descriptor)
+        except OSError as error:
+            raise named_error(error, self.path) from error
         self._intact = None
 
 

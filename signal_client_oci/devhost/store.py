@@ -1,9 +1,9 @@
 """Where checkpoints are kept: a directory for many instances, a file for one, memory for tests.
 
-What cannot be read as JSON is moved aside (suffix `.unreadable`), logged at WARNING and taken as no
-checkpoint, so the connector starts again at its lookback. What is JSON is handed over as it is, whatever its
-shape: judging a checkpoint is the plugin's part of the contract. An I/O error is raised, never taken for "no
-checkpoint".
+What cannot be read as JSON is moved aside (suffix `.unreadable`, then `.unreadable.2` and so on: ten at most, none
+of which is overwritten), logged at WARNING and taken as no checkpoint, so the connector starts again at its
+lookback. What is JSON is handed over as it is, whatever its shape: judging a checkpoint is the plugin's part of the
+contract. An I/O error, or a file that another user could have written, is raised, never taken for "no checkpoint".
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ import json
 import logging
 import os
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from signal_client_oci.devhost.breach import compact_json
-from signal_client_oci.devhost.durable import lock_file, private_directory, replace_file
+from signal_client_oci.devhost.durable import (
+    StateError,
+    keep_aside,
+    lock_file,
+    parent_directory,
+    private_directory,
+    read_file,
+    replace_file,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,23 +37,24 @@ __all__ = ["CheckpointFile", "CheckpointStore", "MemoryCheckpoints", "StateDirec
 
 _log = logging.getLogger(__name__)
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
+_LARGEST_FILE: Final = 16 * 1024 * 1024  # many times what the contract allows
+_MOST_UNREADABLE: Final = 10
 
 
 class CheckpointStore(Protocol):
     """The last checkpoint of each instance."""
 
     def load(self, instance: str) -> Any:
-        """What was saved last, or None; raises OSError if the medium cannot be read."""
+        """What was saved last, or None; raises OSError or `StateError` if it cannot be read."""
 
     def save(self, instance: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint; returns only when it is durable, raises OSError when it is not."""
+        """Keep a checkpoint; returns only when it is durable, raises OSError or `StateError` when it is not."""
 
 
 class _Held:
     """Something on disk that one process holds at a time; close it, or use it in a `with`."""
 
     def __init__(self, lock: Path) -> None:
-        private_directory(lock.parent)
         self._lock: int | None = lock_file(lock)
 
     def close(self) -> None:
@@ -68,12 +77,13 @@ class _Held:
 class StateDirectory(_Held):
     """A directory with one checkpoint file per instance: `lock` and `checkpoints/<stem>.json`.
 
-    Raises `StateError` when another process holds the directory. A directory that exists keeps its mode;
-    every file, and `checkpoints` itself, is private.
+    Raises `StateError` when another process holds the directory, when it belongs to another user or when others
+    may write to it. A directory that exists keeps its mode; every file, and `checkpoints` itself, is private.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        private_directory(path)
         super().__init__(path / "lock")
         self._checkpoints = path / "checkpoints"
         private_directory(self._checkpoints)
@@ -93,11 +103,22 @@ class StateDirectory(_Held):
 
 
 class CheckpointFile(_Held):
-    """One file with the checkpoint of one instance, for a poll by hand; `.<name>.lock` lies beside it."""
+    """One file with the checkpoint of one instance, for a poll by hand; `.<name>.lock` lies beside it.
+
+    Raises `StateError` when another process holds it, or when another user could have written or exchanged it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.name in {"", ".."}:
+            raise StateError(f"{path}: is a directory; name a file")
+        parent_directory(path.parent)
         super().__init__(path.with_name(f".{path.name}.lock"))
+
+    def content(self) -> bytes:
+        """The file as it stands, empty if there is none."""
+        self._require_open()
+        return read_file(self.path, _LARGEST_FILE + 1) or b""
 
     def load(self, instance: str) -> Any:
         """What the file holds, or None."""
@@ -136,19 +157,30 @@ def file_stem(instance: str) -> str:
 
 
 def _read(path: Path, instance: str) -> Any:
-    try:
-        body = path.read_bytes()
-    except FileNotFoundError:
+    body = read_file(path, _LARGEST_FILE + 1)
+    if body is None:
         return None
     try:
-        return json.loads(body)
+        return _decoded(body)
     except (ValueError, RecursionError) as error:
-        aside = path.with_name(f"{path.name}.unreadable")
-        path.replace(aside)
         _log.warning(
-            "%s: the checkpoint is not readable (%s), moved to %s; the next poll starts at its lookback",
+            "%s: the checkpoint is not readable (%s), %s; the next poll starts at its lookback",
             instance,
             type(error).__name__,
-            aside,
+            _put_aside(path),
         )
         return None
+
+
+def _decoded(body: bytes) -> Any:
+    if len(body) > _LARGEST_FILE:
+        raise ValueError("the file is far larger than any checkpoint")
+    return json.loads(body)
+
+
+def _put_aside(path: Path) -> str:
+    """Move a damaged checkpoint out of the way; return in words what became of it."""
+    aside = keep_aside(path, ".unreadable", _MOST_UNREADABLE)
+    if aside is None:
+        return f"not kept: there are {_MOST_UNREADABLE} already; remove {path}.unreadable and those after it"
+    return f"moved to {aside}"

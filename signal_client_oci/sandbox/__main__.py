@@ -2,12 +2,14 @@
 
 FILE (or standard output, for `-`) receives `{"base_url": …, "port": …, "control_url": …, "tenancies": [{"name": …,
 "settings": {…}, "compartments": [OCID, …]}]}` once the server listens; it holds private keys, made for this
-run, and is readable by its owner alone. It runs until SIGTERM or SIGINT and then ends with status 0.
+run, and is readable by its owner alone. It runs until SIGTERM or SIGINT and then ends with status 0; with status 1
+where FILE cannot be written.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -79,7 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox.latency = chosen.latency
         sandbox.rate_limit = RateLimit(chosen.rate, chosen.burst) if chosen.rate else None
         tenancies = [_tenancy(sandbox, f"acme-{number}", chosen) for number in range(1, chosen.tenancies + 1)]
-        _write(chosen.print_settings, _description(sandbox, tenancies))
+        try:
+            _write(chosen.print_settings, _description(sandbox, tenancies))
+        except OSError as error:
+            place = ascii(chosen.print_settings)
+            sys.stderr.write(
+                f"--print-settings {place}: {error.strerror}; name a new file, or - for the output\n"
+            )
+            return 1
         while not stop.wait(_TICK_SECONDS):
             for scenario in sandbox.scenarios:
                 scenario.advance()
@@ -121,16 +130,20 @@ def _description(sandbox: Sandbox, tenancies: list[Tenancy]) -> dict[str, Any]:
 
 
 def _write(file: str, description: dict[str, Any]) -> None:
-    """Write at once and whole, so that a waiting process never reads half of it."""
+    """Write at once and whole, so that a waiting process never reads half of it; replaces nothing but a file."""
     text = json.dumps(description, indent=2) + "\n"
     if file == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
         return
     path = Path(file)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise FileExistsError(errno.EEXIST, "is not a regular file")
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(text, encoding="utf-8")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(unfinished, flags, 0o600), "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(text)
     unfinished.replace(path)
 
 

@@ -126,7 +126,7 @@ class CloudGuardCollector:
             self._skipped = True
             return
         lookback = self._run.minute - self._settings.lookback_minutes
-        begin = min(lookback, self._run.progress.owed_since or lookback)
+        begin = max(1, min(lookback, self._run.progress.owed_since or lookback))
         # never later than now's: the clock may have been ahead when the scope was entered
         self._known.since = min(self._known.since or begin, begin)
         ask = partial(_ask_region, self._settings.tenancy_ocid)

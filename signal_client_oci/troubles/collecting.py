@@ -37,7 +37,7 @@ _ENTRIES: Final[dict[str, Trouble]] = {
     ),
     "CHECKPOINT_UNREADABLE": Trouble(
         "the stored checkpoint cannot be read",
-        "It was cut off, or written by something else.",
+        "It was cut off, written by something else, or is larger than 900 KB; the message says what is wrong with it.",
         f"{_RESTARTED} If the outage was longer than the lookback, raise lookback_minutes once.",
     ),
     "CHECKPOINT_VERSION": Trouble(

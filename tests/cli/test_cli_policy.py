@@ -80,6 +80,12 @@ def test_switches_that_leave_nothing_or_say_nothing_are_refused(capsys, tmp_path
     assert way_out in one_line(call(capsys, "policy", path))
 
 
+def test_a_tenancy_that_would_steer_the_terminal_is_refused(capsys, tmp_path, tenancy):
+    """Control characters of a file reach neither the screen nor the resource."""
+    path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid="ocid1.tenancy\u009b2J"))
+    assert "tenancy_ocid: has control characters" in one_line(call(capsys, "policy", path, "--terraform"))
+
+
 def test_terraform_gets_a_resource_whose_strings_cannot_be_templates(capsys, toml, tenancy):
     """Names with Terraform's template marks stay names; the tenancy is the instance's."""
     ended = call(capsys, "policy", toml, "--terraform", "--domain", 'a"${b}%{c}', "--group", "g")

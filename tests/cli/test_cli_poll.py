@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
 import subprocess
 from collections import Counter
@@ -10,7 +12,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from command_lines import COMMAND, WAIT_SECONDS, Ended, call, environment, finished, start, write_instances
+from command_lines import (
+    COMMAND,
+    WAIT_SECONDS,
+    Ended,
+    call,
+    environment,
+    finished,
+    one_line,
+    start,
+    write_instances,
+)
 
 from signal_client_oci.sandbox import system_clock
 from signal_client_oci.sandbox.generated import generate_audit_events
@@ -166,3 +178,60 @@ def test_a_full_disk_is_one_line(toml):
         )
     assert ended.returncode == 1
     assert ended.stderr == "signal-client-oci: the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory", "writable", "parent"])
+def test_a_state_that_another_could_change_is_refused_before_anything_is_read(
+    capsys, tmp_path, sandbox, toml, kind
+):
+    """One line with the path and the way out, exit code 2, nothing is asked for and nothing changes."""
+    victim, state = tmp_path / "victim", tmp_path / "deep" / "prod.state"
+    victim.write_text('{"version": 1}')
+    state.parent.mkdir(mode=0o700)
+    if kind == "link":
+        state.symlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(state)
+    elif kind == "directory":
+        state.mkdir()
+    elif kind == "writable":
+        state.write_text('{"version": 1}')
+        state.chmod(0o666)
+    else:
+        state.parent.chmod(0o777)
+    told = one_line(call(capsys, "poll", toml, "--state", state))
+    assert str(state if kind != "parent" else state.parent) in told
+    assert "; " in told
+    assert victim.read_text() == '{"version": 1}'
+    assert sandbox.requests == []
+
+
+def test_a_home_of_nobody_is_told(capsys, toml):
+    """A path that begins with a user's home that does not exist is one line, no traceback."""
+    told = one_line(call(capsys, "poll", toml, "--state", "~nobody-of-this-name/prod.state"))
+    assert "begins with the ~ of nobody; give a full path" in told
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", ["/dev/stdout", "a pipe with a name", "a link"])
+def test_output_goes_wherever_the_shell_sends_it(tmp_path, toml, target):
+    """What the operator redirects to is the operator's choice: links, pipes and devices take the artifacts."""
+    out, taken = tmp_path / "out.jsonl", tmp_path / "taken"
+    words = [*COMMAND, "poll", str(toml), "--source", "audit"]
+    redirect = {"/dev/stdout": f'> /dev/stdout | cat > "{out}"', "a link": f'>> "{out}"'}
+    if target == "a link":
+        out.symlink_to(taken)
+    script = f"{shlex.join(words)} {redirect.get(target, '')}"
+    if target == "a pipe with a name":
+        os.mkfifo(taken)
+        script = f'cat "{taken}" > "{out}" & {shlex.join(words)} > "{taken}"; wait'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_SECONDS,
+        env=environment(),
+    )
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    assert len(out.read_text().splitlines()) == 2

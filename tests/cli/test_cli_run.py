@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from io import StringIO
 
 import pytest
-from command_lines import call, finished, on_terminal, one_line, start, write_instances
+from command_lines import call, finished, on_terminal, one_line, run, start, write_instances
 
 from signal_client_oci.cli.artifact_files import ArtifactFiles
 from signal_client_oci.cli.live_table import LiveTable
@@ -69,6 +69,23 @@ def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
     assert "in use by another process" in told
 
 
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
+    """One line with the path and the command, exit code 2, and nothing is made in it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(0o777)
+    told = one_line(run("run", toml, "--directory", data))
+    assert f"{data}: every user may exchange the files in it" in told
+    assert f"chmod o-w {data}" in told
+    assert list(data.iterdir()) == []
+
+
+def test_a_home_of_nobody_is_told(capsys, toml):
+    """A path that begins with a user's home that does not exist is one line, no traceback."""
+    told = one_line(call(capsys, "run", toml, "--directory", "~nobody-of-this-name/data"))
+    assert "begins with the ~ of nobody; give a full path" in told
+
+
 def test_instances_that_are_all_switched_off_are_a_fault(capsys, tmp_path, toml):
     """Nothing would ever happen."""
     toml.write_text(toml.read_text() + "\nenabled = false\n")
@@ -77,10 +94,24 @@ def test_instances_that_are_all_switched_off_are_a_fault(capsys, tmp_path, toml)
 
 def test_names_that_could_meet_in_one_file_are_kept_apart(tmp_path):
     """Case, other alphabets and path separators cannot make two instances share a file, or leave the directory."""
-    names = ["prod", "Prod", "PROD", "../prod", "prod.jsonl", "Ünit", "x" * 200]
+    names = [
+        "prod",
+        "Prod",
+        "PROD",
+        "../prod",
+        "/prod",
+        ".",
+        "..",
+        "",
+        "prod.jsonl",
+        "prod\0",
+        "prod\n",
+        "-prod",
+    ]
+    names += ["Ünit", "\u0440rod", "\uff50rod", "pro\u200bd", "\ud800", "x" * 200, "x" * 100_000, "con"]
     with ArtifactFiles(tmp_path, names) as files:
         for name in names:
-            files.publish(name, [{"id": name, "source": "", "timestamp": "", "raw": "", "metadata": {}}])
+            files.publish(name, [{"id": "1", "source": "", "timestamp": "", "raw": "", "metadata": {}}])
     assert len(list(tmp_path.iterdir())) == len(names)
     assert len({path.name.lower() for path in tmp_path.iterdir()}) == len(names)
 

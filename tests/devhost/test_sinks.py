@@ -108,7 +108,7 @@ def test_a_file_of_something_else_is_refused_untouched(tmp_path, text):
 def test_what_is_no_regular_file_is_refused(tmp_path):
     """A named pipe without a reader is told, not waited for."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(StateError, match="is no regular file"):
+    with pytest.raises(StateError, match="is not a regular file"):
         JsonLinesSink(tmp_path / "pipe")
 
 

@@ -64,7 +64,15 @@ DAMAGES = {
     "positions after time": (_deep((*POSITIONS, 0, 0), 10**15), UNREADABLE),
     "positions that begin behind their end": (_deep((*POSITIONS, 0, 1), 2**31), UNREADABLE),
     "positions to resume behind their end": (_deep((*POSITIONS, 0, 6), 2**31), UNREADABLE),
-    "positions of nobody": (_deep((*POSITIONS, 0, 8), "77-99"), UNREADABLE),
+    "positions of one compartment twice": (_deep((*POSITIONS, 0, 10), "0-0,0"), UNREADABLE),
+    "positions of nobody": (_deep((*POSITIONS, 0, 10), "77-99"), UNREADABLE),
+    "compartments named twice": (
+        lambda stored: stored | {"compartments": stored["compartments"][:8] * 2},
+        UNREADABLE,
+    ),
+    "listed before time": (_with(listed_at=-1), UNREADABLE),
+    "a version longer than can be written": (_with(version=10**30), UNREADABLE),
+    "more than the host may store": (_with(padding="x" * 921_600), UNREADABLE),
     "digests cut off": (_deep(DIGESTS, {"29540639": "AAAA"}), UNREADABLE),
     "digests that are none": (_deep(DIGESTS, {"29540639": "é*"}), UNREADABLE),
     "digests without a minute": (_deep(DIGESTS, {"soon": "YWIAATEyMzQ1Njc4"}), UNREADABLE),
@@ -201,8 +209,9 @@ def test_a_text_with_an_error_is_read_or_refused(at, length, replacement):
 
 
 _minutes = st.integers(0, 40_000_000)
-_firsts = st.builds(FirstRead, _minutes, _minutes, st.integers(0, 2**42))
-_leaps = st.builds(Leap, _minutes, _minutes, st.integers(0, 2**42))
+_ends = st.tuples(_minutes, _minutes).map(sorted)
+_firsts = st.builds(lambda ends, moment: FirstRead(*ends, moment), _ends, st.integers(0, 2**42))
+_leaps = st.builds(lambda ends, moment: Leap(*ends, moment), _ends, st.integers(0, 2**42))
 _positions = st.builds(
     Position,
     _minutes,
@@ -255,3 +264,17 @@ def test_a_bottomless_checkpoint_is_refused():
         nested = [nested]
     with pytest.raises(CheckpointError, match="CHECKPOINT_UNREADABLE"):
         parse({"version": 1, "sources": nested})
+
+
+@pytest.mark.usefixtures("few_attempts")
+@pytest.mark.parametrize("works", [True, False])
+def test_a_clock_at_its_beginning_leaves_a_checkpoint_that_is_read(world, works):
+    """A machine whose clock starts in 1970 stores nothing before that, so that its next poll goes on there."""
+    tenancy = world.tenancy()
+    instance = Instance(tenancy, **({} if works else {"region": "nowhere"}))
+    right = world.clock()
+    world.clock.advance(seconds=90 - right.timestamp())
+    instance.poll()
+    assert parse(json.loads(instance.stored)).owed_since == (0 if works else 1)
+    world.clock.move_to(right)
+    assert UNREADABLE not in codes(instance.poll())
