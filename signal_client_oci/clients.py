@@ -22,10 +22,12 @@ from oci.retry import NoneRetryStrategy
 from oci.signer import AbstractBaseSigner
 
 from signal_client_oci import __version__
+from signal_client_oci.answer_text import request_id
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.private_key import ApiKey
 from signal_client_oci.regions import shipped_domain
 from signal_client_oci.sdk_errors import failure_from
+from signal_client_oci.secrecy import HoldsSecret
 from signal_client_oci.settings import Settings
 from signal_client_oci.transport import Transport
 
@@ -62,7 +64,7 @@ class ClientKey(NamedTuple):
     connections: int
 
 
-class _KeySigner(AbstractBaseSigner):  # type: ignore[misc]  # the SDK has no types
+class _KeySigner(HoldsSecret, AbstractBaseSigner):  # type: ignore[misc]  # the SDK has no types
     """Signs with a key that was opened and checked before; the SDK's `Signer` would open its text once more.
 
     The headers are those of `oci.signer.Signer`.
@@ -78,7 +80,7 @@ class _KeySigner(AbstractBaseSigner):  # type: ignore[misc]  # the SDK has no ty
         )
 
 
-class Client:
+class Client(HoldsSecret):
     """One SDK client of one region and service.
 
     `service` is its name in endpoints: audit, logging, cloudguard, identity; `log_groups` is Logging's management
@@ -134,7 +136,8 @@ class Client:
             if self.transport.aborted:
                 failure = Failure("STOPPED", recovery=Recovery.REGION)
         else:
-            return Answer(response.data, response.next_page or None, response.headers.get("opc-request-id"))
+            identifier = request_id(response.headers.get("opc-request-id"))
+            return Answer(response.data, response.next_page or None, identifier)
         raise failure
 
     def close(self) -> None:

@@ -13,10 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from pydantic import SecretStr
+
 from signal_client_oci.contract import SOURCES, Validation
 from signal_client_oci.errors import Failure
 from signal_client_oci.private_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings import Settings, SettingsError, parse_settings
+from signal_client_oci.settings_reading import concealed
 from signal_client_oci.validation.access import Access, find_access
 from signal_client_oci.validation.audit import check_audit
 from signal_client_oci.validation.cloud_guard import check_cloud_guard
@@ -41,6 +44,7 @@ def validate_connection(settings: object) -> Validation:
     Args:
         settings: The settings object as the host keeps it.
     """
+    settings = concealed(settings)
     examination = _Examination(settings)
     try:
         examination.run()
@@ -94,22 +98,20 @@ class _Examination:
     def _look_at_key_beside(self, error: SettingsError) -> None:
         """Tell of a key that cannot be used together with other settings' errors, not only after them."""
         if isinstance(self._given, Mapping) and not set(_OF_THE_KEY) & set(error.field_errors):
-            private_key, passphrase, fingerprint = (str(self._given.get(name) or "") for name in _OF_THE_KEY)
+            private_key, passphrase, fingerprint = (self._given.get(name) or "" for name in _OF_THE_KEY)
             self._load_key(private_key, passphrase, fingerprint)
 
     def _open_key(self, settings: Settings) -> ApiKey | None:
         began = time.monotonic()
-        key = self._load_key(
-            settings.private_key.get_secret_value(),
-            settings.private_key_passphrase.get_secret_value(),
-            settings.fingerprint,
-        )
+        key = self._load_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
         if key is not None:
             bits = key.private_key.key_size
             self._note("private_key", began, good(f"an RSA key of {bits} bits, which fits the fingerprint"))
         return key
 
-    def _load_key(self, private_key: str, passphrase: str, fingerprint: str) -> ApiKey | None:
+    def _load_key(
+        self, private_key: str | SecretStr, passphrase: str | SecretStr, fingerprint: str
+    ) -> ApiKey | None:
         """Return the key, or None after noting what is wrong with it."""
         began = time.monotonic()
         try:

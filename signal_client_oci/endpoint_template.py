@@ -11,6 +11,8 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from signal_client_oci.form_limits import MAX_ENDPOINT_TEMPLATE
+
 __all__ = ["SERVICES", "endpoint_url", "read_endpoint_template"]
 
 SERVICES: Final = frozenset({"audit", "logging", "cloudguard", "identity"})
@@ -21,7 +23,6 @@ _EXAMPLE: Final = "https://oci-gateway.example.com/{region}/{service}"
 _HOST: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 _REGION: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LONGEST: Final = 500
 _HIGHEST_PORT: Final = 65535
 
 
@@ -53,7 +54,7 @@ def endpoint_url(template: str, service: str, region: str) -> str:
 
 def _what_is_wrong(template: str) -> str:
     """Return why a template is refused, "" if it is not."""
-    if len(template) > _LONGEST or re.search(r"[^\x21-\x7e]|\\", template):
+    if len(template) > MAX_ENDPOINT_TEMPLATE or re.search(r"[^\x21-\x7e]|\\", template):
         return "A URL has no spaces, control characters, backslashes or letters outside ASCII"
     bare = template.replace("{region}", "region").replace("{service}", "service")
     if "{region}" not in template or "{service}" not in template or re.search("[{}]", bare):

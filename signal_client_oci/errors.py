@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from signal_client_oci.answer_text import MAX_MESSAGE, one_line, request_id
 from signal_client_oci.contract import Check, CheckStatus
 from signal_client_oci.troubles import TROUBLES
 
@@ -49,11 +50,11 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
     ) -> None:
         trouble = TROUBLES[code]
         self.code = code
-        self.message = f"{trouble.meaning} ({detail})" if detail else trouble.meaning
+        self.message = f"{trouble.meaning} ({one_line(detail)})" if detail else trouble.meaning
         self.remedy = trouble.remedy
         self.recovery = recovery
         self.status = status
-        self.opc_request_id = opc_request_id
+        self.opc_request_id = request_id(opc_request_id)
         self.retry_after = retry_after
         super().__init__(f"{code}: {self.message}")
 
@@ -67,16 +68,8 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         duration_ms: int = 0,
     ) -> Check:
         """Return the failure as the contract's check; `message` replaces the sentence where more is known."""
-        return {
-            "name": name,
-            "title": title,
-            "status": status,
-            "code": self.code,
-            "message": message or self.message,
-            "remedy": self.remedy,
-            "opc_request_id": self.opc_request_id,
-            "duration_ms": duration_ms,
-        }
+        text = message or self.message
+        return make_check(name, title, status, self.code, text, self.remedy, self.opc_request_id, duration_ms)
 
 
 def make_check(  # noqa: PLR0913  (the contract's record, part by part)
@@ -89,7 +82,10 @@ def make_check(  # noqa: PLR0913  (the contract's record, part by part)
     opc_request_id: str | None = None,
     duration_ms: int = 0,
 ) -> Check:
-    """Return a check; an empty `remedy` takes the one that `troubles` has for `code`."""
+    """Return a check, fit for a report and a log line; an empty `remedy` takes the one that `troubles` has for `code`.
+
+    The only place where a check is made, so that whatever a service said goes through `answer_text`.
+    """
     if not remedy and code in TROUBLES:
         remedy = TROUBLES[code].remedy
     return {
@@ -97,8 +93,8 @@ def make_check(  # noqa: PLR0913  (the contract's record, part by part)
         "title": title,
         "status": status,
         "code": code,
-        "message": message,
+        "message": one_line(message, MAX_MESSAGE),
         "remedy": remedy,
-        "opc_request_id": opc_request_id,
+        "opc_request_id": request_id(opc_request_id),
         "duration_ms": duration_ms,
     }

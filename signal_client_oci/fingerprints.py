@@ -46,7 +46,7 @@ def fingerprint_of(key: RSAPrivateKey) -> str:
 
 
 def _what_is_wrong(text: str) -> str:
-    digits = re.sub(r"[\s:-]", "", text)
+    digits = re.sub(r"[\s:-]+", "", text)
     is_hex = bool(re.fullmatch(r"[0-9A-Fa-f]+", digits))
     cases = {
         "The fingerprint is missing": not text,

@@ -12,9 +12,19 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, Final
 
+from signal_client_oci.form_limits import (
+    MAX_ENDPOINT_TEMPLATE,
+    MAX_FINGERPRINT,
+    MAX_LOGGING_QUERY,
+    MAX_OCID,
+    MAX_PASSPHRASE,
+    MAX_PRIVATE_KEY,
+    MAX_REGION,
+    MAX_REGIONS,
+)
 from signal_client_oci.ocids import OCID_KINDS
 
-__all__ = ["FORM", "settings_schema"]
+__all__ = ["FORM", "SECRETS", "settings_schema"]
 
 Property = dict[str, Any]
 
@@ -55,6 +65,7 @@ FORM: Final[dict[str, Property]] = {
             "right) > Tenancy > OCID > Copy."
         ),
         examples=["ocid1.tenancy.oc1..aaaaaaaaexampletenancy"],
+        maxLength=MAX_OCID,
         pattern=_ocid_pattern("tenancy_ocid"),
     ),
     "user_ocid": _text(
@@ -64,6 +75,7 @@ FORM: Final[dict[str, Property]] = {
             "Security > Domains > (domain) > Users > (user) > OCID > Copy."
         ),
         examples=["ocid1.user.oc1..aaaaaaaaexampleuser"],
+        maxLength=MAX_OCID,
         pattern=_ocid_pattern("user_ocid"),
     ),
     "fingerprint": _text(
@@ -73,6 +85,7 @@ FORM: Final[dict[str, Property]] = {
             "API keys > Fingerprint."
         ),
         examples=["12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"],
+        maxLength=MAX_FINGERPRINT,
         pattern=r"([0-9A-Fa-f]\W*){32}",
     ),
     "private_key": _secret(
@@ -83,6 +96,7 @@ FORM: Final[dict[str, Property]] = {
             "dashes is repaired."
         ),
         minLength=1,
+        maxLength=MAX_PRIVATE_KEY,
         examples=["-----BEGIN PRIVATE KEY-----\n(many lines)\n-----END PRIVATE KEY-----"],
         pattern=r"\S",
         **{"x-widget": "textarea"},
@@ -94,6 +108,7 @@ FORM: Final[dict[str, Property]] = {
             "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
         ),
         examples=["us-ashburn-1", "eu-frankfurt-1", "uk-london-1", "ap-tokyo-1"],
+        maxLength=MAX_REGION,
         pattern=_REGION_PATTERN,
     ),
     "compartment_ocid": _text(
@@ -104,6 +119,7 @@ FORM: Final[dict[str, Property]] = {
         ),
         default="",
         examples=["ocid1.compartment.oc1..aaaaaaaaexamplecompartment"],
+        maxLength=MAX_OCID,
         pattern=f"{_ocid_pattern('compartment_ocid')}|{_BLANK}",
     ),
     "private_key_passphrase": _secret(
@@ -113,6 +129,7 @@ FORM: Final[dict[str, Property]] = {
             "first lines."
         ),
         default="",
+        maxLength=MAX_PASSPHRASE,
     ),
     "include_subcompartments": _switch(
         "Include Sub-compartments",
@@ -129,11 +146,13 @@ FORM: Final[dict[str, Property]] = {
             "subscribed to. None: only the one in Region."
         ),
         "default": [],
+        "maxItems": MAX_REGIONS,
         "examples": [["eu-frankfurt-1", "uk-london-1"], ["all"]],
         "items": {
             "type": "string",
             "title": "Region",
             "default": "",  # one that was added to the list and not filled in is no error
+            "maxLength": MAX_REGION,
             "pattern": _REGION_PATTERN,
             "examples": ["eu-frankfurt-1", "all"],
         },
@@ -159,6 +178,7 @@ FORM: Final[dict[str, Property]] = {
                 "Management > Logging > Search > Advanced mode."
             ),
             default="",
+            maxLength=MAX_LOGGING_QUERY,
             examples=[
                 "where type = 'com.oraclecloud.vcn.flowlogs.DataEvent'",
                 "where data.action = 'REJECT'",
@@ -231,10 +251,14 @@ FORM: Final[dict[str, Property]] = {
             ),
             default="",
             examples=["https://oci-gateway.example.com/{region}/{service}"],
+            maxLength=MAX_ENDPOINT_TEMPLATE,
             pattern=rf"\{{region\}}|{_BLANK}",
         )
     ),
 }
+
+SECRETS: Final = frozenset(name for name, shown in FORM.items() if shown.get("writeOnly"))
+"""The settings that are secrets."""
 
 
 def settings_schema() -> dict[str, Any]:

@@ -7,12 +7,16 @@ only is taken, all else is a `ValueError` whose text is for the operator. No suc
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from pydantic import SecretStr
+from typing_extensions import Self
+
+from signal_client_oci.form_limits import MAX_REGIONS
+from signal_client_oci.secrecy import hidden
 
 __all__ = [
-    "OUTER_SPACE",
+    "SecretText",
     "is_blank",
     "read_names",
     "read_secret",
@@ -21,19 +25,33 @@ __all__ = [
     "read_whole_number",
 ]
 
-OUTER_SPACE: Final = r"[\s\u200b-\u200d\u2060\ufeff]*"
-"""What is stripped from both ends of a text, for use in a `pattern` (ECMA-262 and Python)."""
-
-_ENDS: Final = re.compile(rf"\A{OUTER_SPACE}|{OUTER_SPACE}\Z")
+# All white space that Python knows (`str.isspace`), and the zero-width characters.
+_OUTER: Final = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff"
+)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
-_MOST_NAMES: Final = 200
+_BROKEN: Final = re.compile(r"[\ud800-\udfff]")
+
+
+class SecretText(SecretStr):
+    """A `SecretStr` that is not pickled either; a copy is the secret itself."""
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("SecretText holds a secret and cannot be pickled")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
 
 
 def is_blank(value: object) -> bool:
     """Tell whether a field was left empty: None, or a text of nothing but white space."""
     if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return value is None or (isinstance(value, str) and not _ENDS.sub("", value))
+        value = hidden(value)
+    return value is None or (isinstance(value, str) and not value.strip(_OUTER))
 
 
 def read_text(value: object) -> str:
@@ -44,20 +62,21 @@ def read_text(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ValueError(f"This must be text in quotes, not {_kind(value)}.")  # noqa: TRY004 - a fault of input
-    if re.search(r"[\ud800-\udfff]", value):
+    if _BROKEN.search(value):
         raise ValueError("This holds broken characters (half of a surrogate pair): type or copy it again.")
-    return _ENDS.sub("", value)
+    return value.strip(_OUTER)
 
 
-def read_secret(value: object) -> SecretStr:
+def read_secret(value: object) -> SecretText:
     """Return a secret as it stands, but for line ends around it: a passphrase may begin or end with a space.
 
     Raises:
         ValueError: it is no text.
     """
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    read_text(text)
-    return SecretStr(str(text).strip("\r\n"))
+    if isinstance(value, str | SecretStr):
+        value = hidden(value)
+    read_text(value)
+    return SecretText(str(value).strip("\r\n"))
 
 
 def read_switch(value: object) -> bool:
@@ -99,10 +118,10 @@ def read_names(value: object) -> list[str]:
     """
     if isinstance(value, str):
         value = re.split(r"[,;\n\r]", value)
+    if isinstance(value, list | tuple) and len(value) > MAX_REGIONS:
+        raise ValueError(f"This has {len(value)} entries, and {MAX_REGIONS} are the most.")
     if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
         raise ValueError('This must be a list of names in quotes, like ["eu-frankfurt-1", "uk-london-1"].')
-    if len(value) > _MOST_NAMES:
-        raise ValueError(f"This has {len(value)} entries, and {_MOST_NAMES} are the most.")
     return [name for name in map(read_text, value) if name]
 
 

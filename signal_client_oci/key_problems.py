@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from signal_client_oci.form_limits import MAX_KDF_ROUNDS, MAX_RSA_BITS, MAX_SCRYPT_COST
+
 __all__ = ["KEY_PROBLEMS", "KeyProblem", "PrivateKeyError"]
 
 
@@ -68,6 +70,11 @@ KEY_PROBLEMS: Final[dict[str, KeyProblem]] = {
     "PRIVATE_KEY_TOO_SHORT": KeyProblem(
         "private_key", "This RSA key has {bits} bits; OCI takes keys of 2048 bits and more.", _NEW_KEY
     ),
+    "PRIVATE_KEY_TOO_LARGE": KeyProblem(
+        "private_key",
+        f"This key has more than {MAX_RSA_BITS} bits, and opening it would take too long.",
+        _NEW_KEY,
+    ),
     "PRIVATE_KEY_INCOMPLETE": KeyProblem(
         "private_key",
         "A part of the private key is missing.",
@@ -80,6 +87,13 @@ KEY_PROBLEMS: Final[dict[str, KeyProblem]] = {
         "private_key",
         "The private key is encrypted in a way that cannot be opened here.",
         "Convert it with `openssl pkcs8 -topk8 -v2 aes256 -in key.pem -out new.pem` and paste the new file.",
+    ),
+    "PRIVATE_KEY_KDF_TOO_SLOW": KeyProblem(
+        "private_key",
+        f"The private key is encrypted with more than {MAX_KDF_ROUNDS} rounds (for scrypt: N * r * p above "
+        f"{MAX_SCRYPT_COST}), and opening it would take too long.",
+        "Convert it with `openssl pkcs8 -topk8 -v2 aes256 -iter 100000 -in key.pem -out new.pem` "
+        "and paste the new file.",
     ),
     "PASSPHRASE_MISSING": KeyProblem(
         "private_key_passphrase",

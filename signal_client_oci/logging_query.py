@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from signal_client_oci.form_limits import MAX_LOGGING_QUERY
+
 __all__ = ["logging_clause"]
 
-_LONGEST: Final = 4000
 _EXAMPLE: Final = "where type = 'com.oraclecloud.vcn.flowlogs.DataEvent'"
 _FILTER_INSTEAD: Final = f"leave it out, or filter with where (for example {_EXAMPLE})"
 _NOT_HERE: Final = "Records would be lost, as each poll reads another window of time"
@@ -63,8 +64,8 @@ def logging_clause(query: str) -> str:
         ValueError: the clause could leave the scope, or would lose or change records; the text says the way
             out.
     """
-    if len(query) > _LONGEST:
-        raise ValueError(f"This query has {len(query)} characters, and {_LONGEST} are the most.")
+    if len(query) > MAX_LOGGING_QUERY:
+        raise ValueError(f"This query has {len(query)} characters, and {MAX_LOGGING_QUERY} are the most.")
     tokens = _tokens(query.replace("\r\n", "\n").replace("\r", "\n"))
     _check_brackets(tokens)
     stages = _stages(tokens)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from signal_client_oci.form_limits import MAX_OCID
+
 __all__ = ["OCID_KINDS", "Ocid", "OcidKind", "ocid_pattern", "parse_ocid", "read_ocid"]
 
 _OCID: Final = re.compile(
     r"(?:ocid1\.|ocidv1:)(?P<kind>[a-z0-9_-]+)[.:](?P<realm>[a-z0-9_-]+)[.:]"
     r"(?:[A-Za-z0-9_-]*[.:]){1,2}[A-Za-z0-9_-]+"
 )
-_LONGEST: Final = 255  # real ones have about 80
 _SHOWN_KIND: Final = 30
 
 
@@ -53,7 +54,7 @@ OCID_KINDS: Final = {
 
 def parse_ocid(text: str) -> Ocid | None:
     """Return kind and realm of an OCID, None for any other text."""
-    match = _OCID.fullmatch(text) if len(text) <= _LONGEST else None
+    match = _OCID.fullmatch(text) if len(text) <= MAX_OCID else None
     return Ocid(match["kind"], match["realm"]) if match else None
 
 

@@ -60,8 +60,10 @@ def signal_client_validate_connection(connector: str, settings: dict[str, Any]) 
     if connector != CONNECTOR:
         return None
     from signal_client_oci.connection import validate_connection  # noqa: PLC0415
+    from signal_client_oci.settings_reading import concealed  # noqa: PLC0415
 
-    return validate_connection(settings)
+    given, settings = concealed(settings), {}  # what a crash reporter sees of this frame holds no secret
+    return validate_connection(given)
 
 
 @hookimpl
@@ -76,5 +78,7 @@ def signal_client_poll(
     if connector != CONNECTOR:
         return None
     from signal_client_oci.poll import poll  # noqa: PLC0415
+    from signal_client_oci.settings_reading import concealed  # noqa: PLC0415
 
-    return poll(instance, settings, checkpoint, context)
+    given, settings = concealed(settings), {}  # the same
+    return poll(instance, given, checkpoint, context)

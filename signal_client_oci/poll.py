@@ -16,6 +16,7 @@ from signal_client_oci.private_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.reports import failed_report, log_report
 from signal_client_oci.run import Run, in_utc
 from signal_client_oci.settings import Settings, SettingsError, parse_settings
+from signal_client_oci.settings_reading import concealed
 from signal_client_oci.windows import floor_minute
 
 __all__ = ["poll"]
@@ -35,6 +36,7 @@ def poll(
         checkpoint: What the host stored last, or None.
         context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
     """
+    settings = concealed(settings)
     clock = context.get("now") or _utc_now
     started = in_utc(clock())
     try:
@@ -115,11 +117,7 @@ def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
 
 
 def _api_key(settings: Settings) -> ApiKey:
-    return load_api_key(
-        settings.private_key.get_secret_value(),
-        settings.private_key_passphrase.get_secret_value(),
-        settings.fingerprint,
-    )
+    return load_api_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
 
 
 def _settings_check(error: SettingsError | PrivateKeyError) -> Check:

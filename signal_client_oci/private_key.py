@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from signal_client_oci.fingerprints import fingerprint_of, normalise_fingerprint
 from signal_client_oci.key_problems import KEY_PROBLEMS, PrivateKeyError
 from signal_client_oci.pem_repair import FoundKey, find_private_key
+from signal_client_oci.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from pydantic import SecretStr
 
 __all__ = [
     "KEY_PROBLEMS",
@@ -29,20 +30,14 @@ _LEAST_BITS: Final = 2048  # OCI: "Required Keys and OCIDs", an RSA key pair of 
 
 
 @dataclass(frozen=True)
-class ApiKey:
+class ApiKey(HoldsSecret):
     """An RSA key that can sign requests, and its fingerprint; the key never shows in a repr."""
 
     private_key: RSAPrivateKey = field(repr=False)
     fingerprint: str
 
-    def to_pem(self) -> str:
-        """Return the key as clean, unencrypted PKCS#8 PEM, which every release of the SDK reads. A secret."""
-        return self.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(
-            "ascii"
-        )
 
-
-def load_api_key(pem: str, passphrase: str, fingerprint: str) -> ApiKey:
+def load_api_key(pem: str | SecretStr, passphrase: str | SecretStr, fingerprint: str) -> ApiKey:
     """Open a pasted private key and compare it with the fingerprint of the form.
 
     Args:
@@ -54,6 +49,7 @@ def load_api_key(pem: str, passphrase: str, fingerprint: str) -> ApiKey:
         PrivateKeyError: the key cannot be used, the passphrase does not open it, or it is the key of another
             fingerprint. The error quotes fingerprints only.
     """
+    pem, passphrase = hidden(pem), hidden(passphrase)
     key = _open(find_private_key(pem), passphrase)
     if not isinstance(key, RSAPrivateKey):
         raise PrivateKeyError("PRIVATE_KEY_NOT_RSA")
@@ -69,7 +65,7 @@ def load_api_key(pem: str, passphrase: str, fingerprint: str) -> ApiKey:
     return ApiKey(key, found)
 
 
-def _open(found: FoundKey, passphrase: str) -> PrivateKeyTypes:
+def _open(found: FoundKey, passphrase: HiddenText) -> PrivateKeyTypes:
     """Open a key without a passphrase if that is possible, else with the one given.
 
     Raises:
@@ -78,8 +74,8 @@ def _open(found: FoundKey, passphrase: str) -> PrivateKeyTypes:
     outcome = _try_open(found, None)
     if outcome == "PASSPHRASE_MISSING" and passphrase:
         # A passphrase may well begin or end with a space, and a paste often does.
-        for candidate in dict.fromkeys((passphrase, passphrase.strip())):
-            outcome = _try_open(found, candidate.encode("utf-8", "surrogatepass"))
+        for candidate in dict.fromkeys((passphrase, HiddenText(passphrase.strip()))):
+            outcome = _try_open(found, HiddenBytes(candidate.encode("utf-8", "surrogatepass")))
             if not isinstance(outcome, str):
                 break
     # Raised here, outside any handler, so that no error of the library hangs on to this one as its context.
@@ -92,6 +88,8 @@ def _try_open(found: FoundKey, passphrase: bytes | None) -> PrivateKeyTypes | st
     """Return the key, or the code of what keeps it closed."""
     try:
         return found.load(passphrase)
+    except PrivateKeyError as error:
+        return error.code
     except TypeError:
         return "PASSPHRASE_MISSING"
     except UnsupportedAlgorithm:

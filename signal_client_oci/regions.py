@@ -191,7 +191,7 @@ def _way_out(suggestions: Sequence[str]) -> str:
 def _suggestions(text: str, known: Iterable[str]) -> list[str]:
     """Return the known regions that a text may mean: named in it, sharing its words, or spelt alike."""
     regions = list(dict.fromkeys(known))
-    plain = _plain(text)[:100]
+    plain = _plain(text[:100])[:100]
     joined = re.sub(r"[\s_]+", "-", plain)
     named = [region for region in regions if _names(plain, region) or _names(joined, region)]
     if named:

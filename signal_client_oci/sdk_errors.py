@@ -21,13 +21,14 @@ from oci._vendor.requests import exceptions as web
 from oci.exceptions import ServiceError
 from urllib3 import exceptions as wire
 
+from signal_client_oci.answer_text import one_line
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.troubles import denied_code
 
 __all__ = ["failure_from"]
 
 _SKEW_SECONDS: Final = 300
-_DETAIL_CHARACTERS: Final = 300
+_MAX_HEADER: Final = 100  # of a date or a number of seconds
 _CLIENT_ERRORS: Final = range(400, 500)
 
 _BY_STATUS: Final[dict[int, tuple[str, Recovery]]] = {
@@ -101,7 +102,7 @@ def failure_from(error: Exception, service: str, *, page: str | None = None) -> 
 def _from_answer(error: ServiceError, service: str, page: str | None) -> Failure:
     status = int(error.status)
     code, recovery = _BY_STATUS.get(status, ("UNEXPECTED_STATUS", Recovery.REQUEST))
-    words = _one_line(f"{error.code or f'HTTP {status}'}: {error.message or ''}".rstrip(": "))
+    words = one_line(f"{error.code or f'HTTP {status}'}: {error.message or ''}".rstrip(": "))
     if status >= 500:  # noqa: PLR2004
         code, recovery = "SERVICE_ERROR", Recovery.RETRY
     elif _is_not_from_oci(error, status):
@@ -168,10 +169,10 @@ def _refined_proxy(chain: Sequence[BaseException]) -> tuple[str, str]:
 def _refined_tls(chain: Sequence[BaseException]) -> tuple[str, str]:
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
-            words = _one_line(str(getattr(link, "verify_message", "")))
+            words = one_line(str(getattr(link, "verify_message", "")))
             return _TLS_BY_VERIFY_CODE.get(getattr(link, "verify_code", 0), "TLS_FAILED"), words
         if isinstance(link, ssl.SSLError) and link.reason:
-            return "TLS_FAILED", _one_line(link.reason.lower().replace("_", " "))
+            return "TLS_FAILED", one_line(link.reason.lower().replace("_", " "))
     return "TLS_FAILED", ""
 
 
@@ -207,12 +208,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting.extend(item for item in related if isinstance(item, BaseException))
 
 
-def _one_line(text: str) -> str:
-    """Make the service's words safe for a log line: printable, one line, not long."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return line if len(line) <= _DETAIL_CHARACTERS else f"{line[: _DETAIL_CHARACTERS - 1]}…"
-
-
 def _skew_text(error: ServiceError) -> str:
     """Say how far this machine's clock is off by the answer's Date header or OCI's words; "" if it is not."""
     skew = _skew_seconds(error.headers)
@@ -235,7 +230,7 @@ def _retry_after(headers: Mapping[str, Any]) -> float | None:
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        return max(0.0, float(text[:_MAX_HEADER]))
     except ValueError:
         date = _moment(text)
         return None if date is None else max(0.0, date - time.time())
@@ -244,7 +239,7 @@ def _retry_after(headers: Mapping[str, Any]) -> float | None:
 def _moment(text: str) -> float | None:
     """Read a header's date as seconds since 1970; None where there is none that can be read."""
     try:
-        date = email.utils.parsedate_tz(text)
+        date = email.utils.parsedate_tz(text[:_MAX_HEADER])
         return None if date is None else float(email.utils.mktime_tz(date))
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None

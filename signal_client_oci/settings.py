@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
+from typing_extensions import Self
 
 from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.endpoint_template import endpoint_url
 from signal_client_oci.form import FORM
+from signal_client_oci.form_values import SecretText
 from signal_client_oci.regions import realm_of
-from signal_client_oci.settings_reading import ALL_REGIONS, RISK_LEVELS, SettingsError, read_settings
+from signal_client_oci.settings_reading import (
+    ALL_REGIONS,
+    RISK_LEVELS,
+    SettingsError,
+    concealed,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +37,8 @@ class Settings(BaseModel):
 
     Texts are stripped, the fingerprint is in lower case with colons, regions are identifiers of one realm,
     `additional_regions` is without `region` and holds nothing but "all" if it holds that, `logging_query` is
-    a clause of `logging_clause`. Times are in minutes. A repr shows the tenancy and the region, nothing else.
+    a clause of `logging_clause`. Times are in minutes. A repr shows the tenancy and the region, nothing else; dumps
+    mask the secrets, and settings are neither pickled nor deeply copied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -37,10 +46,10 @@ class Settings(BaseModel):
     tenancy_ocid: str
     user_ocid: str
     fingerprint: str
-    private_key: SecretStr
+    private_key: SecretText
     region: str
     compartment_ocid: str = _default("compartment_ocid")
-    private_key_passphrase: SecretStr = SecretStr("")
+    private_key_passphrase: SecretText = SecretText("")
     include_subcompartments: bool = _default("include_subcompartments")
     additional_regions: list[str] = _default("additional_regions")
     audit_enabled: bool = _default("audit_enabled")
@@ -65,6 +74,12 @@ class Settings(BaseModel):
         """Name what a repr may show; all else stays out, so that no secret can get in."""
         yield "tenancy_ocid", self.tenancy_ocid
         yield "region", self.region
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("Settings hold a secret and cannot be pickled")
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        raise TypeError("Settings hold a secret and cannot be copied deeply; they are frozen, so share them")
 
     @property
     def scope_ocid(self) -> str:
@@ -112,4 +127,5 @@ def parse_settings(settings: object) -> Settings:
     Raises:
         SettingsError: with all that is wrong, by field; it holds no value of a secret.
     """
+    settings = concealed(settings)
     return Settings.model_construct(**read_settings(Settings, settings))

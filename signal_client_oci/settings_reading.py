@@ -16,8 +16,10 @@ from pydantic import SecretStr
 from signal_client_oci.contract import SOURCES
 from signal_client_oci.endpoint_template import read_endpoint_template
 from signal_client_oci.fingerprints import normalise_fingerprint
-from signal_client_oci.form import FORM
+from signal_client_oci.form import FORM, SECRETS
+from signal_client_oci.form_limits import MAX_PRIVATE_KEY, MAX_WORD
 from signal_client_oci.form_values import (
+    SecretText,
     is_blank,
     read_names,
     read_secret,
@@ -34,13 +36,17 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-__all__ = ["ALL_REGIONS", "RISK_LEVELS", "SettingsError", "read_settings"]
+__all__ = ["ALL_REGIONS", "RISK_LEVELS", "SettingsError", "concealed", "read_settings"]
 
 ALL_REGIONS: Final = "all"
 RISK_LEVELS: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR")
 """Cloud Guard's risk levels, highest first (SDK cloud_guard/models/problem_summary.py)."""
 
-_LONGEST_NAME: Final = 60
+_LONGEST_REALM: Final = 60
+_MOST_UNKNOWN: Final = 20
+_ENTRY_TOO_LONG: Final = (
+    "This must be a list of region identifiers, like eu-frankfurt-1; one entry is too long."
+)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 
@@ -57,12 +63,21 @@ class SettingsError(ValueError):
         super().__init__(" ".join(f"{field}: {sentence}" for field, sentence in field_errors.items()))
 
 
+def concealed(given: object) -> object:
+    """Return the host's settings object with its secrets as `SecretText`, so that no frame shows them."""
+    if not isinstance(given, Mapping):
+        return given
+    texts = {name: given[name] for name in SECRETS if isinstance(given.get(name), str)}
+    return {**given, **{name: SecretText(str(text)) for name, text in texts.items()}}
+
+
 def read_settings(model: type[BaseModel], given: object) -> dict[str, Any]:
     """Return every field of `model`, read and normalised, from the host's settings object.
 
     Raises:
         SettingsError: with all field errors at once.
     """
+    given = concealed(given)
     if not isinstance(given, Mapping):
         raise SettingsError(
             {"settings": "The settings must be one object, with the fields of the form in it."}
@@ -87,6 +102,7 @@ def read_settings(model: type[BaseModel], given: object) -> dict[str, Any]:
 
 
 def _read_field(name: str, field: FieldInfo, value: object) -> Any:
+    _check_size(name, value)
     if is_blank(value):
         if not field.is_required():
             return field.get_default(call_default_factory=True)
@@ -95,14 +111,43 @@ def _read_field(name: str, field: FieldInfo, value: object) -> Any:
         return read_switch(value)
     if field.annotation is int:
         return read_whole_number(value, FORM[name]["minimum"], FORM[name]["maximum"])
-    if field.annotation is SecretStr:
+    if field.annotation is SecretText:
         return _read_required_secret(name, value)
     if name == "additional_regions":
         return _read_regions(value)
     return _TEXT_READERS[name](read_text(value))
 
 
-def _read_required_secret(name: str, value: object) -> SecretStr:
+def _check_size(name: str, value: object) -> None:
+    """Refuse what is longer than the field allows, before anything else looks at it.
+
+    Raises:
+        ValueError: there are too many characters or entries.
+    """
+    shown = FORM[name]
+    most, entries = shown.get("maxLength", MAX_WORD), shown.get("maxItems")
+    if entries is not None:
+        longest = shown["items"]["maxLength"]
+        most = entries * (longest + 1)
+        if isinstance(value, list | tuple) and len(value) > entries:
+            raise ValueError(f"This has {len(value)} entries, and {entries} are the most.")
+        if isinstance(value, list | tuple) and any(
+            isinstance(one, str) and len(one) > longest for one in value
+        ):
+            raise ValueError(_ENTRY_TOO_LONG)
+    if isinstance(value, str | SecretStr) and len(value) > most:
+        raise ValueError(_too_long(name, value, most))
+
+
+def _too_long(name: str, value: str | SecretStr, most: int) -> str:
+    too_long = f"This has {len(value)} characters, and {most} are the most"
+    if name not in SECRETS and isinstance(value, str) and "PRIVATE KEY" in value[:MAX_PRIVATE_KEY]:
+        return f"{too_long}: it holds a private key, which belongs in Private Key."
+    alone = "one key, from its BEGIN line to its END line" if name == "private_key" else "its value"
+    return f"{too_long}: put nothing but {alone} here."
+
+
+def _read_required_secret(name: str, value: object) -> SecretText:
     if name == "private_key" and is_blank(value):
         problem = KEY_PROBLEMS["PRIVATE_KEY_MISSING"]
         raise ValueError(f"{problem.message} {problem.remedy}")
@@ -122,10 +167,9 @@ def _read_regions(value: object) -> list[str]:
     """Return canonical regions, each once; the word "all" stands alone."""
     names = read_names(value)
     # A key pasted here would be cut into lines, and its short last one looks like a name.
-    if any(len(name) > _LONGEST_NAME or "PRIVATE KEY" in name for name in names):
-        raise ValueError(
-            "This must be a list of region identifiers, like eu-frankfurt-1; one entry is too long."
-        )
+    longest = FORM["additional_regions"]["items"]["maxLength"]
+    if any(len(name) > longest or "PRIVATE KEY" in name for name in names):
+        raise ValueError(_ENTRY_TOO_LONG)
     if any(name.lower() == ALL_REGIONS for name in names):
         return [ALL_REGIONS]
     regions: dict[str, None] = {}
@@ -183,7 +227,7 @@ def _realm_errors(values: dict[str, Any]) -> dict[str, str]:
         ocid = parse_ocid(values.get(name, ""))
         if ocid and ocid.realm != realm:
             errors[name] = (
-                f"This OCID belongs to realm {ocid.realm[:_LONGEST_NAME]}, but the region {region} to realm "
+                f"This OCID belongs to realm {ocid.realm[:_LONGEST_REALM]}, but the region {region} to realm "
                 f"{realm}, and a tenancy lives in one realm only: correct the OCID, or the region."
             )
     strangers = [name for name in values.get("additional_regions", []) if name != ALL_REGIONS]
@@ -214,11 +258,13 @@ def _swapped(given: Mapping[str, object]) -> dict[str, str]:
 
 def _unknown_names(model: type[BaseModel], given: Mapping[object, object]) -> dict[str, str]:
     errors: dict[str, str] = {}
-    for key in given:
-        if key in model.model_fields:
-            continue
-        name = str(key) if _NAME.fullmatch(str(key)) else "settings"  # anything else may be a pasted secret
+    unknown = [key for key in given if key not in model.model_fields]
+    if len(unknown) > _MOST_UNKNOWN:
+        errors["settings"] = f"There are {len(unknown)} names that are no settings; leave them out."
+    for key in unknown[:_MOST_UNKNOWN]:
+        # anything but a short word may be a pasted secret
+        name = key if isinstance(key, str) and _NAME.fullmatch(key) else "settings"
         near = difflib.get_close_matches(name.lower(), model.model_fields, n=1, cutoff=0.5)
         way_out = f"did you mean {near[0]}?" if near else "leave it out."
-        errors[name] = f"There is no setting of this name; {way_out}"
+        errors.setdefault(name, f"There is no setting of this name; {way_out}")
     return errors

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from signal_client_oci.clients import borrow
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.private_key import load_api_key
 from signal_client_oci.sandbox import Fault, Sandbox
+from signal_client_oci.sandbox.keys import shared_private_key_pem
 from signal_client_oci.settings import parse_settings
 from signal_client_oci.tls import tls_context
 from signal_client_oci.windows import floor_minute, minute_to_datetime, minute_to_text
@@ -458,7 +461,17 @@ def test_client_shows_no_secret():
         shown = f"{client!r} {client.key!r} {seam.api_key()!r}"
     assert "us-ashburn-1" in shown
     assert "PRIVATE" not in shown
-    assert not any(line in shown for line in seam.api_key().to_pem().splitlines())
+    assert not any(line in shown for line in shared_private_key_pem(0).splitlines())
+
+
+@pytest.mark.parametrize("dump", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_clients_are_not_dumped(dump):
+    """Neither pickle nor a copy gets at the key that a client, or its signer, signs with."""
+    with borrow(seam.settings(), seam.api_key(), seam.REGION, "audit", None) as client:
+        signer = client._sdk.base_client.signer
+        for one in (client, signer):
+            with pytest.raises(TypeError, match="holds a secret and cannot be"):
+                dump(one)
 
 
 def test_no_thread_is_left():

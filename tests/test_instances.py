@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -456,3 +457,115 @@ def test_values_that_json_lacks_cannot_reach_the_connector(folder):
     for value in ("inf", "-inf", "nan", "1979-05-27", "07:32:00"):
         path = toml(folder, table(f"max_concurrency = {value}"))
         assert "is a value that no setting takes" in fault(read_instances, path)
+
+
+SECRET_LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCcanary0Zx7Qr"
+KEY_LINE = "q8Zk1vT0RcanaryYp3nWm5Xs7Ld9Gf2Hj4Kb6Vc8Nx0Qz1Ew3Rt5Yu7Io9Pa2Sd"
+WORD = "canaryTr0ub4dor"
+
+MISPLACED_IN_TOML = {
+    "key as the name of a table": (
+        f'[instances."{SECRET_LINE}"]',
+        "has a table at line 1 whose name looks like a",
+    ),
+    "line as the name of a table": (
+        f"[instances.{KEY_LINE}]",
+        "has a table at line 1 whose name looks like a",
+    ),
+    "whole key as the name": (
+        f'[instances."{PEM.strip()}"]'.replace("\n", "\\n"),
+        "whose name looks like a private key",
+    ),
+    "word as a table": (f"[instances.{WORD}]", "instances.(the table at line 1): has no private key; add"),
+    "word as a value of instances": (
+        f"[instances]\n{WORD} = 1",
+        "instances: is no table; begin each instance",
+    ),
+    "word as an unknown key": (
+        table(f"{WORD} = 1"),
+        "instances.prod: has a name at line 9 that is no setting",
+    ),
+    "line as an unknown key": (
+        table(f'"{KEY_LINE}" = 1'),
+        "instances.prod: has a name at line 9 that is no setting",
+    ),
+    "like a setting": (table(f"region{WORD} = 1"), "has a name at line 9 that is no setting"),
+    "outside": (f"{WORD} = 1", "has a name at line 1 outside of an [instances.NAME] table"),
+    "table outside": (f"[{WORD}]", "has a name at line 1 outside of an [instances.NAME] table"),
+    "quoted outside": (f"'{WORD} &' = 1", "has a name at line 1 outside of an [instances.NAME] table"),
+    "twice": (f"[instances.{WORD}]\n[instances.{WORD}]", "is not valid TOML: Cannot declare (at line 2"),
+    "twice inline": (f"[instances]\na = {{ {WORD} = 1, {WORD} = 2 }}", "is not valid TOML: "),
+    "key over": (table(f"{WORD} = 1", f"{WORD} = 2"), "is not valid TOML: Cannot overwrite a value (at"),
+    "bare word": (WORD, "is not valid TOML: Expected (at "),
+    "pasted lines": (f"[instances.a]\nprivate_key = {PEM}", "is not valid TOML: Invalid value (at line 2"),
+    "unclosed": (f'[instances.a]\nprivate_key = "{WORD}', "is not valid TOML: "),
+    "digits": (f"[instances.a]\nlookback_minutes = {'9' * 5000}", "is not valid TOML: Exceeds the limit"),
+    "deep": ("a = " + "[" * 100_000, "is not valid TOML: "),
+    "word for a path": (
+        table(key=f"private_key_file = '{WORD}'"),
+        "private_key_file: does not exist; name the PEM",
+    ),
+    "line for a path": (
+        table(key=f"private_key_file = '{KEY_LINE}/a'"),
+        "private_key_file: does not exist; name",
+    ),
+    "line with slashes": (
+        table(key=f"private_key_file = 'a/b/{SECRET_LINE}'"),
+        "private_key_file: does not exist",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED_IN_TOML)
+def test_no_fault_quotes_a_secret_in_the_wrong_place(folder, case):
+    """A secret as a key, the name of a table or a path is told by its line, whoever finds it, parser or reader."""
+    text, told = MISPLACED_IN_TOML[case]
+    line = fault(read_instances, toml(folder, text))
+    assert told in line
+    assert not [piece for piece in (SECRET_LINE[:20], KEY_LINE[:20], "Tr0ub4dor", "MIIc") if piece in line]
+
+
+@pytest.mark.parametrize(
+    "name", ["prod", "tenant42a", "eu-frankfurt-1", "Acme GmbH", "R&D", "team_b2", "a" * 60]
+)
+def test_names_of_instances_are_free(folder, name):
+    """Only what looks like a key is refused as the name of an instance."""
+    assert read_instances(toml(folder, table(name=f'"{name}"'))).only().name == name
+
+
+def test_names_that_may_be_secrets_are_counted(folder):
+    """A list of the names there are leaves out what may be a secret, and says how many."""
+    path = toml(folder, table() + table(name=WORD))
+    told = fault(read_instances, path, names=["dev"])
+    assert told.endswith("has no instance 'dev'; there are: prod, 1 more that may be a secret")
+    assert "of the name given; there are: prod, 1 more" in fault(read_instances, path, names=[KEY_LINE])
+    assert "name one of: prod, 1 more that may be a secret" in fault(read_instances(path).only)
+    assert "has no instance of the name given" in fault(read_instances(path).only, KEY_LINE)
+
+
+def test_no_fault_of_a_profile_quotes_a_secret_in_the_wrong_place(folder):
+    """A secret as the name of a profile, as the one asked for or as the path of the key file is not quoted."""
+    path = config(folder, f"{CONFIG}\n[{WORD}]\n[{KEY_LINE}]\n[X]\nkey_file={WORD}\n")
+    asked = fault(from_oci_profile, path, KEY_LINE[:-1])
+    assert asked.endswith(
+        "has no profile of the name given; there are: DEFAULT, FRANKFURT, X, 2 more that may be a secret"
+    )
+    assert fault(from_oci_profile, path, "X").endswith(
+        "[X] key_file: does not exist; name the PEM file of the API key"
+    )
+    path = config(folder, f"[{WORD}]\nuser=u\n")
+    assert ": the profile given: has no tenancy" in fault(from_oci_profile, path, WORD)
+
+
+def test_a_profile_with_a_run_of_blanks_is_read_at_once(folder):
+    """A line of a megabyte of blanks, which the parser takes hours for, is read or refused like a short one."""
+    blanks = " " * 500_000
+    began = time.thread_time()
+    assert (
+        from_oci_profile(config(folder, f"{CONFIG}[X]\nregion{blanks}=\t{blanks}r\n"), "X")
+        .only()
+        .settings["region"]
+        == "r"
+    )
+    assert "is not valid at line" in fault(from_oci_profile, config(folder, f"{CONFIG}stray{blanks}line\n"))
+    assert time.thread_time() - began < 2

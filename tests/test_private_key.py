@@ -1,15 +1,21 @@
 """The private key: every mangled paste that can be repaired is, everything else is told apart in words."""
 
 import base64
+import copy
+import dataclasses
 import datetime as dt
+import hashlib
 import json
+import pickle
 import re
 import traceback
+from functools import partial
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption
 from cryptography.hazmat.primitives.serialization import PrivateFormat as Private
 from cryptography.hazmat.primitives.serialization import PublicFormat as Public
@@ -213,13 +219,6 @@ def test_what_is_remembered_of_sound_keys_is_bounded_and_no_key(monkeypatch):
         assert all(len(mark) == 64 and mark not in _DER for mark in remembered)
 
 
-def test_clean_pem_for_the_sdk():
-    """`to_pem` gives a key that any reader of PEM takes."""
-    key = load_api_key(_PKCS1.replace("\n", "\\n"), "", _FINGERPRINT)
-    again = serialization.load_pem_private_key(key.to_pem().encode(), None)
-    assert again.private_numbers() == _KEY.private_numbers()
-
-
 @pytest.mark.parametrize("passphrase", ["", "needless"])
 def test_a_needless_passphrase_is_ignored(passphrase):
     """A key without encryption opens whatever the passphrase field holds."""
@@ -260,6 +259,81 @@ def _small():
 def _changed(pem, at):
     old = pem[at]
     return pem[:at] + ("B" if old != "B" else "C") + pem[at + 1 :]
+
+
+def _value(tag, content):
+    size = len(content)
+    width = (size.bit_length() + 7) // 8
+    return (
+        bytes([tag])
+        + (bytes([size]) if size < 128 else bytes([128 | width]) + size.to_bytes(width, "big"))
+        + content
+    )
+
+
+def _integer(number):
+    return _value(2, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _sequence(*values):
+    return _value(0x30, b"".join(values))
+
+
+def _object(dotted):
+    first, second, *rest = map(int, dotted.split("."))
+    content = bytes([40 * first + second])
+    for part in rest:
+        digits = [part & 127]
+        while part := part >> 7:
+            digits.insert(0, 128 | part & 127)
+        content += bytes(digits)
+    return _value(6, content)
+
+
+def _armoured(label, der):
+    body = base64.encodebytes(der).decode()
+    return f"-----BEGIN {label}-----\n{body}-----END {label}-----\n"
+
+
+def _pkcs1(**changed):
+    """The DER of our key with some of its numbers changed."""
+    private = _KEY.private_numbers()
+    numbers = {
+        "version": 0,
+        "n": private.public_numbers.n,
+        "e": private.public_numbers.e,
+        **{name: getattr(private, name) for name in ("d", "p", "q", "dmp1", "dmq1", "iqmp")},
+    }
+    return _sequence(*map(_integer, (numbers | changed).values()))
+
+
+_AES = _sequence(_object("2.16.840.1.101.3.4.1.42"), _value(4, bytes(16)))
+_PRF = _sequence(_object("1.2.840.113549.2.9"), _value(5, b""))
+
+
+def _pbes2(kdf, ciphertext=bytes(1232)):
+    return _sequence(_sequence(_object("1.2.840.113549.1.5.13"), _sequence(kdf, _AES)), _value(4, ciphertext))
+
+
+def _pbkdf2(rounds, *more, ciphertext=bytes(1232)):
+    parameters = _sequence(_value(4, b"saltsalt"), _integer(rounds), *more, _PRF)
+    return _pbes2(_sequence(_object("1.2.840.113549.1.5.12"), parameters), ciphertext)
+
+
+def _scrypt(*numbers, ciphertext=bytes(1232)):
+    parameters = _sequence(_value(4, b"saltsalt"), *map(_integer, numbers))
+    return _pbes2(_sequence(_object("1.3.6.1.4.1.11591.4.11"), parameters), ciphertext)
+
+
+def _pkcs12_pbe(rounds):
+    scheme = _sequence(
+        _object("1.2.840.113549.1.12.1.3"), _sequence(_value(4, b"saltsalt"), _integer(rounds))
+    )
+    return _sequence(scheme, _value(4, bytes(1232)))
+
+
+def _locked(der):
+    return _armoured("ENCRYPTED PRIVATE KEY", der)
 
 
 _SSH_PUBLIC = _KEY.public_key().public_bytes(Encoding.OpenSSH, Public.OpenSSH).decode()
@@ -324,6 +398,11 @@ _WRONG = {
         "PRIVATE_KEY_CIPHER_UNKNOWN",
     ),
     "legacy cut in its header": (_LEGACY[: _LEGACY.index("DEK-Info") + 30], "PRIVATE_KEY_INCOMPLETE"),
+    "larger than any key": (
+        _armoured("RSA PRIVATE KEY", _pkcs1(n=3 << 8191)),
+        "PRIVATE_KEY_TOO_LARGE",
+    ),
+    "PBKDF2 without end": (_locked(_pbkdf2(2**31 - 1)), "PRIVATE_KEY_KDF_TOO_SLOW"),
     "legacy without its vector": (re.sub(r"DEK-Info.*\n", "", _LEGACY), "PRIVATE_KEY_INCOMPLETE"),
 }
 
@@ -430,3 +509,187 @@ def test_damage_is_never_taken_for_a_key(data):
 def test_any_text_gives_the_one_error(pem, passphrase, fingerprint):
     """Whatever the three fields hold, the outcome is a `PrivateKeyError` with a known code."""
     assert _refusal(pem, passphrase, fingerprint).code in KEY_PROBLEMS
+
+
+_COSTLY = {
+    "PBKDF2": _pbkdf2(600_001),
+    "PBKDF2, as many as fit": _pbkdf2(2**8000),
+    "PBKDF2, below nought": _pbkdf2(-1),
+    "PBKDF2, a long key": _pbkdf2(1000, _integer(2**31 - 1)),
+    "scrypt, N": _scrypt(2**31, 8, 1),
+    "scrypt, r": _scrypt(16384, 2**20, 1),
+    "scrypt, p": _scrypt(16384, 8, 2**20),
+    "scrypt, a long key": _scrypt(16384, 8, 1, 2**31),
+    "PKCS#12": _pkcs12_pbe(2**31 - 1),
+}
+
+
+def _never_opened(monkeypatch):
+    """Make every way into OpenSSL a failure."""
+
+    def opened(*_, **__):
+        pytest.fail("the key was handed to OpenSSL")
+
+    for place in ("pem_repair.serialization", "pem_repair"):
+        for name in ("load_der_private_key", "load_pem_private_key"):
+            monkeypatch.setattr(f"signal_client_oci.{place}.{name}", opened)
+
+
+@pytest.mark.parametrize("case", _COSTLY)
+def test_an_encryption_that_takes_too_long_is_never_begun(case, monkeypatch):
+    """A count of rounds that would keep OpenSSL busy for minutes is refused by what the DER says of it."""
+    _never_opened(monkeypatch)
+    error = _refusal(_locked(_COSTLY[case]), _PASSPHRASE)
+    assert (error.code, error.field) == ("PRIVATE_KEY_KDF_TOO_SLOW", "private_key")
+    assert "-iter 100000" in error.remedy
+
+
+_MALFORMED = {
+    "rounds that are no number": _pbes2(
+        _sequence(_object("1.2.840.113549.1.5.12"), _sequence(_value(4, b"s"), _PRF))
+    ),
+    "no parameters": _pbes2(_sequence(_object("1.2.840.113549.1.5.12"))),
+    "rounds in BER": _pbkdf2(1000).replace(_integer(1000), b"\x02\x80\x03\xe8\x00\x00"),
+    "nothing": _sequence(),
+    "an empty algorithm": _sequence(_sequence(), _value(4, b"x")),
+    "a length of five bytes": b"\x30\x85\x00\x00\x00\x00\x02\x05\x00",
+    "a number cut off": _sequence(_integer(0), b"\x02\x7f\x01"),
+    "PKCS#12": _sequence(_integer(3), _sequence(_object("1.2.840.113549.1.7.1")), _sequence()),
+}
+
+
+@pytest.mark.parametrize("case", _MALFORMED)
+def test_der_that_is_not_understood_is_never_opened(case, monkeypatch):
+    """What hides its numbers from the look before the opening is damaged, whatever OpenSSL might make of it."""
+    _never_opened(monkeypatch)
+    assert _refusal(_locked(_MALFORMED[case]), _PASSPHRASE).code in {
+        "PRIVATE_KEY_DAMAGED",
+        "PRIVATE_KEY_INCOMPLETE",
+    }
+
+
+def test_an_unknown_derivation_is_never_opened(monkeypatch):
+    """A derivation whose cost nobody can tell is a cipher that is unknown."""
+    _never_opened(monkeypatch)
+    unknown = _pbes2(_sequence(_object("1.2.3.4"), _sequence(_integer(1))))
+    assert _refusal(_locked(unknown), _PASSPHRASE).code == "PRIVATE_KEY_CIPHER_UNKNOWN"
+
+
+@pytest.mark.parametrize("name", ["n", "e", "d", "p", "q", "dmp1", "dmq1", "iqmp"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["PKCS1", "PKCS8"])
+def test_no_number_of_a_key_is_larger_than_any_key(name, wrapped, monkeypatch):
+    """A prime of 20,000 bits would be tested for minutes; each number is measured before."""
+    _never_opened(monkeypatch)
+    der = _pkcs1(**{name: 3 << 20_000})
+    if wrapped:
+        algorithm = _sequence(_object("1.2.840.113549.1.1.1"), _value(5, b""))
+        der = _sequence(_integer(0), algorithm, _value(4, der))
+    assert _refusal(_armoured("PRIVATE KEY", der)).code == "PRIVATE_KEY_TOO_LARGE"
+
+
+def test_what_is_locked_away_is_measured_too(monkeypatch):
+    """Numbers that show only behind the passphrase are measured before they are looked at, and so is the whole."""
+    monkeypatch.setattr("signal_client_oci.key_shape.MAX_RSA_BITS", 2047)
+    for pem in (_ENCRYPTED, _LEGACY):
+        assert _refusal(pem, _PASSPHRASE).code == "PRIVATE_KEY_TOO_LARGE"
+    _never_opened(monkeypatch)
+    monkeypatch.setattr("signal_client_oci.key_shape.MAX_LOCKED_BYTES", 1000)
+    monkeypatch.setattr("signal_client_oci.pem_repair.MAX_LOCKED_BYTES", 1000)
+    for pem in (_ENCRYPTED, _LEGACY):
+        assert _refusal(pem, _PASSPHRASE).code == "PRIVATE_KEY_TOO_LARGE"
+
+
+def test_other_kinds_of_keys_are_never_opened(monkeypatch):
+    """OpenSSL computes the public half of DSA and DH keys, with numbers of any size; they are told apart before."""
+    pems = [
+        _pem(ec.generate_private_key(ec.SECP256R1())),
+        _pem(dsa.generate_private_key(key_size=1024)),
+        _pem(dsa.generate_private_key(key_size=1024), Private.TraditionalOpenSSL).replace("DSA ", ""),
+        _pem(ed25519.Ed25519PrivateKey.generate()),
+    ]
+    _never_opened(monkeypatch)
+    assert {_refusal(pem).code for pem in pems} == {"PRIVATE_KEY_NOT_RSA"}
+
+
+def test_an_encrypted_key_of_another_kind():
+    """What comes out from behind the passphrase and is no RSA key is told as such."""
+    assert (
+        _refusal(_pem(ec.generate_private_key(ec.SECP256R1()), passphrase="x"), "x").code
+        == "PRIVATE_KEY_NOT_RSA"
+    )
+
+
+def test_the_key_behind_an_unusable_one_is_found():
+    """The first key that can be an API key is taken, whatever else was pasted with it."""
+    others = _pem(ec.generate_private_key(ec.SECP256R1())) + _locked(_pbkdf2(2**31 - 1))
+    assert _opened(others + _PKCS8) == _KEY.private_numbers()
+
+
+@pytest.mark.parametrize("name", [None, "e", "d", "p", "q", "dmp1", "dmq1", "iqmp"])
+def test_long_keys_are_looked_at_without_the_long_test(name, monkeypatch):
+    """Of a key whose primes take OpenSSL seconds, each number is compared with the others, and OpenSSL is not asked."""
+    monkeypatch.setattr("signal_client_oci.pem_repair._LONGEST_CHECKED_PRIME", 1000)
+    monkeypatch.setattr("signal_client_oci.pem_repair._sound", set())
+    changed = {} if name is None else {name: _pkcs1_number(name) + 2}
+    pem = _armoured("RSA PRIVATE KEY", _pkcs1(**changed))
+    if name is None:
+        assert _opened(pem) == _KEY.private_numbers()
+    else:
+        assert _refusal(pem).code == "PRIVATE_KEY_DAMAGED"
+
+
+def _pkcs1_number(name):
+    private = _KEY.private_numbers()
+    return private.public_numbers.e if name == "e" else getattr(private, name)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_base64_of_base64_is_not_followed(times):
+    """One wrapping of the whole file is undone, and no more: what is wrapped again is no key."""
+    wrapped = _PKCS8
+    for _ in range(times):
+        wrapped = base64.b64encode(wrapped.encode()).decode()
+    assert _refusal(wrapped).code == "PRIVATE_KEY_NOT_PEM"
+
+
+def test_marks_of_keys_differ_by_key_and_passphrase():
+    """What is remembered of a sound key never stands for another key, or for the same behind another passphrase."""
+    keys = [FoundKey(b"a"), FoundKey(b"b"), FoundKey(b"")]
+    marks = {key._mark(passphrase) for key in keys for passphrase in (None, b"", b"a", b"b")}
+    assert len(marks) == len(keys) * 4
+
+
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize(
+    "dump", [pickle.dumps, copy.copy, copy.deepcopy, dataclasses.asdict], ids=lambda dump: dump.__qualname__
+)
+def test_found_keys_are_not_dumped(form, dump):
+    """Neither pickle nor a copy gets at a key that was found."""
+    with pytest.raises(TypeError, match="holds a secret"):
+        dump(find_private_key(_FORMS[form][0]))
+
+
+@pytest.mark.parametrize("dump", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_opened_keys_are_not_dumped(dump):
+    """Neither pickle nor a copy gets at a key that was opened."""
+    with pytest.raises(TypeError, match="ApiKey holds a secret"):
+        dump(load_api_key(_PKCS8, "", _FINGERPRINT))
+
+
+def _encrypted(lock, derived):
+    """The DER of our key, encrypted with AES-256 under a key that was derived by hand."""
+    padding = 16 - len(_DER) % 16
+    encryptor = Cipher(algorithms.AES(derived), modes.CBC(bytes(16))).encryptor()
+    return lock(ciphertext=encryptor.update(_DER + bytes([padding]) * padding) + encryptor.finalize())
+
+
+def test_usual_encryptions_open():
+    """What openssl writes by itself, and what it writes when it is asked for more rounds, opens as before."""
+    secret = _PASSPHRASE.encode()
+    scrypt = hashlib.scrypt(secret, salt=b"saltsalt", n=16384, r=8, p=1, dklen=32)
+    rounds = hashlib.pbkdf2_hmac("sha256", secret, b"saltsalt", 600_000, 32)
+    for der in (
+        _encrypted(partial(_scrypt, 16384, 8, 1), scrypt),
+        _encrypted(partial(_pbkdf2, 600_000), rounds),
+    ):
+        assert _opened(_locked(der), _PASSPHRASE) == _KEY.private_numbers()

@@ -4,16 +4,19 @@ import copy
 import pickle
 import subprocess
 import sys
+import time
 import traceback
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from signal_client_oci.form import FORM
 from signal_client_oci.key_problems import KEY_PROBLEMS
 from signal_client_oci.settings import Settings, SettingsError, parse_settings
+from signal_client_oci.settings_reading import _read_field
 
 _KEY_CANARY = "-----BEGIN PRIVATE KEY-----\ncanaryKEYcanaryKEY\n-----END PRIVATE KEY-----"
 _PASSPHRASE_CANARY = "canary passphrase"
@@ -287,13 +290,115 @@ def test_settings_cannot_change():
         Settings(**(_GOOD | {"region": "mars-1"}))
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda read: pickle.loads(pickle.dumps(read))])
+@pytest.mark.parametrize("copied", [copy.copy, lambda read: read.model_copy(), lambda read: read])
 def test_no_repr_shows_a_secret(copied):
     """Neither settings nor copies or dumps of them show the key or the passphrase."""
     read = copied(_read())
-    shown = f"{read!r} {read} {read.model_dump()} {read.model_dump_json()} {[read]} {vars(read)} {read.__rich_repr__()}"
+    dumped = f"{read.model_dump()} {read.model_dump(mode='json')} {read.model_dump_json()} {dict(read)} {vars(read)}"
+    shown = f"{read!r} {read} {[read]} {read.__rich_repr__()} {dumped}"
     assert "canary" not in shown
     assert repr(read) == f"Settings(tenancy_ocid='{_TENANCY}', region='us-ashburn-1')"
+
+
+@pytest.mark.parametrize(
+    "taken", [lambda read: read, vars, dict, lambda read: read.model_dump(), lambda read: read.private_key]
+)
+def test_settings_are_not_pickled(taken):
+    """Neither settings nor their dumps nor the secrets themselves can be written with pickle."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="secret and cannot be pickled"):
+            pickle.dumps(taken(_read()), protocol)
+
+
+def test_settings_are_not_copied_deeply():
+    """A deep copy of settings would be a second key in memory, and is refused; a list of their values shares it."""
+    read = _read()
+    with pytest.raises(TypeError, match="hold a secret and cannot be copied deeply"):
+        copy.deepcopy(read)
+    assert copy.deepcopy(read.private_key) is copy.copy(read.private_key) is read.private_key
+
+
+_LIMITS = {
+    "tenancy_ocid": 255,
+    "user_ocid": 255,
+    "fingerprint": 200,
+    "private_key": 20_000,
+    "region": 60,
+    "compartment_ocid": 255,
+    "private_key_passphrase": 1024,
+    "logging_query": 4000,
+    "endpoint_template": 500,
+    "additional_regions": 200 * 61,
+}
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("wrap", [str, SecretStr])
+def test_no_field_is_read_beyond_its_limit(field, wrap, monkeypatch):
+    """A text that is longer than its field allows is refused with the limit, before anything looks at it."""
+
+    def looked_at(value):
+        pytest.fail(f"{len(value)} characters were looked at")
+
+    limit = _LIMITS.get(field, 100)
+    monkeypatch.setattr(
+        "signal_client_oci.settings_reading.is_blank", lambda value: value and looked_at(value)
+    )
+    with pytest.raises(
+        ValueError, match=f"has {limit + 1} characters, and {limit} are the most: put "
+    ) as caught:
+        _read_field(field, Settings.model_fields[field], wrap("\u00e9" * (limit + 1)))
+    assert "\u00e9" not in str(caught.value)
+
+
+def test_limits_are_those_of_the_form():
+    """The form tells the same limits as its readers go by, and has one for every text."""
+    texts = {name: shown for name, shown in FORM.items() if shown["type"] == "string" and "enum" not in shown}
+    assert {name: shown["maxLength"] for name, shown in texts.items()} == {
+        name: limit for name, limit in _LIMITS.items() if name != "additional_regions"
+    }
+    regions = FORM["additional_regions"]
+    assert (regions["maxItems"], regions["items"]["maxLength"]) == (200, 60)
+
+
+@pytest.mark.parametrize("field", ["fingerprint", "tenancy_ocid", "region", "logging_query"])
+def test_a_key_in_a_short_field_is_still_told_as_one(field):
+    """Too long for the field, the text is looked at for one thing: the key that belongs elsewhere."""
+    key = _KEY_CANARY.replace("canaryKEY", "canaryKEY" * 300)
+    assert "it holds a private key, which belongs in Private Key" in _errors(**{field: key})[field]
+
+
+_NESTED = []
+for _ in range(100_000):
+    _NESTED = [_NESTED]
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize(
+    "value",
+    [["x"] * 1_000_000, _NESTED, {"a": _NESTED}, 10**1_000_000, -(10**1_000_000), "9" * 1_000_000],
+    ids=["list", "deep list", "deep object", "number", "negative number", "digits"],
+)
+def test_values_without_end_are_refused_at_once(field, value):
+    """Neither a million entries or digits nor a hundred thousand levels are worked through."""
+    began = time.thread_time()
+    errors = _errors(**{field: value})
+    assert time.thread_time() - began < 0.5
+    assert field in errors
+    assert len(str(errors)) < 5000
+
+
+def test_unknown_names_without_end():
+    """Of a thousand names that are no settings twenty are told, and how many there are."""
+    errors = _errors(**{f"unknown_{at}": at for at in range(1000)})
+    assert len(errors) == 21
+    assert errors["settings"] == "There are 1000 names that are no settings; leave them out."
+
+
+def test_names_that_are_no_text():
+    """A name that JSON could not have, however large, is no more than a name that is no setting."""
+    errors = parse_errors(_GOOD | {10**5000: 1, None: 2, (1,) * 100_000: 3})
+    assert list(errors) == ["settings"]
 
 
 def _everything_shown(error):

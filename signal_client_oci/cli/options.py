@@ -21,6 +21,7 @@ from signal_client_oci.instances import (
     from_oci_profile,
     read_instances,
 )
+from signal_client_oci.instances.names import word_told
 
 __all__ = [
     "Chosen",
@@ -174,7 +175,8 @@ def _change(text: str) -> tuple[str, Any]:
         raise Fault("--set: is not NAME=VALUE; for example --set logging_enabled=false")
     if name not in FORM:
         close = difflib.get_close_matches(name, FORM, n=1)
-        raise Fault(f"--set {name}: is no setting; {f'did you mean {close[0]}?' if close else 'see: schema'}")
+        place = f"--set {word_told(name)}".rstrip()
+        raise Fault(f"{place}: is no setting; {f'did you mean {close[0]}?' if close else 'see: schema'}")
     if FORM[name].get("writeOnly"):
         raise Fault(f"--set {name}: a secret on the command line can be seen by others; put it into a file")
     return name, value

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.instances.instance import Instance, InstancesError, InstanceSet
+from signal_client_oci.instances.names import is_tellable, listed, told
 from signal_client_oci.instances.secret_files import expanded, read_key_file, read_text
+from signal_client_oci.secrecy import HiddenText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +36,7 @@ def from_oci_profile(path: Path | None = None, profile: str = "DEFAULT") -> Inst
     path = expanded(path, str(path))
     opened = read_text(path, str(path), "name a configuration file, or make one with: oci setup config")
     section = _profile(_parse_ini(opened.text, path), profile, path)
-    where = f"{path}: [{profile}]"
+    where = f"{path}: [{profile}]" if is_tellable(profile) else f"{path}: the profile given"
     _require_api_key(section, where)
     settings: dict[str, Any] = {ours: section[theirs] for theirs, ours in _OCI_KEYS.items()}
     key = read_key_file(_key_path(section["key_file"], where), path.parent, f"{where} key_file")
@@ -54,8 +57,10 @@ def _key_path(value: str, where: str) -> str:
     return path
 
 
-def _parse_ini(text: str, path: Path) -> configparser.ConfigParser:
+def _parse_ini(text: HiddenText, path: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
+    # The library takes time with the square of a run of blanks, which mean nothing anywhere.
+    text = HiddenText(re.sub(r"[^\S\r\n]+", " ", text))
     try:
         parser.read_string(text)
     except configparser.Error as error:
@@ -63,18 +68,20 @@ def _parse_ini(text: str, path: Path) -> configparser.ConfigParser:
         lines = [getattr(error, "lineno", None), *(number for number, _ in getattr(error, "errors", ()))]
         line = next((number for number in lines if number), None)
         kind = "gives something twice" if "Duplicate" in type(error).__name__ else "is not valid"
-        place = f" at line {line}" if line else ""
-        remedy = "a profile is a line [NAME] with lines key=value below it, each key once"
-        raise InstancesError(str(path), f"{kind}{place}", remedy) from None
-    return parser
+        problem = f"{kind} at line {line}" if line else kind
+    else:
+        return parser
+    # Raised here, outside any handler, so that the library's error does not hang on to this one as its context.
+    remedy = "a profile is a line [NAME] with lines key=value below it, each key once"
+    raise InstancesError(str(path), problem, remedy)
 
 
 def _profile(parser: configparser.ConfigParser, profile: str, path: Path) -> dict[str, str]:
     there_are = [*(["DEFAULT"] if parser.defaults() else []), *parser.sections()]
     if profile not in there_are:
-        remedy = f"there are: {', '.join(there_are)}" if there_are else "add one with: oci setup config"
-        raise InstancesError(str(path), f"has no profile {profile!r}", remedy)
-    return dict(parser[profile])
+        remedy = f"there are: {listed(there_are)}" if there_are else "add one with: oci setup config"
+        raise InstancesError(str(path), f"has no profile {told(profile)}", remedy)
+    return {key: HiddenText(value) for key, value in parser[profile].items()}
 
 
 def _require_api_key(section: Mapping[str, str], where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.instances.instance import InstancesError
+from signal_client_oci.instances.names import is_tellable
+from signal_client_oci.secrecy import HiddenBytes, HiddenText, HoldsSecret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +24,10 @@ _LONGEST_PATH: Final = 512
 
 
 @dataclass(frozen=True)
-class SecretFile:
+class SecretFile(HoldsSecret):
     """The text of a file, and what the operator should know about who else may read it (one line each)."""
 
-    text: str = field(repr=False)
+    text: HiddenText = field(repr=False)
     warnings: tuple[str, ...]
 
 
@@ -34,7 +37,10 @@ def read_key_file(value: str, base: Path, where: str) -> SecretFile:
     if "\n" in value or "-----" in value or len(value) > _LONGEST_PATH:
         raise InstancesError(where, "is no path (is it the key itself?)", "name the file that holds the key")
     path = base / expanded(Path(value), where)
-    return read_text(path, f"{where}: {path}", "name the PEM file of the API key")
+    # A word alone may be a pass phrase, and a long mixture of letters and digits a line of the key.
+    is_path = re.search(r"[/\\.]", value) is not None and all(map(is_tellable, re.split(r"[/\\]", value)))
+    place = f"{where}: {path}" if is_path or path.exists() else where
+    return read_text(path, place, "name the PEM file of the API key")
 
 
 def expanded(path: Path, where: str) -> Path:
@@ -50,15 +56,16 @@ def read_text(path: Path, where: str, remedy: str) -> SecretFile:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            body = file.read(_MAX_FILE_BYTES + 1)
+            body = HiddenBytes(file.read(_MAX_FILE_BYTES + 1))
     except (OSError, ValueError) as error:
         raise InstancesError(where, _problem(error), remedy) from None
     if not body.strip() or len(body) > _MAX_FILE_BYTES:
         raise InstancesError(where, "is empty" if not body.strip() else "is too large", remedy)
     try:
-        return SecretFile(body.decode("utf-8-sig"), tuple(_mode_warnings(path, mode)))
+        return SecretFile(HiddenText(body.decode("utf-8-sig")), tuple(_mode_warnings(path, mode)))
     except UnicodeDecodeError:
-        raise InstancesError(where, "is not UTF-8 text", remedy) from None
+        pass  # the error holds the bytes of the file, so it must not become the context of ours
+    raise InstancesError(where, "is not UTF-8 text", remedy)
 
 
 def _mode_warnings(path: Path, mode: int) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.form import FORM
 from signal_client_oci.instances.instance import Instance, InstancesError, InstanceSet
+from signal_client_oci.instances.names import is_tellable, listed, looks_like_key, place_of, told, word_told
 from signal_client_oci.instances.secret_files import expanded, read_key_file, read_text
+from signal_client_oci.secrecy import HiddenText
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +34,31 @@ _OWN_KEYS: Final = (
 )
 _KEY_SOURCES: Final = ("private_key_file", "private_key_env", "private_key")
 _PASSPHRASE_SOURCES: Final = ("private_key_passphrase_env", "private_key_passphrase")
+_TOML_PLACE: Final = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)$")
+# How the texts of tomllib and tomli begin; what follows in some of them is quoted from the file.
+_TOML_PROBLEMS: Final = (
+    "Invalid value",
+    "Invalid statement",
+    "Invalid date or datetime",
+    "Invalid hex value",
+    "Invalid initial character for a key part",
+    "Expected newline or end of document after a statement",
+    "Expected",
+    "Unterminated string",
+    "Unclosed array",
+    "Unclosed inline table",
+    "Unescaped '\\' in a string",
+    "Escaped character is not a Unicode scalar value",
+    "Illegal character",
+    "Found invalid character",
+    "Cannot declare",
+    "Cannot mutate",
+    "Cannot overwrite a value",
+    "Cannot redefine",
+    "Duplicate inline table key",
+    "Exceeds the limit",
+    "maximum recursion depth exceeded",
+)
 
 
 def read_instances(
@@ -45,13 +73,15 @@ def read_instances(
     """
     path = expanded(path, str(path))
     opened = read_text(path, str(path), "name an instances file")
-    tables = _tables(_parse_toml(opened.text, path), path)
+    tables = _tables(_parse_toml(opened.text, path), path, opened.text)
     for name in names or ():
         if name not in tables:
-            raise InstancesError(str(path), f"has no instance {name!r}", f"there are: {', '.join(tables)}")
+            raise InstancesError(str(path), f"has no instance {told(name)}", f"there are: {listed(tables)}")
     warnings: list[str] = []
     chosen = [name for name in tables if names is None or name in names]
-    instances = tuple(_TomlInstance(path, name, environ, warnings).read(tables[name]) for name in chosen)
+    instances = tuple(
+        _TomlInstance(path, name, environ, opened.text, warnings).read(tables[name]) for name in chosen
+    )
     if any(key in tables[name] for name in chosen for key in ("private_key", "private_key_passphrase")):
         warnings += opened.warnings
     return InstanceSet(path, instances, tuple(dict.fromkeys(warnings)))
@@ -62,6 +92,7 @@ class _TomlInstance:
     path: Path
     name: str
     environ: Mapping[str, str] = field(repr=False)
+    text: str = field(repr=False)
     warnings: list[str]
 
     def read(self, table: Mapping[str, Any]) -> Instance:
@@ -79,14 +110,24 @@ class _TomlInstance:
         return Instance(self.name, settings, CONNECTOR, self._enabled(table), self._interval(table))
 
     def _fault(self, key: str, problem: str, remedy: str) -> InstancesError:
-        return InstancesError(f"{self.path}: instances.{self.name}{key and '.'}{key}", problem, remedy)
+        return InstancesError(self._place(key), problem, remedy)
+
+    def _place(self, key: str) -> str:
+        """Return where a key of this table stands; the name of the table is told if it is no secret in its place."""
+        table = self.name if is_tellable(self.name) else f"(the table {place_of(self.name, self.text)})"
+        return f"{self.path}: instances.{table}{key and '.'}{key}"
 
     def _check_key(self, key: str) -> None:
         known = (*FORM, *_OWN_KEYS)
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-            raise self._fault(key, "is no setting of the connector", remedy)
+            if word_told(key):
+                raise self._fault(key, "is no setting of the connector", remedy)
+            problem = (
+                f"has a name {place_of(key, self.text)}".rstrip() + " that is no setting of the connector"
+            )
+            raise self._fault("", problem, remedy)
 
     def _check_value(self, key: str, value: object) -> None:
         items = value if isinstance(value, list) else [value]
@@ -110,14 +151,14 @@ class _TomlInstance:
                 key, "must be text that is not empty", "give it in quotes, or leave the key out"
             )
         if key == "private_key_file":
-            opened = read_key_file(value, self.path.parent, f"{self.path}: instances.{self.name}.{key}")
+            opened = read_key_file(value, self.path.parent, self._place(key))
             self.warnings.extend(opened.warnings)
             return opened.text
-        return self._from_environment(value, key) if key in _OWN_KEYS else value
+        return self._from_environment(value, key) if key in _OWN_KEYS else HiddenText(value)
 
     def _from_environment(self, variable: str, key: str) -> str:
         # The variable's name is not told: whoever pasted the secret in its place would find it on the screen.
-        value = self.environ.get(variable, "")
+        value = HiddenText(self.environ.get(variable, ""))
         if not value.strip():
             raise self._fault(
                 key, "names an environment variable that is not set or empty", "export it, or fix the name"
@@ -142,25 +183,47 @@ def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     # tomli is tomllib for 3.10, where the standard library has none; the extra `cli` brings it.
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        parsed: dict[str, Any] = toml.loads(text)
+        return _hidden(toml.loads(text))
     except (ValueError, RecursionError) as error:
-        remedy = "fix that line; text stands in quotes, and text of several lines in three single quotes"
-        raise InstancesError(str(path), f"is not valid TOML: {error}", remedy) from None
-    return parsed
+        problem = _toml_problem(str(error))
+    # Raised here, outside any handler: the library's error holds the whole file, and would be the context of this one.
+    remedy = "fix that line; text stands in quotes, and text of several lines in three single quotes"
+    raise InstancesError(str(path), f"is not valid TOML: {problem}", remedy)
 
 
-def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
+def _toml_problem(words: str) -> str:
+    """Return what the parser says is wrong and where, without the key or the character that it quotes."""
+    place = _TOML_PLACE.search(words)
+    begins = next((known for known in _TOML_PROBLEMS if words.startswith(known)), "This cannot be read")
+    return f"{begins} {place[0]}" if place else begins
+
+
+def _hidden(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document whose texts, any of which may be a secret, have a repr that hides them."""
+    return {key: _hidden_value(value) for key, value in document.items()}
+
+
+def _hidden_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _hidden(value)
+    return HiddenText(value) if isinstance(value, str) else value
+
+
+def _tables(document: dict[str, Any], path: Path, text: str) -> dict[str, dict[str, Any]]:
     example = "begin each instance with a line such as [instances.prod]"
     if unknown := [key for key in document if key != "instances"]:
-        raise InstancesError(str(path), f"has {unknown[0]!r} outside of an [instances.NAME] table", example)
+        name = repr(unknown[0]) if word_told(unknown[0]) else f"a name {place_of(unknown[0], text)}".rstrip()
+        raise InstancesError(str(path), f"has {name} outside of an [instances.NAME] table", example)
     tables = document.get("instances")
     if not isinstance(tables, dict) or not tables:
         raise InstancesError(str(path), "has no instances", example)
     for name, table in tables.items():
+        if looks_like_key(name):
+            problem = f"has a table {place_of(name, text)}".rstrip() + " whose name looks like a private key"
+            raise InstancesError(str(path), problem, "name it with a word or two, such as [instances.prod]")
+        place = f"{path}: instances.{name!r}" if is_tellable(name) else f"{path}: instances"
         if not isinstance(table, dict):
-            raise InstancesError(f"{path}: instances.{name}", "is no table", example)
+            raise InstancesError(place.replace("'", ""), "is no table", example)
         if not name.strip() or not name.isprintable():
-            raise InstancesError(
-                f"{path}: instances.{name!r}", "is no name", "use letters, digits, blanks, - or _"
-            )
+            raise InstancesError(place, "is no name", "use letters, digits, blanks, - or _")
     return tables

@@ -37,9 +37,13 @@ _FIND_OUT: Final[dict[str, str]] = {
     "PRIVATE_KEY_IS_PUTTY": _FIRST_LINE,
     "PRIVATE_KEY_NOT_RSA": _OPENSSL,
     "PRIVATE_KEY_TOO_SHORT": _OPENSSL,
+    "PRIVATE_KEY_TOO_LARGE": _OPENSSL,
     "PRIVATE_KEY_INCOMPLETE": "Look for the END line, and compare the length with the file's.",
     "PRIVATE_KEY_DAMAGED": "`openssl pkey -in key.pem -noout -check` tells whether the file itself is sound.",
     "PRIVATE_KEY_CIPHER_UNKNOWN": "The file's first lines name the cipher.",
+    "PRIVATE_KEY_KDF_TOO_SLOW": (
+        "`openssl asn1parse -in key.pem` lists the numbers of the encryption: iterations, or N, r and p of scrypt."
+    ),
     "PASSPHRASE_MISSING": "The key's first lines say ENCRYPTED.",
     "PASSPHRASE_WRONG": "`openssl pkey -in key.pem -noout` asks for the passphrase and tells whether it fits.",
     "FINGERPRINT_MALFORMED": _FINGERPRINT,

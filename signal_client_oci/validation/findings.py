@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signal_client_oci.contract import Check, CheckStatus
-from signal_client_oci.errors import Failure
+from signal_client_oci.errors import Failure, make_check
 from signal_client_oci.troubles import TROUBLES
 
 __all__ = ["TITLES", "Finding", "bad", "detail_of", "good", "listed", "skipped", "trouble"]
@@ -41,16 +41,17 @@ class Finding:
 
     def check(self, name: str) -> Check:
         """Return it in the contract's shape."""
-        return {
-            "name": name,
-            "title": TITLES[name],
-            "status": self.status,
-            "code": self.code,
-            "message": _sentence(self.message),
-            "remedy": self.remedy,
-            "opc_request_id": self.opc_request_id,
-            "duration_ms": round(self.seconds * 1000),
-        }
+        check = make_check(
+            name,
+            TITLES[name],
+            self.status,
+            self.code,
+            _sentence(self.message),
+            self.remedy,
+            self.opc_request_id,
+            round(self.seconds * 1000),
+        )
+        return {**check, "remedy": self.remedy}  # here an empty one means that nothing is to be done
 
 
 def good(message: str, opc_request_id: str | None = None) -> Finding:

@@ -24,6 +24,11 @@ COMMON = ("check", "poll", "run")
         (["--oci-config", "missing"], "oci setup config"),
         (["oci.toml", "--set", "regoin=x"], "did you mean region?"),
         (["oci.toml", "--set", "region"], "NAME=VALUE"),
+        (["oci.toml", "--set", "canaryTr0ub4dor=1"], "--set: is no setting; see: schema"),
+        (
+            ["oci.toml", "--instance", "MIIEvQcanaryTr0ub4dor"],
+            "has no instance of the name given; there are: prod",
+        ),
         (["oci.toml", "--set", "private_key=canary"], "can be seen by others"),
         (["nokey.toml"], "does not exist"),
     ],
