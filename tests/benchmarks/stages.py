@@ -26,7 +26,7 @@ from signal_client_oci.clients import borrow
 from signal_client_oci.digests import Digests, digest_of
 from signal_client_oci.private_key import load_api_key
 from signal_client_oci.records import split_list_events, split_problems, split_search_results
-from signal_client_oci.redaction import redact
+from signal_client_oci.artifacts.redaction import redact
 from signal_client_oci.settings import parse_settings
 from tests.benchmarks.scenario import NOW
 from tests.benchmarks.texts import BLOCK, TENANCY, block_of
