@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,11 +15,11 @@ from signal_client_oci.artifacts.envelope import (
     fields_identity,
     finished,
 )
+from signal_client_oci.artifacts.known_secrets import known_secrets
 from signal_client_oci.artifacts.reading import complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.times import identity_time, utc_text
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.artifacts.known_secrets import known_secrets
-from signal_client_oci.artifacts.redaction import mask_record
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Made, Origin
@@ -71,7 +72,7 @@ class AuditRecord:
             metadata["messageType"], metadata["message"] = UNREADABLE
         masked, secrets = text, []
         if self._origin.redact:
-            masked, secrets = mask_record(text, list(known_secrets(event.data)))
+            masked, secrets = mask_record(text, partial(known_secrets, event.data))
         return finished(self.id, timestamp, metadata, masked, secrets, complaints)
 
 

@@ -43,7 +43,9 @@ _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
 # a failed sign-in's `login_input`: "tenant: acme, user: mallory"
 _TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
-_KEY_ID: Final = re.compile(r"ocid1\.tenancy\.[^/\s]{1,200}/ocid1\.[^/\s]{1,200}/((?:[0-9A-Fa-f]{2}:){15}[0-9A-Fa-f]{2})")
+_KEY_ID: Final = re.compile(
+    r"ocid1\.tenancy\.[^/\s]{1,200}/ocid1\.[^/\s]{1,200}/((?:[0-9A-Fa-f]{2}:){15}[0-9A-Fa-f]{2})"
+)
 _BUCKET_EVENTS: Final = frozenset(
     {"CreateBucket", "UpdateBucket", "createbucket", "updatebucket", "createBucket", "updateBucket"}
 )

@@ -15,10 +15,10 @@ from signal_client_oci.artifacts.envelope import (
 from signal_client_oci.artifacts.problem_fields import Problem
 from signal_client_oci.artifacts.problem_mapping import problem_metadata
 from signal_client_oci.artifacts.reading import complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.severity import DEFAULT, severity_of_risk
 from signal_client_oci.artifacts.times import utc_moment, utc_text
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.artifacts.redaction import mask_record
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -126,7 +126,12 @@ def weigh(
 
 
 def finished(  # noqa: PLR0913  (all that a record is made of, once for every record)
-    identity: str, timestamp: str, metadata: Metadata, text: bytes, secrets: Sequence[Secret], complaints: list[str]
+    identity: str,
+    timestamp: str,
+    metadata: Metadata,
+    text: bytes,
+    secrets: Sequence[Secret],
+    complaints: list[str],
 ) -> Made:
     """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
 

@@ -19,7 +19,12 @@ _HEADERS: Final = {
     "opc-obo-token": "obo-token",
     "x-auth-token": "token",
 }
-_SIGNS: Final = (b"orization", b"bo-token", b"ookie", b"uth-token")  # parts of their names in any usual spelling
+_SIGNS: Final = (
+    b"orization",
+    b"bo-token",
+    b"ookie",
+    b"uth-token",
+)  # parts of their names in any usual spelling
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 

@@ -26,10 +26,10 @@ from signal_client_oci.artifacts.log_mapping import (
     row_of,
 )
 from signal_client_oci.artifacts.reading import UNREADABLE, complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.times import utc_text, utc_text_of_epoch
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.artifacts.redaction import mask_record
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Made, Origin

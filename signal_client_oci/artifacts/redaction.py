@@ -30,6 +30,7 @@ from signal_client_oci.artifacts.secret_schemes import (
     marker,
     opens_private_key,
 )
+from signal_client_oci.artifacts.wording import shown
 from signal_client_oci.contract import MetadataValue
 from signal_client_oci.records import string_end
 
@@ -46,7 +47,7 @@ FARTHEST_DATA: Final = 16_384
 MAX_KUBERNETES: Final = 64
 
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_LONGER: Final = re.compile(rb"\\[unrtbf]|\x00")
+_OTHER_ESCAPE: Final = re.compile(rb"\\[^\"\\/]|\x00")
 _SHORT: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _BACKSLASH: Final = ord("\\")
 _COLON: Final = re.compile(rb"\s{0,20}:\s{0,20}")
@@ -57,11 +58,13 @@ _ENDS_LIST: Final = re.compile(rb"\s{0,256}\]")
 _IN_LIST: Final = re.compile(rb"[\[,]\s{0,64}\Z")
 _OPENS_INNER_LIST: Final = re.compile(rb"[\[,]\s{0,64}\[\s{0,64}\Z")
 _NAMES_VALUE: Final = re.compile(
-    rb'"(?:key|name|header|headername|field|param|parameter|attribute|variable)"\s{0,20}:\s{0,20}\Z', re.IGNORECASE
+    rb'"(?:key|name|header|headername|field|param|parameter|attribute|variable)"\s{0,20}:\s{0,20}\Z',
+    re.IGNORECASE,
 )
 _KIND_BEFORE: Final = re.compile(rb'"kind"\s{0,20}:\s{0,20}\Z')
 _VALUES: Final = frozenset(
-    f'"{name}"'.encode() for name in ("value", "values", "val", "content", "#text", "headervalue", "defaultvalue")
+    f'"{name}"'.encode()
+    for name in ("value", "values", "val", "content", "#text", "headervalue", "defaultvalue")
 )
 # the `value` that goes with a `key` and stands right before it
 _VALUE_BEFORE: Final = re.compile(
@@ -74,7 +77,17 @@ _HELD: Final = frozenset(
     b"value values content contents data text plaintext plain string base64 parameter secret password token raw".split()
 )
 # metadata that tell who and from where
-_IDENTITIES: Final = ("userName", "clientIP", "clientPort", "serverIP", "serverPort", "clientHostname", "serverHostname", "emailFrom", "emailTo")
+_IDENTITIES: Final = (
+    "userName",
+    "clientIP",
+    "clientPort",
+    "serverIP",
+    "serverPort",
+    "clientHostname",
+    "serverHostname",
+    "emailFrom",
+    "emailTo",
+)
 _USER_DATA: Final = frozenset({b"userdata"})
 _CUSTOMER_KEY: Final = re.compile(rb"customer[-_ ]?secret[-_ ]?key", re.IGNORECASE)
 _SHORTEST_CUSTOMER_KEY: Final = 20
@@ -101,15 +114,19 @@ def redact(text: bytes) -> tuple[bytes, int]:
     return masked, len(secrets)
 
 
-def mask_record(text: bytes, known: Sequence[tuple[str, str]] = ()) -> tuple[bytes, list[Secret]]:
+def mask_record(
+    text: bytes, known_of: Callable[[], Iterable[tuple[str, str]]] | None = None
+) -> tuple[bytes, list[Secret]]:
     """Mask the secrets in a record's JSON text; return the text and what was masked.
 
-    `known` are strings that the record's own structure tells to be secrets, each with its kind. They are masked as they
-    would be without it, in a fraction of the time.
+    `known_of` gives strings that the record's own structure tells to be secrets, each with its kind. They are masked as
+    they would be without it, in a fraction of the time.
     """
     secrets: list[Secret] = []
-    if known:
-        text, rest = _mask_strings(text, known, secrets)
+    if not may_contain_secret(text):
+        return text, secrets
+    if known_of:
+        text, rest = _mask_strings(text, known_of(), secrets)
         if secrets and not may_contain_secret(rest):
             return text, secrets
     return _until_nothing_is_left(text, 0, secrets), secrets
@@ -145,14 +162,16 @@ def mask_metadata(metadata: dict[str, MetadataValue], secrets: Sequence[Secret])
         _map_texts(metadata, derived, lambda text: _without(text, left))
 
 
-def _map_texts(metadata: dict[str, MetadataValue], names: Iterable[str], change: Callable[[str], str]) -> None:
+def _map_texts(
+    metadata: dict[str, MetadataValue], names: Iterable[str], change: Callable[[str], str]
+) -> None:
     """Change the texts of some values in their place."""
     for name in names:
         value = metadata[name]
         if isinstance(value, str):
-            metadata[name] = change(value)
+            metadata[name] = shown(change(value))  # a mask may be longer than what it masks
         elif isinstance(value, list):
-            metadata[name] = [change(item) for item in value]
+            metadata[name] = [shown(change(item)) for item in value]
 
 
 def _masked_by_itself(text: str) -> str:
@@ -170,7 +189,9 @@ def _without(text: str, left: Mapping[str, str]) -> str:
     return text
 
 
-def _mask_strings(text: bytes, known: Sequence[tuple[str, str]], secrets: list[Secret]) -> tuple[bytes, bytes]:
+def _mask_strings(
+    text: bytes, known: Iterable[tuple[str, str]], secrets: list[Secret]
+) -> tuple[bytes, bytes]:
     """Mask strings wherever they stand as a whole; return the text, and the text without anything of them.
 
     One that is not written as JSON is usually written is left to the general reading.
@@ -495,7 +516,11 @@ class _Reader:
         self._data_behind(stop + 1, in_items=self.text[start:stop] == b"SecretList")
         place = self.text.rfind(b'"data"', max(0, start - FARTHEST_DATA), start)
         colon = _COLON.match(self.text, place + len(b'"data"')) if place >= 0 else None
-        if colon and self.text[colon.end() : colon.end() + 1] == b"{" and self._is_sibling(colon.end(), start):
+        if (
+            colon
+            and self.text[colon.end() : colon.end() + 1] == b"{"
+            and self._is_sibling(colon.end(), start)
+        ):
             self._every(colon.end(), "secret")
         self.done = max(done, stop + 1)
 
@@ -554,7 +579,9 @@ class _Reader:
         elif _OPENS_INNER_LIST.search(ahead) and _ENDS_LIST.match(self.text, following[1] + 1):
             fits = True
         else:
-            fits = kind in {"authorization", "cookie", "obo-token"} and (is_opaque(value) and not is_word(value))
+            fits = kind in {"authorization", "cookie", "obo-token"} and (
+                is_opaque(value) and not is_word(value)
+            )
         if fits:
             self._leaf(*following, kind)
 
@@ -599,7 +626,9 @@ def _plain(content: bytes) -> bytes:
 def _unescaped(content: bytes) -> tuple[bytes, _Marks]:
     """Resolve a JSON string's escapes; return the text, and the places after each escape inside and outside."""
     outer = array("q", (0, *(escape.end() for escape in _ESCAPE.finditer(content))))
-    if not _LONGER.search(content):  # nothing but quotes, slashes and backslashes, each one byte shorter
+    if not _OTHER_ESCAPE.search(
+        content
+    ):  # nothing but quotes, slashes and backslashes, each one byte shorter
         plain = (
             content.replace(rb"\\", b"\0").replace(rb"\"", b'"').replace(rb"\/", b"/").replace(b"\0", b"\\")
         )

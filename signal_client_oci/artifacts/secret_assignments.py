@@ -37,9 +37,13 @@ _STATEMENT: Final = re.compile(rb"[ \t]{1,8}(?:\"(?P<double>[^\"\s]{1,256})\"|'(
 _OPTION_NAME: Final = re.compile(rb"--?[A-Za-z][A-Za-z0-9_.-]*")
 _CODE: Final = re.compile(rb"[0-9]{4,8}[.!]?")
 # `chpasswd <<< "opc:X"`, and the same as cloud-init has it
-_HERE_STRING: Final = re.compile(rb"[ \t]{0,8}<<<[ \t]{0,8}(?:\\{0,4}[\"'])?[A-Za-z0-9_.-]{1,64}:(?P<bare>[^\"'\s\\]{1,256})")
+_HERE_STRING: Final = re.compile(
+    rb"[ \t]{0,8}<<<[ \t]{0,8}(?:\\{0,4}[\"'])?[A-Za-z0-9_.-]{1,64}:(?P<bare>[^\"'\s\\]{1,256})"
+)
 _USER_LIST: Final = re.compile(rb":\s{1,16}(?:expire:\s{1,4}\w{1,8}\s{1,16})?(?:list|users):[ \t]{0,4}\|?-?")
-_USER: Final = re.compile(rb"\s{1,16}(?:- {1,4})?[\"']?[A-Za-z_][A-Za-z0-9_.-]{0,63}:(?P<bare>[^\s\"']{1,256})[\"']?")
+_USER: Final = re.compile(
+    rb"\s{1,16}(?:- {1,4})?[\"']?[A-Za-z_][A-Za-z0-9_.-]{0,63}:(?P<bare>[^\s\"']{1,256})[\"']?"
+)
 _FOLDED_BASE64: Final = re.compile(rb"(?:(?:\\{1,4}r|\r)?(?:\\{1,4}n|\n) [A-Za-z0-9+/=]{1,128})*")
 _STOP: Final = re.compile(rb"[\s\"'`&;,<)}\]\\%|]|\.(?=\s|\Z)")
 _NEXT_PAIR: Final = re.compile(rb"[&\s\"']|\Z|(?:amp;)?[A-Za-z0-9_.~%\[\]-]{1,64}=")
@@ -54,6 +58,7 @@ _BRACED: Final = re.compile(rb"[^}\r\n]{1,256}(?=\}(?:[;\s\"']|\Z))")
 _OPENING: Final = {b")": b"(", b"}": b"{", b"]": b"["}
 _LONGEST_QUOTED: Final = 65_536
 _LEAST_NAMED: Final = 16
+_SHORTEST_NUMBER: Final = 4
 
 
 def assigned_spans(text: bytes, place: int, done: int, *, customer_key: bool) -> Iterator[Span]:
@@ -157,6 +162,8 @@ def _is_given(word: bytes, kind: str, value: bytes, *, quoted: bool) -> bool:
     if kind == "password":
         if name.rpartition(b"/")[2] in {b"passwd", b"nopasswd"} and value.startswith(b"ALL"):
             return False  # tags of sudoers
+        if value.isdigit() and len(value) < _SHORTEST_NUMBER:
+            return False  # a status, a count
         about = value.isdigit() or value.isalpha()
         return not (name == b"pass" and about and not word.startswith((b"-", b"/")))
     if kind == "session-token":
@@ -165,7 +172,9 @@ def _is_given(word: bytes, kind: str, value: bytes, *, quoted: bool) -> bool:
         return len(value) >= _LEAST_NAMED and is_opaque(value) and b"=" not in value[:-2]
     if kind == "private-key":
         return len(value) >= _LEAST_NAMED and is_opaque(value)
-    return is_opaque(value) or (quoted and len(value) >= _LEAST_NAMED and not value.isalpha() and b" " not in value)
+    return is_opaque(value) or (
+        quoted and len(value) >= _LEAST_NAMED and not value.isalpha() and b" " not in value
+    )
 
 
 def _closing(text: bytes, start: int, quote: bytes) -> int:

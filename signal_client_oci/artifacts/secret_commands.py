@@ -49,7 +49,12 @@ def _set(words: str) -> frozenset[bytes]:
 
 
 _CURL: Final = Command(user=_set("-u --user -U --proxy-user"))
-_REGISTRY: Final = Command(options=_set("-p"), attached=(b"-p",), user=_set("--creds --src-creds --dest-creds"), only_with=_set("login --creds --src-creds --dest-creds"))
+_REGISTRY: Final = Command(
+    options=_set("-p"),
+    attached=(b"-p",),
+    user=_set("--creds --src-creds --dest-creds"),
+    only_with=_set("login --creds --src-creds --dest-creds"),
+)
 _MYSQL: Final = Command(attached=(b"-p",))
 _LDAP: Final = Command(options=_set("-w -s"), attached=(b"-w",))
 _SMB: Final = Command(user=_set("-U --user"), separator=b"%")
@@ -66,7 +71,9 @@ COMMANDS: Final[dict[str, Command]] = {
     **dict.fromkeys(("ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd", "ldapwhoami"), _LDAP),
     "htpasswd": Command(positional=-1, only_with=_set("-b -bc -cb -nb -bn -nbB -bB -Bb -bBc -nbm -cbB")),
     **dict.fromkeys(("smbclient", "rpcclient"), _SMB),
-    **dict.fromkeys(("crackmapexec", "nxc", "netexec", "evil-winrm", "psexec", "psexec64", "mongo", "mongosh"), _SMALL_P),
+    **dict.fromkeys(
+        ("crackmapexec", "nxc", "netexec", "evil-winrm", "psexec", "psexec64", "mongo", "mongosh"), _SMALL_P
+    ),
     **dict.fromkeys(("mongodump", "mongorestore", "useradd", "usermod", "rdesktop"), _SMALL_P),
     **dict.fromkeys(("sqlcmd", "zip", "unzip", "ipmitool", "mosquitto_pub", "mosquitto_sub"), _CAPITAL_P),
     **dict.fromkeys(("7z", "7za", "rar", "unrar"), _MYSQL),
@@ -90,7 +97,9 @@ _ENDS: Final = re.compile(rb"[ \t]{0,64}(?:[|;\r\n]|&&|&(?=\s|\Z)|\\n|\Z)")
 _LOGIN: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_$#.-]{0,63}/(?P<secret>[^/\s@]{1,128})(?:@\S{1,256})?")
 # Windows' options, shares and drives, and what asks for a prompt
 _NO_SECRET: Final = re.compile(rb"/|\\\\|[A-Za-z]:\Z|\*\Z")
-_NOT_SECRET_NAMES: Final = _set("username user name host hostname port database db dbname region email login tenant url")
+_NOT_SECRET_NAMES: Final = _set(
+    "username user name host hostname port database db dbname region email login tenant url"
+)
 _SET: Final = frozenset({b"set", b"config", b"configure"})
 # `echo 'root:X' | chpasswd`, `echo X | sudo -S ...`
 _PIPED: Final = re.compile(
@@ -151,7 +160,11 @@ def _executed(text: bytes, at: int) -> Iterator[Pair]:
         yield from _among(text, name, spans[1:])
     for option, value in pairwise(spans[1:]):
         word = text[slice(*option)]
-        if word.startswith(b"-") and kind_of_key(word) and (part := next(_whole(0, text[slice(*value)], 0), None)):
+        if (
+            word.startswith(b"-")
+            and kind_of_key(word)
+            and (part := next(_whole(0, text[slice(*value)], 0), None))
+        ):
             yield value[0] + part[1], value[0] + part[2]
 
 
@@ -173,7 +186,9 @@ def _title(text: bytes, at: int) -> Iterator[Span]:
 def _in_url(text: bytes, place: int) -> Iterator[Pair]:
     """Yield the secrets of a command in a URL, as Kubernetes has it: `?command=mysql&command=-pX`."""
     first = text.rfind(b"?", max(0, place - _MOST_BYTES), place) + 1
-    spans = [found.span("value") for found in _IN_URL.finditer(text, first, place + _MOST_BYTES)][:_MOST_ARGUMENTS]
+    spans = [found.span("value") for found in _IN_URL.finditer(text, first, place + _MOST_BYTES)][
+        :_MOST_ARGUMENTS
+    ]
     name = _command_name(text[slice(*spans[0])]) if spans else ""
     if name in COMMANDS:
         yield from _among(text, name, spans[1:])
@@ -205,7 +220,9 @@ def secret_arguments(name: str, arguments: Sequence[bytes]) -> Iterator[Part]:
         elif before and kind_of_key(before) and at > 1 and arguments[at - 2].lower() in _SET:
             yield from _whole(at, argument, 0)
     if command.positional is not None:
-        yield from _by_place(arguments, [at for at in plain if not _NO_SECRET.match(arguments[at])], command.positional)
+        yield from _by_place(
+            arguments, [at for at in plain if not _NO_SECRET.match(arguments[at])], command.positional
+        )
 
 
 def _by_place(arguments: Sequence[bytes], plain: Sequence[int], place: int) -> Iterator[Part]:

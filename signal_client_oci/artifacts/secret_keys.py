@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 __all__ = [
+    "KINDS",
     "MARKER",
     "is_marked",
     "is_opaque",
@@ -78,6 +79,9 @@ _ENDINGS: Final = (
     ("secret", "secret"),
     ("token", "token"),
 )
+KINDS: Final = frozenset({*_EXACT.values(), *(kind for _, kind in _ENDINGS)})
+"""What `kind_of_key` may return."""
+
 # what may stand behind a telling name without changing what it names: `password1`, `clientSecretValue`
 _SUFFIX: Final = re.compile(r"(?:value|plaintext|plain|text|base64|confirm(?:ation)?|[0-9]{1,3})$")
 # tokens that open nothing: places in a list and marks of a repeated request; and names of Kubernetes secrets
@@ -128,7 +132,9 @@ _SEED: Final = re.compile(rb"[A-Z2-7]{16,}=*")  # of one-time passwords (RFC 464
 _API_KEY_ID: Final = re.compile(rb"ocid1\.[^/\s]+/ocid1\.[^/\s]+/[0-9a-fA-F:]+")
 # a name of several words, as Kubernetes and vaults give to secrets
 _NAME: Final = re.compile(rb"[a-z]{2,}(?:[-_./][a-z]+[0-9]{0,2})+")
-_DIGIT, _LOWER, _UPPER, _SIGN = (re.compile(one) for one in (rb"[0-9]", rb"[a-z]", rb"[A-Z]", rb"[^A-Za-z0-9]"))
+_DIGIT, _LOWER, _UPPER, _SIGN = (
+    re.compile(one) for one in (rb"[0-9]", rb"[a-z]", rb"[A-Z]", rb"[^A-Za-z0-9]")
+)
 _LEAST_OPAQUE: Final = 8
 _LONG: Final = 24
 _LONGEST_WORD: Final = 256

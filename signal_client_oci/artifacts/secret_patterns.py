@@ -23,7 +23,7 @@ from signal_client_oci.artifacts.secret_schemes import (
     private_key_span,
 )
 
-__all__ = ["candidate_offsets", "may_contain_secret", "text_spans"]
+__all__ = ["SHAPES", "candidate_offsets", "may_contain_secret", "text_spans"]
 
 Redact = Callable[[bytes], tuple[bytes, int]]
 
@@ -42,53 +42,47 @@ _COMMON: Final = (
     re.compile(rb"code"),
 )
 _VENDOR_TOKENS: Final = (
-    "gho_ ghp_ ghu_ ghs_ ghr_ github_pat_ glpat- xoxb- xoxp- xoxa- xoxr- xoxs- xoxe- xapp- hvs. hvb. sk_live_ sk_test_ rk_live_"
-    " sk-proj- sk-ant- npm_ pypi-ag aiza gocspx- ya29. dop_v1_ shpat_ hf_ age-secret-key-1 dckr_pat_ sq0csp- eaaa"
-).split()
-_OTHER_SHAPES: Final = (
-    "-----begin st$ sig= %2fp bearer basic securestring sg. /services/t webhook/ webhooks/ /bot :thin: :oci: :oci8:"
-    " $2a$ $2b$ $2y$ $5$ $6$ $y$ user_data userdata user-data stringdata /integrations/ execve proctitle= command=- private-lines:"
-).split()
+    "gh[opusr]_", "github_pat_", "glpat-", "xox[a-z]-", "xapp-", r"hv[sb]\.", "[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "npm_",
+    "pypi-ag", "aiza", "gocspx-", r"ya29\.", "dop_v1_", "shpat_", "hf_", "dckr_pat_", "age-secret-key-1",
+)  # fmt: skip
+_TEXT_MARKS: Final = (
+    "-----begin", r"st\$", "sig=", "%2fp", r"bearer[ \t%+]", r"basic[ \t%+]", "securestring", r"sg\.", "/services/t", "webhook", ":thin:",
+    ":oci:", r"\$(?:2[aby]|5|6|y)\$", "user[-_]?data", "stringdata", "/integrations/", "execve", "proctitle=", "command=-", "private-lines:",
+    r"""signature=\\*"?[^<\\"]""", "identified", r"""auth\\*["']\s?:""", r"auth (?:plain|login)", "/bot[0-9]",
+)  # fmt: skip
 # base64 of JSON, scripts, cloud-init, PEM and assignments begins like this
-_BASE64_HEADS: Final = (
-    "eyJ eyAi ewog ewoJ ew0K W3si W3sK Wwog IyEv I2Nsb3Vk I2luY2x1 Q29udGVudC1U TUlNRS1W LS0tLS1C cGFzc3dvcmQ UEFTU1dPUkQ"
-    " ZXhwb3J0 Z3JhbnRf dXNlcm5h"
-).split()
+_BASE64_HEADS: Final = ["eyJ", "eyAi", "ewog", "ewoJ", "ew0K", "W3si", "W3sK", "Wwog", "IyEv", "I2Nsb3Vk", "I2luY2x1", "Q29udGVudC1U", "TUlNRS1W", "LS0tLS1C", "cGFzc3dvcmQ", "UEFTU1dPUkQ", "ZXhwb3J0", "Z3JhbnRf", "dXNlcm5h"]
+_HEADS_IN_LOWER_CASE: Final = tuple(one.lower() for one in _BASE64_HEADS)
 _TWO_WORDS: Final = ("aws configure", "net user", "net use", "net1 user", "net.exe use", "vault login")
 _COMMAND_NAMES: Final = tuple(name for name in COMMANDS if name not in {"net", "az", "oc", "aws", "vault"})
-_CODES: Final = "verification one-time security login authentication confirmation".split()
-# The fast engine is fast for some forty alternatives at a time.
-_TOKENS_OF_VENDORS: Final = tuple(re.escape(one) for one in _VENDOR_TOKENS)
-_ENCODED_TEXTS: Final = tuple(one.lower() for one in _BASE64_HEADS)
-_SHAPES_OF_TEXT: Final = (
-    *(re.escape(one) for one in _OTHER_SHAPES),
-    r"""signature=\\*"?[^<\\"]""",
-    r"identified\s",
-    r"""auth\\*["']\s?:""",
-    r"auth (?:plain|login)\s",
-)
 _SENTENCES: Final = (
-    *(rf"{one} code" for one in _CODES),
+    r"[a-z] code[ :]",
     *(rf"""{re.escape(one)}[ r]""" for one in _TWO_WORDS),
     *(one.replace(" ", r"""\\*["'], ?\\*["']""") for one in _TWO_WORDS),
-    *(rf"{one}[ \t]" for one in ("echo", "printf", "sqlplus", "sqlldr", "expdp", "impdp", "rman", "xfreerdp", "schtasks")),
+    *(rf"{one}[ \t]" for one in ("sqlplus", "sqlldr", "expdp", "impdp", "xfreerdp", "schtasks")),
 )
-# commands that take a secret behind an option, so only in texts that have a dash where an option begins
+# commands that take a secret behind an option or from a pipe, so only in texts that have a dash or a bar
 _COMMANDS: Final = (
+    r"echo[ \t]",
+    r"printf[ \t]",
     *(rf"""{re.escape(name)}(?:\.exe)?[ \t"'\\,]""" for name in _COMMAND_NAMES),
     *(one.replace(" ", r"""[ "'\\,]+""") for one in ("az login", "oc create")),
 )
-_RARE: Final = (*_TOKENS_OF_VENDORS, *_ENCODED_TEXTS, *_SHAPES_OF_TEXT, *_SENTENCES, *_COMMANDS)
+_RARE: Final = (*_VENDOR_TOKENS, *_HEADS_IN_LOWER_CASE, *_TEXT_MARKS, *_SENTENCES, *_COMMANDS)
 _LONGEST_RARE: Final = 40  # characters of any of these
 _SLOWLY: Final = 64  # bytes that are searched for the places themselves
+
+
+_FIRST: Final = re.compile(r"\[[^\]]*\]|\\.|.", re.DOTALL)
 
 
 def _by_first(alternatives: Iterable[str]) -> str:
     """Write alternatives so that only those are tried that begin with the character at hand."""
     groups: dict[str, list[str]] = {}
     for one in alternatives:
-        first = one[:2] if one.startswith("\\") else one[:1]
-        groups.setdefault(first, []).append(one[len(first) :])
+        first = _FIRST.match(one)
+        if first:
+            groups.setdefault(first.group(), []).append(one[first.end() :])
     return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items())
 
 
@@ -120,18 +114,17 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 _names_a_secret = _matcher(f"{_WORDS}{_GIVES}")
 _tells_of_a_secret = _matcher(
     r"""pass(?:word|code)\s+(?:is|was|to|set|changed|reset)\s|chpasswd|kind\\*"\s*:\s*\\*"secret"""
-    r"""|customer[-_ ]?secret[-_ ]?key|\\u00|\\/p\\/|/p/|"""
-    + "|".join(_SENTENCES)
+    r"""|customer[-_ ]?secret[-_ ]?key|\\u00|\\/p\\/|/p/|""" + "|".join(_SENTENCES)
 )
-_has_shape = _matcher("|".join(_SHAPES_OF_TEXT))
-_has_token = _matcher("|".join((*_TOKENS_OF_VENDORS, *_ENCODED_TEXTS)))
+_has_shape = _matcher("|".join(_TEXT_MARKS))
+_has_token = _matcher("|".join((*_VENDOR_TOKENS, *_HEADS_IN_LOWER_CASE)))
 _has_command = _matcher(rf"""-{_WORDS}(?:\s|\\*["'])|""" + "|".join(_COMMANDS))
-_has_options = _matcher(r"""[\s"'=]-[-a-z]""")
+_has_options = _matcher(r""" -|"-|=-|\t-|'-""")
 _has_rare = _matcher("|".join(_RARE))
-_has_user_info = _matcher(r"""://[^/\s:@"]*:[^\s@"<]+@""")
+_has_user_info = _matcher(r""":\\*/\\*/[^/\s:@"]*:[^\s@"<]+@""")
 _rare_places: Final = re.compile(_by_first(_RARE).encode())
 _escaped_places: Final = re.compile(rb"\\(?:u00|/p)")
-_user_info_places: Final = re.compile(rb"://")
+_user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
 
 
 def may_contain_secret(text: bytes) -> bool:
@@ -145,7 +138,7 @@ def may_contain_secret(text: bytes) -> bool:
         or _tells_of_a_secret(lower)
         or _has_shape(lower)
         or _has_token(lower)
-        or (_has_options(lower) and _has_command(lower))
+        or (("|" in lower or _has_options(lower)) and _has_command(lower))
         or ("@" in lower and _has_user_info(lower))
     )
 
@@ -184,12 +177,15 @@ _VENDOR: Final = (
     rb"|sq0csp-[A-Za-z0-9_-]{20,}|EAAA[A-Za-z0-9_-]{40,}|SG\.[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{12,}))"
 )
 _NOT_INSIDE_A_WORD: Final = rb"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
-_SHAPES: Final = (
+SHAPES: Final = (
     (re.compile(_NOT_INSIDE_A_WORD + _VENDOR), "token"),
     (re.compile(rb"(?P<secret>ST(?:\$|%24)[A-Za-z0-9_.=~+/%-]{16,})"), "session-token"),
     # JWT (three parts) and JWE (five, of which the second may be empty)
     (
-        re.compile(_NOT_INSIDE_A_WORD + rb"(?P<secret>eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}|\.\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){0,2}))"),
+        re.compile(
+            _NOT_INSIDE_A_WORD
+            + rb"(?P<secret>eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}|\.\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){0,2}))"
+        ),
         "token",
     ),
     (
@@ -201,15 +197,35 @@ _SHAPES: Final = (
     ),
     (re.compile(rb"(?i:x-amz-|x-goog-)?(?i:signature)=\"?(?P<secret>[A-Za-z0-9+/=%_-]{16,})"), "signature"),
     (re.compile(rb"(?<![A-Za-z])(?i:sig)=(?P<secret>[A-Za-z0-9+/=%_-]{20,})"), "signature"),
-    (re.compile(rb"(?i:/services/)T[A-Za-z0-9]{5,}/B[A-Za-z0-9]{5,}/(?P<secret>[A-Za-z0-9]{12,})"), "webhook"),
+    (
+        re.compile(rb"(?i:/services/)T[A-Za-z0-9]{5,}/B[A-Za-z0-9]{5,}/(?P<secret>[A-Za-z0-9]{12,})"),
+        "webhook",
+    ),
     (re.compile(rb"(?i:webhooks/)[0-9]{10,24}/(?P<secret>[A-Za-z0-9_-]{20,})"), "webhook"),
-    (re.compile(rb"(?i:webhook/)(?P<secret>[0-9a-fA-F]{16,}(?:/[0-9a-fA-F-]{16,}(?:/[A-Za-z0-9_-]+)?)?)"), "webhook"),
+    (
+        re.compile(rb"(?i:webhook/)(?P<secret>[0-9a-fA-F]{16,}(?:/[0-9a-fA-F-]{16,}(?:/[A-Za-z0-9_-]+)?)?)"),
+        "webhook",
+    ),
     (re.compile(rb"/bot[0-9]{6,12}(?::|%3A)(?P<secret>[A-Za-z0-9_-]{20,})"), "token"),
-    (re.compile(rb":(?i:thin|oci8?):[A-Za-z0-9_$#.-]{1,64}/(?:\\{0,4}\")?(?P<secret>[^\s@\"'<\\]{1,128}|[^\"\r\n\\]{1,128}(?=\\{0,4}\"@))(?:\\{0,4}\")?@"), "password"),
+    (
+        re.compile(
+            rb":(?i:thin|oci8?):[A-Za-z0-9_$#.-]{1,64}/\\{0,4}\"(?P<secret>[^\"\r\n\\]{1,128})\\{0,4}\"@"
+        ),
+        "password",
+    ),
+    (re.compile(rb":(?i:thin|oci8?):[A-Za-z0-9_$#.-]{1,64}/(?P<secret>[^\s@\"'<\\]{1,128})@"), "password"),
     (re.compile(rb"(?i:/integrations/)(?P<secret>[0-9a-f]{32})(?=/)"), "webhook"),
     (re.compile(rb"(?i:auth (?:plain|login)\s{1,4})(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"), "authorization"),
-    (re.compile(rb"(?i:[a-z-]{3,16} code)(?: (?:is|was))?:?\s{1,4}(?P<secret>[0-9]{4,8})(?![0-9A-Za-z])"), "password"),
-    (re.compile(rb"(?i:private-lines:) [0-9]{1,3}(?:\s|\\{1,4}[nr]){1,4}(?P<secret>[A-Za-z0-9+/=]{20,}(?:(?:\s|\\{1,4}[nr]){1,4}[A-Za-z0-9+/=]{20,})*)"), "private-key"),
+    (
+        re.compile(rb"(?i:[a-z] code)(?: (?:is|was))?:?\s{1,4}(?P<secret>[0-9]{4,8})(?![0-9A-Za-z])"),
+        "password",
+    ),
+    (
+        re.compile(
+            rb"(?i:private-lines:) [0-9]{1,3}(?:\s|\\{1,4}[nr]){1,4}(?P<secret>[A-Za-z0-9+/=]{20,}(?:(?:\s|\\{1,4}[nr]){1,4}[A-Za-z0-9+/=]{20,})*)"
+        ),
+        "private-key",
+    ),
     (re.compile(rb"(?<![A-Za-z0-9])(?P<secret>\$(?:2[aby]|5|6|y)\$[./A-Za-z0-9$=,]{20,})"), "password-hash"),
 )
 _LOOKS_SIGNED: Final = tuple(re.compile(one) for one in (rb"[0-9]", rb"[A-Za-z]"))
@@ -220,7 +236,9 @@ _USER_INFO_WITH_SLASH: Final = re.compile(
     rb"://[A-Za-z0-9_%+-]{1,100}:(?![0-9]{1,5}(?:[/?#]|\Z))(?P<secret>[^\s\"'<>\\]{1,200})@(?=[A-Za-z0-9.\[-])"
 )
 _BEARER: Final = re.compile(rb"(?i:bearer)(?:[ \t]|%20|\+){1,8}(?P<secret>[A-Za-z0-9._~+/-]{16,}=*)")
-_BASIC: Final = re.compile(rb"(?i:basic)(?:[ \t]|%20|\+){1,8}(?P<secret>[A-Za-z0-9+/_-]{6,}={0,2})(?![A-Za-z0-9])")
+_BASIC: Final = re.compile(
+    rb"(?i:basic)(?:[ \t]|%20|\+){1,8}(?P<secret>[A-Za-z0-9+/_-]{6,}={0,2})(?![A-Za-z0-9])"
+)
 _ENCODED: Final = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEADS: Final = tuple(one.encode() for one in _BASE64_HEADS)
 _IDENTIFIED: Final = re.compile(
@@ -257,7 +275,7 @@ def text_spans(text: bytes, redact: Redact, *, customer_key: bool = False) -> li
 def _spans_at(text: bytes, place: int, redact: Redact) -> Iterator[Span]:
     """Yield the secrets that a candidate points to; one without a mask says that nothing else is in its stretch."""
     head = text[place : place + 12].lower()
-    for shape, kind in _SHAPES:
+    for shape, kind in SHAPES:
         found = shape.match(text, place)
         if found and _tells(kind, found["secret"]):
             yield Span(*found.span("secret"), marker(kind))
@@ -280,11 +298,27 @@ def _spans_at(text: bytes, place: int, redact: Redact) -> Iterator[Span]:
         yield from command_spans(text, place)
 
 
-_COMMON_HEADS: Final = (b"ken", b"kie", b"key", b"pass", b"pwd", b"psk", b"zation", b"cret", b"credential", b"seed", b"securest", b"otp", b"code")
+_COMMON_HEADS: Final = (
+    b"ken",
+    b"kie",
+    b"key",
+    b"pass",
+    b"pwd",
+    b"psk",
+    b"zation",
+    b"cret",
+    b"credential",
+    b"seed",
+    b"securest",
+    b"otp",
+    b"code",
+)
 
 
 def _tells(kind: str, secret: bytes) -> bool:
     """Tell whether what has the shape of a secret is no word: the name of an IDS rule may follow `signature=`."""
+    if MARKER.search(secret):
+        return False
     if kind == "signature":
         return all(one.search(secret) for one in _LOOKS_SIGNED) and is_opaque(secret)
     return True

@@ -70,7 +70,9 @@ def authorization_spans(text: bytes, start: int, stop: int, *, whole: bool) -> I
             yield Span(start, stop, mask)
         return
     at = scheme.end()
-    parameters = list(_parameters(text, at, stop)) if scheme["name"].lower() not in {b"basic", b"bearer"} else []
+    parameters = (
+        list(_parameters(text, at, stop)) if scheme["name"].lower() not in {b"basic", b"bearer"} else []
+    )
     if parameters:
         for found in parameters:
             yield from _parameter_span(found, mask)
@@ -127,14 +129,18 @@ _ATTRIBUTES: Final = frozenset(
 )
 _FLAG: Final = re.compile(rb"[ \t]{0,4}(?i:secure|httponly|partitioned)(?=[ \t]{0,4}(?:;|\Z))")
 _EXPIRES: Final = re.compile(rb"[ \t]{0,4}(?i:expires=[A-Za-z]{3,9},[ 0-9A-Za-z:-]{10,40})(?=;|\Z)")
-_ADDRESS: Final = re.compile(rb"\[?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]?(?::[0-9]{1,5})?")
+_ADDRESS: Final = re.compile(
+    rb"\[?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]?(?::[0-9]{1,5})?"
+)
 _LEAST_COOKIE: Final = 8
 
 
 def cookie_spans(text: bytes, start: int, stop: int, *, whole: bool) -> Iterator[Span]:
     """Yield the values of a list of cookies; `whole` as for `authorization_spans`."""
     mask, at, spans = marker("cookie"), start, []
-    while found := _FLAG.match(text, at, stop) or _EXPIRES.match(text, at, stop) or _PAIR.match(text, at, stop):
+    while (
+        found := _FLAG.match(text, at, stop) or _EXPIRES.match(text, at, stop) or _PAIR.match(text, at, stop)
+    ):
         at = found.end()
         if found.re is _PAIR:
             spans += _cookie(found, mask, whole=whole)
