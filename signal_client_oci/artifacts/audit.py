@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,10 +15,11 @@ from signal_client_oci.artifacts.envelope import (
     fields_identity,
     finished,
 )
+from signal_client_oci.artifacts.known_secrets import known_secrets
 from signal_client_oci.artifacts.reading import complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.times import identity_time, utc_text
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.redaction import redact
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Made, Origin
@@ -57,12 +59,7 @@ class AuditRecord:
 
     def made(self) -> Made:
         """Map the event to its artifact."""
-        text, event, redacted = self._text, self._event, 0
-        if self._origin.redact:
-            text, redacted = redact(text)
-            if redacted:
-                event, _ = read_fields(text, _DECODER, AuditEvent)
-        complaints = self._complaints
+        text, event, complaints = self._text, self._event, self._complaints
         if event.data is None and not complained(complaints, _DATA):
             complaints = [*complaints, "data: missing"]
         timestamp = utc_text(event.event_time or "")
@@ -73,7 +70,10 @@ class AuditRecord:
         metadata = audit_metadata(event, self._origin, timestamp, harmless=harmless)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE
-        return finished(self.id, timestamp, metadata, text, redacted, complaints)
+        masked, secrets = text, []
+        if self._origin.redact:
+            masked, secrets = mask_record(text, partial(known_secrets, event.data))
+        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:

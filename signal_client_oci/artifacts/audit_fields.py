@@ -44,6 +44,7 @@ class AuditRequest(msgspec.Struct, rename="camel", gc=False):
     id: Text = None
     path: Text = None
     action: Text = None
+    headers: Part = ABSENT
 
 
 class AuditResponse(msgspec.Struct, rename="camel", gc=False):

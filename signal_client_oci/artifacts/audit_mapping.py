@@ -43,6 +43,9 @@ _UNAUTHENTICATED: Final = "401"
 _REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
 # a failed sign-in's `login_input`: "tenant: acme, user: mallory"
 _TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
+_KEY_ID: Final = re.compile(
+    r"ocid1\.tenancy\.[^/\s]{1,200}/ocid1\.[^/\s]{1,200}/((?:[0-9A-Fa-f]{2}:){15}[0-9A-Fa-f]{2})"
+)
 _BUCKET_EVENTS: Final = frozenset(
     {"CreateBucket", "UpdateBucket", "createbucket", "updatebucket", "createBucket", "updateBucket"}
 )
@@ -179,6 +182,7 @@ def _who(identity: AuditIdentity) -> Pairs:
         ("oci.callerName", identity.caller_name),
         ("oci.callerId", identity.caller_id),
         ("oci.credentialKind", identity.credentials and credential_kind(known(identity.credentials))),
+        ("oci.keyFingerprint", identity.credentials and key_fingerprint(identity.credentials)),
         ("oci.consoleSessionId", identity.console_session_id),
         ("oci.ipAddress", None if address else identity.ip_address),
     )
@@ -251,11 +255,18 @@ def credential_kind(credentials: str | None) -> str:
     """Say what kind of credential signed a call, never its value."""
     if not credentials:
         return ""
-    if credentials.startswith("<redacted:"):
-        return credentials[len("<redacted:") : -1]
     if credentials.startswith("ST$"):
         return "session-token"
     return "api-key" if credentials.startswith("ocid1.tenancy.") else "credentials"
+
+
+def key_fingerprint(credentials: str) -> str:
+    """Return the fingerprint of the API key that signed a call, "" for other credentials.
+
+    An API key's id is public by nature: `<tenancy OCID>/<user OCID>/<fingerprint>`.
+    """
+    found = _KEY_ID.fullmatch(credentials)
+    return found[1].lower() if found else ""
 
 
 def sender(name: str | None, ocid: str | None, principal: str | None = None, outcome: str = "") -> str:

@@ -15,10 +15,10 @@ from signal_client_oci.artifacts.envelope import (
 from signal_client_oci.artifacts.problem_fields import Problem
 from signal_client_oci.artifacts.problem_mapping import problem_metadata
 from signal_client_oci.artifacts.reading import complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.severity import DEFAULT, severity_of_risk
 from signal_client_oci.artifacts.times import utc_moment, utc_text
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.redaction import redact
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,11 +77,6 @@ class ProblemRecord:
             whole, problems = read_fields(details, _DECODER, Problem)
             if whole.id == problem.id and not complained(problems, frozenset()):
                 text, problem, complaints = details, whole, problems
-        redacted = 0
-        if self._origin.redact:
-            text, redacted = redact(text)
-            if redacted:
-                problem, _ = read_fields(text, _DECODER, Problem)
         timestamp = utc_text(problem.time_last_detected or "")
         if timestamp is None:
             complaints = [*complaints, "timeLastDetected: no time that can be read"]
@@ -93,7 +88,8 @@ class ProblemRecord:
         metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, harmless=harmless)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE
-        return finished(self.id, timestamp, metadata, text, redacted, complaints)
+        masked, secrets = mask_record(text) if self._origin.redact else (text, [])
+        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:

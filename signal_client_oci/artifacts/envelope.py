@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from signal_client_oci.artifacts.redaction import Secret, mask_metadata
 from signal_client_oci.artifacts.severity import CODES, Severity
 from signal_client_oci.artifacts.wording import shown
 from signal_client_oci.contract import CONNECTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from signal_client_oci.contract import Artifact, MetadataValue
 
@@ -125,12 +126,18 @@ def weigh(
 
 
 def finished(  # noqa: PLR0913  (all that a record is made of, once for every record)
-    identity: str, timestamp: str, metadata: Metadata, text: bytes, redacted: int, complaints: list[str]
+    identity: str,
+    timestamp: str,
+    metadata: Metadata,
+    text: bytes,
+    secrets: Sequence[Secret],
+    complaints: list[str],
 ) -> Made:
     """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
 
-    `text` is the record as it is handed on, `redacted` how many secrets were masked in it, `complaints` what of it
-    could not be read.
+    `text` is the record as it is handed on, `secrets` what was masked in it, `complaints` what of it
+    could not be read. The metadata were made from the record as it came; where it holds a secret, each value of theirs is
+    masked by itself.
     """
     try:
         raw = text.decode()
@@ -141,6 +148,8 @@ def finished(  # noqa: PLR0913  (all that a record is made of, once for every re
         metadata["oci.parseError"] = shown("; ".join(dict.fromkeys(complaints)))
     if "action" not in metadata:
         metadata["action"] = f"unreadable {identity[:12]}"
+    if secrets:
+        mask_metadata(metadata, secrets)
     artifact: Artifact = {
         "id": identity,
         "source": CONNECTOR,
@@ -148,7 +157,7 @@ def finished(  # noqa: PLR0913  (all that a record is made of, once for every re
         "raw": raw,
         "metadata": metadata,
     }
-    return Made(artifact, redacted, bool(complaints))
+    return Made(artifact, len(secrets), bool(complaints))
 
 
 def fields_identity(kind: str, tenancy: str, region: str, fields: tuple[str, ...]) -> str:

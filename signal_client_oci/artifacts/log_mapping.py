@@ -15,6 +15,7 @@ from signal_client_oci.artifacts.audit_mapping import audit_metadata, sender
 from signal_client_oci.artifacts.envelope import UNREADABLE, frame
 from signal_client_oci.artifacts.log_fields import Fields, Flow, Log, LogContent, LogOracle
 from signal_client_oci.artifacts.reading import plain_json, read_fields
+from signal_client_oci.artifacts.redaction import redact_value
 from signal_client_oci.artifacts.vocabulary import meaning_of_event, table
 from signal_client_oci.artifacts.wording import fill, shown
 
@@ -65,7 +66,7 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     oracle = content.oracle or NO_ORACLE
     _MAPPINGS[row["mapping"]](data, oracle, metadata)
     source = metadata.get("oci.source") or metadata.get("oci.subject")
-    _complete(metadata, data, oracle, source if isinstance(source, str) else None)
+    _complete(metadata, data, oracle, source if isinstance(source, str) else None, redact=origin.redact)
     return metadata
 
 
@@ -107,7 +108,7 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, harml
     oracle = content.oracle or NO_ORACLE
     network_logs.known_flow(flow, metadata, harmless=harmless)
     if "senderHost" not in metadata or "action" not in metadata:
-        _complete(metadata, Fields(None, "", []), oracle, None)
+        _complete(metadata, Fields(None, "", []), oracle, None, redact=origin.redact)
     return metadata
 
 
@@ -173,7 +174,7 @@ def _row(log_type: str) -> Row:
     return max(known, key=lambda row: len(row["type"]), default=_OTHERWISE)
 
 
-def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | None) -> None:
+def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | None, *, redact: bool) -> None:
     """Give a record what it lacks of the fields by which the host tells records apart.
 
     Without an action of its own a record gets one from what it says, so that only lines that say the same
@@ -181,13 +182,21 @@ def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | N
     """
     if "message" not in metadata:
         said = json.dumps(data.values, ensure_ascii=False, default=str) if data.values else ""
-        fill(metadata, (("message", said[:MAX_SAID]),))
+        fill(metadata, (("message", _cut(said, redact=redact)),))
     if "senderHost" not in metadata:
         apart = None if name and name.startswith("ocid1.") else oracle.logid
         fill(metadata, (("senderHost", sender(name, apart)),))
     if "action" not in metadata:
-        digest = hashlib.blake2b(str(metadata.get("message", "")).encode("utf-8", "replace"), digest_size=6)
-        metadata["action"] = f"logged {digest.hexdigest()}"
+        message = str(metadata.get("message", "")).encode("utf-8", "replace")
+        masked = redact_value(message)[0] if redact else message
+        metadata["action"] = f"logged {hashlib.blake2b(masked, digest_size=6).hexdigest()}"
+
+
+def _cut(said: str, *, redact: bool) -> str:
+    """Cut a record's data to the length of a message; masked before, as a part alone may not tell what is secret in it."""
+    if not redact:
+        return said[:MAX_SAID]
+    return redact_value(said.encode("utf-8", "surrogatepass"))[0].decode("utf-8", "replace")[:MAX_SAID]
 
 
 def add_place(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:

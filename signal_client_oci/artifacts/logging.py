@@ -26,10 +26,10 @@ from signal_client_oci.artifacts.log_mapping import (
     row_of,
 )
 from signal_client_oci.artifacts.reading import UNREADABLE, complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.times import utc_text, utc_text_of_epoch
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
 from signal_client_oci.artifacts.wording import is_harmless
-from signal_client_oci.redaction import redact
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Made, Origin
@@ -75,11 +75,7 @@ class LogRecord:
 
     def made(self) -> Made:
         """Map the record to its artifact, an audit event by the mapping of Audit."""
-        text, log, flow, redacted = self._text, self._log, _flow(self._log), 0
-        if self._origin.redact:
-            text, redacted = redact(text)
-            if redacted:
-                log, flow = read_fields(text, _DECODER, Log)[0], None
+        text, log, flow = self._text, self._log, _flow(self._log)
         complaints = list(self._complaints)
         timestamp = _timestamp(log, complaints) or self._origin.read_at
         harmless = not complaints and is_harmless(text)
@@ -91,7 +87,8 @@ class LogRecord:
         else:
             metadata = log_metadata(log, open_data(log, text, complaints), self._origin, timestamp)
         add_envelope(metadata, log.log_content or NO_CONTENT, harmless=harmless)
-        return finished(self.id, timestamp, metadata, text, redacted, complaints)
+        masked, secrets = mask_record(text) if self._origin.redact else (text, [])
+        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
 
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:

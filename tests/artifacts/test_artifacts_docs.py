@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from example_records import NAMES, example, made
 
+from signal_client_oci.artifacts import secret_keys, secret_patterns
 from signal_client_oci.artifacts.severity import CODES
 from signal_client_oci.artifacts.vocabulary import table
 
@@ -167,19 +168,8 @@ def test_the_numbers_on_the_page_are_the_tables():
 
 def test_the_markers_are_on_the_page():
     """Every kind of secret that is masked has its row."""
-    import signal_client_oci.secret_shapes as shapes  # noqa: PLC0415 - only its words are of interest here
-
-    kinds = {
-        *shapes._EXACT.values(),
-        "authorization",
-        "password",
-        "secret",
-        "token",
-        "key",
-        "session-token",
-        "api-key",
-    }
-    kinds |= {kind for patterns in shapes._BY_BYTE.values() for _, kind in patterns}
+    kinds = {kind for kind in secret_keys.KINDS if kind not in {"directory", "seed"}}
+    kinds |= {kind for _, kind in secret_patterns.SHAPES} | {"session-token"}
     listed = {
         row[0].strip("`").removeprefix("<redacted:").removesuffix(">")
         for row in rows(section("## Redaction"))

@@ -6,7 +6,7 @@ import pytest
 from example_records import NAMES, example, made, text_of
 from test_any_json import paths_of, replaced
 
-from signal_client_oci.redaction import redact
+from signal_client_oci.artifacts.redaction import redact
 
 SECRETS = [
     "Authorization: Basic YWxpY2U6aHVudGVyMg==",
@@ -15,7 +15,7 @@ SECRETS = [
     "/p/hunter2-hunter2/n/acme/b/payroll/o/march.csv",
     "Bearer eyJhbGciOiJSUzI1NiJ9.hunter2-hunter2.c2lnbmF0dXJl",
     "ST$eyJhbGciOiJSUzI1NiJ9.hunter2-hunter2.c2lnbmF0dXJl",
-    "-----BEGIN PRIVATE KEY-----hunter2-hunter2-----END PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----MIIEvgIBADANBgkqhkiG9w0B-----END PRIVATE KEY-----",
 ]
 
 

@@ -1,0 +1,59 @@
+"""Real shapes of records: what is secret in them is masked, and what is evidence stays."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from masking_records import artifact_of, records, text_of
+
+SECRETS, EVIDENCE = records("secrets"), records("evidence")
+PIECE = 6
+LEAST = 150
+
+
+def name_of(entry):
+    return entry["name"]
+
+
+def pieces(secret):
+    """Return all pieces of a secret that would give a part of it away."""
+    return {secret[at : at + PIECE] for at in range(max(1, len(secret) - PIECE + 1))}
+
+
+@pytest.mark.parametrize("entry", SECRETS, ids=name_of)
+def test_a_secret_is_masked_and_what_stands_beside_it_stays(entry):
+    """No piece of the secret is left in the artifact, the JSON is valid, and who, where and what are still told."""
+    result = artifact_of(entry)
+    raw, metadata = result.artifact["raw"], json.dumps(result.artifact["metadata"], ensure_ascii=False)
+    json.loads(raw)
+    assert result.redacted > 0
+    for secret in entry["secrets"]:
+        assert not [piece for piece in pieces(secret) if piece in raw], secret
+        assert not [piece for piece in pieces(secret) if piece in metadata], secret
+    assert [text for text in entry.get("stays", ()) if text not in raw] == []
+    assert told(result, entry) == entry.get("fields", {})
+
+
+@pytest.mark.parametrize("entry", EVIDENCE, ids=name_of)
+def test_evidence_stays(entry):
+    """A record without a secret is handed on byte for byte; one with a bait keeps all that tells of the deed."""
+    result = artifact_of(entry)
+    raw = result.artifact["raw"]
+    if entry["kind"] == "clean":
+        assert (raw, result.redacted) == (text_of(entry).decode(), 0)
+    assert [text for text in entry["stays"] if text not in raw] == []
+    assert told(result, entry) == entry.get("fields", {})
+
+
+def told(result, entry):
+    """Return those of the artifact's metadata that an entry names."""
+    return {name: result.artifact["metadata"].get(name) for name in entry.get("fields", {})}
+
+
+def test_the_lists_are_long_enough_to_mean_something():
+    """Both lists have many records of all three sources, each with a name of its own."""
+    for entries in (SECRETS, EVIDENCE):
+        assert len(entries) >= LEAST
+        assert len({entry["name"] for entry in entries}) == len(entries)
+        assert {entry["source"] for entry in entries} == {"audit", "logging", "cloud_guard"}
