@@ -42,7 +42,7 @@ def poll(
     try:
         parsed = parse_settings(settings)
         api_key = _api_key(parsed)
-    except (SettingsError, PrivateKeyError) as error:
+    except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook)
         stored = _storable(checkpoint)
         kept = stored or _first_checkpoint(settings, started)
         report = failed_report(
@@ -120,9 +120,11 @@ def _api_key(settings: Settings) -> ApiKey:
     return load_api_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
 
 
-def _settings_check(error: SettingsError | PrivateKeyError) -> Check:
+def _settings_check(error: Exception) -> Check:
     if isinstance(error, PrivateKeyError):
         return make_check("private_key", "Private key", "failed", error.code, error.message, error.remedy)
+    if not isinstance(error, SettingsError):
+        return internal_error(error)
     message = "; ".join(f"{field}: {text}" for field, text in error.field_errors.items())
     return make_check("settings", "Settings", "failed", "SETTINGS_INVALID", message)
 

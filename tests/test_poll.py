@@ -629,3 +629,25 @@ def test_the_first_request_needs_no_more_than_is_asked_for(oci, instance):
     host.poll()
     assert len(oci.asked) == 1
     assert raw_settings()["tenancy_ocid"] == seam.TENANCY
+
+
+class Rude(str):
+    """A value that breaks whatever looks at it."""
+
+    __slots__ = ()
+
+    def __len__(self):
+        raise ZeroDivisionError
+
+    def strip(self, *_):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("field", ["region", "private_key", "fingerprint"])
+def test_a_defect_in_reading_the_settings_is_reported(field, tenancy):
+    """Whatever breaks while the settings are read, the poll ends with a report and keeps the host's checkpoint."""
+    settings = {**tenancy.settings(), field: Rude("x")}
+    items = list(plugin.signal_client_poll("oci-cloud", "try", settings, {"version": 1}, {}))
+    assert [item["type"] for item in items] == ["report"]
+    assert items[0]["status"] == "failed"
+    assert items[0]["checkpoint"] == {"version": 1}
