@@ -77,8 +77,12 @@ class Service:
         token = json.dumps(found[self.page_size - 1]) if len(found) > self.page_size else None
         return Answer(json.dumps([key for _, key in found[: self.page_size]]).encode(), token, "RID")
 
-    def split(self, body):
+    def with_smaller_pages(self):
+        """Its pages have one size."""
+
+    def split(self, body, bounds):
         """The ids on a page."""
+        del bounds
         if body.startswith(b"<"):
             raise PageError("HTML")
         return [key.encode() for key in json.loads(body)]
@@ -179,8 +183,8 @@ class Reader:
         try:
             result = request.send(client)
         except Failure as failure:
-            return list(collector.failed(request, failure))
-        return list(collector.answered(request, result))
+            return _requests(collector.failed(request, failure))
+        return _requests(collector.answered(request, result))
 
     def position(self, ocid, region=HOME):
         """The stored position of a compartment."""
@@ -193,6 +197,9 @@ class Client:
 
     region: str
     service: Service
+
+    def check(self):
+        """Let everything take its time."""
 
 
 class Asking:
@@ -216,6 +223,10 @@ class Asking:
     def ask(self, client, compartments, start, end, page):
         """One page of the client's region."""
         return self._service.ask(client.region, compartments, start, end, page)
+
+
+def _requests(steps):
+    return [step for step in steps if step is not None]
 
 
 def _key(ocid):
