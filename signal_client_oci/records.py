@@ -50,10 +50,13 @@ WHITESPACE: Final = b" \t\r\n"
 # the rest of a string's text, in bounded bites: an unbounded repeat of escapes costs memory by the megabyte
 _STRING_REST: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*){0,500}', re.DOTALL)
 _STRUCTURE: Final = re.compile(rb'["{}\[\],:]')
+_STRUCTURE_OF_A_LIST: Final = re.compile(rb'["{}\[\],]')
 _STRUCTURE_INSIDE: Final = re.compile(rb'["{}\[\]]')  # within an element, commas and colons separate nothing
-_STEPS_A_CHECK: Final = 1 << 16
-_MOST_CHECKS_OF_AN_OBJECT: Final = 16  # a million brackets and quotes, some tenths of a second
+_STEPS_A_CHECK: Final = 1 << 13
+_MOST_CHECKS_OF_AN_OBJECT: Final = 128  # a million brackets and quotes, about a second
+_MOST_BYTES_OF_AN_OBJECT: Final = 8 * 1024 * 1024
 _MOST_MEMBERS: Final = 100_000
+_BLANKS: Final = re.compile(rb"[ \t\r\n]*")
 _FEW_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
 _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
 _WORTH_COUNTING_COMMAS: Final = 16 * 1024 * 1024  # a larger body has too many for them to tell anything
@@ -332,6 +335,9 @@ def _is_json(text: bytes) -> bool:
 def string_end(text: bytes, start: int) -> int:
     """Give the index after the string that opens at `start`; -1 when its closing quote is missing."""
     pos = start + 1
+    end = text.find(b'"', pos)
+    if end >= 0 and text.find(b"\\", pos, end) < 0:
+        return end + 1
     while True:
         bite = _STRING_REST.match(text, pos)
         end = bite.end() if bite else pos
@@ -351,21 +357,22 @@ def list_elements(text: bytes, bounds: Bounds = ORDINARY_PAGE) -> tuple[list[Spa
     marks = _separators(text, _first(text), bounds)
     if not marks:
         return [], -1
-    cuts = [at for at in marks if text[at] != _COLON]
-    spans = _few([_stripped(text, start + 1, stop) for start, stop in pairwise(cuts)], bounds)
+    spans = _few([_stripped(text, start + 1, stop) for start, stop in pairwise(marks)], bounds)
     if len(spans) == 1 and spans[0][0] == spans[0][1]:
         spans = []
     if any(start == stop for start, stop in spans):
         raise PageError("not JSON")
-    return spans, cuts[-1] + 1
+    return spans, marks[-1] + 1
 
 
 def object_members(text: bytes) -> tuple[list[tuple[str, Span]], int]:
     """Give the keys and value spans of a JSON object in their order, and the index after its end.
 
     What stands between two commas without a key is left out. The end is -1, and there are no members,
-    when the text is no object, is cut off, or has too many parts to be looked through.
+    when the text is no object, is cut off, or is too large to be looked through.
     """
+    if len(text) > _MOST_BYTES_OF_AN_OBJECT:
+        return [], -1
     try:
         return _members(text, Bounds(_MOST_MEMBERS, len(text), _ChecksLeft(_MOST_CHECKS_OF_AN_OBJECT)))
     except PageTooLargeError:
@@ -407,9 +414,11 @@ def _first(text: bytes) -> int:
 
 def _stripped(text: bytes, start: int, stop: int) -> Span:
     """Narrow a span to what is left without the white space around it."""
-    piece = text[start:stop]
-    start += len(piece) - len(piece.lstrip(WHITESPACE))
-    return start, max(start, start + len(piece.strip(WHITESPACE)))
+    if start < stop and text[start] in WHITESPACE and (blanks := _BLANKS.match(text, start, stop)):
+        start = blanks.end()
+    if start < stop and text[stop - 1] in WHITESPACE:
+        stop = start + len(text[start:stop].rstrip(WHITESPACE))
+    return start, max(start, stop)
 
 
 def _key(text: bytes) -> str:
@@ -429,8 +438,9 @@ def _separators(text: bytes, start: int, bounds: Bounds) -> list[int]:
     """
     marks, open_ = [start], bytearray(text[start : start + 1])
     counts = {ord("["): 0, ord("{"): 0} | dict.fromkeys(open_, 1)
-    pos, steps, most = start + 1, 0, 2 * bounds.records  # a member has a colon and a comma
-    while found := (_STRUCTURE if len(open_) == 1 else _STRUCTURE_INSIDE).search(text, pos):
+    outside = _STRUCTURE_OF_A_LIST if open_ == b"[" else _STRUCTURE
+    pos, steps, most = start + 1, 0, 2 * bounds.records + 1  # a member has a colon and a comma
+    while found := (outside if len(open_) == 1 else _STRUCTURE_INSIDE).search(text, pos):
         at, kind = found.start(), text[found.start()]
         pos = at + 1
         steps += 1

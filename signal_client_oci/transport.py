@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ TOTAL_SECONDS: Final = 120.0
 _CHUNK_BYTES: Final = 256 * 1024
 _SHORTEST_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 0.5  # the poll ends its requests itself; this is for one that nobody ends
+
+_RESET_WHEN_CLOSED: Final = struct.pack("ii", 1, 0)
 
 _sending = threading.local()
 
@@ -73,6 +76,8 @@ def _watch(sock: socket.socket | None) -> None:
 
 def _shut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # already closed by its own side
+        # closing resets the connection: a service that still sends a large answer would not notice otherwise
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_WHEN_CLOSED)
         sock.shutdown(socket.SHUT_RDWR)
 
 
