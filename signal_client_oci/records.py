@@ -53,6 +53,7 @@ _STRUCTURE: Final = re.compile(rb'["{}\[\],:]')
 _STRUCTURE_OF_A_LIST: Final = re.compile(rb'["{}\[\],]')
 _STRUCTURE_INSIDE: Final = re.compile(rb'["{}\[\]]')  # within an element, commas and colons separate nothing
 _STEPS_A_CHECK: Final = 1 << 13
+_MOST_STEPS: Final = 1 << 24  # of a page that has to be scanned; 20,000 usual events take some three million
 _MOST_CHECKS_OF_AN_OBJECT: Final = 128  # a million brackets and quotes, about a second
 _MOST_BYTES_OF_AN_OBJECT: Final = 8 * 1024 * 1024
 _MOST_MEMBERS: Final = 100_000
@@ -445,7 +446,7 @@ def _separators(text: bytes, start: int, bounds: Bounds) -> list[int]:
         pos = at + 1
         steps += 1
         if not steps % _STEPS_A_CHECK:
-            bounds.check()
+            _check_steps(steps, bounds)
         if kind == _QUOTE:
             pos = string_end(text, at)
             if pos < 0:
@@ -462,6 +463,13 @@ def _separators(text: bytes, start: int, bounds: Bounds) -> list[int]:
             if not open_:
                 return [*marks, at]
     return []
+
+
+def _check_steps(steps: int, bounds: Bounds) -> None:
+    """Raise where nobody waits for the page any more, or where it would take too long."""
+    bounds.check()
+    if steps >= _MOST_STEPS:
+        raise PageTooLargeError("of more parts than can be looked through")
 
 
 def _close(open_: bytearray, counts: dict[int, int], opener: int) -> None:

@@ -404,8 +404,9 @@ def test_a_list_of_compartments_without_an_end_gives_those_that_it_began_with(wo
 
 @pytest.mark.long
 @pytest.mark.parametrize("text", [b"{}", b"["], ids=["tiny objects", "lists that never end"])
-def test_the_connection_test_is_bounded_too(world, peak, text):
+def test_the_connection_test_is_bounded_too(world, peak, monkeypatch, text):
     """Megabytes in place of every answer: the checks say so in time, and their memory stays within the limits."""
+    monkeypatch.setattr("signal_client_oci.connection.ALL_SECONDS", 4.0)
     body = _many(text, 4_000_000)
     with LoopbackServer(http_answer("200 OK", body)) as server:
         settings = world.tenancy(HOME, FAR).settings(endpoint_template=_template(server))
