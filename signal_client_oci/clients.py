@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
 import oci
 from oci.circuit_breaker import NoCircuitBreakerStrategy
 from oci.retry import NoneRetryStrategy
@@ -24,14 +25,16 @@ from oci.signer import AbstractBaseSigner
 from signal_client_oci import __version__
 from signal_client_oci.answer_text import request_id
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.limits import LIST_BYTES
 from signal_client_oci.private_key import ApiKey
+from signal_client_oci.records import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.regions import shipped_domain
 from signal_client_oci.sdk_errors import failure_from
 from signal_client_oci.secrecy import HoldsSecret
 from signal_client_oci.settings import Settings
 from signal_client_oci.transport import Transport
 
-__all__ = ["Answer", "Client", "ClientKey", "borrow"]
+__all__ = ["Answer", "Client", "ClientKey", "borrow", "rows_of"]
 
 _SDK_CLIENTS: Final[dict[str, Any]] = {
     "audit": lambda: oci.audit.AuditClient,
@@ -41,6 +44,7 @@ _SDK_CLIENTS: Final[dict[str, Any]] = {
     "identity": lambda: oci.identity.IdentityClient,
 }
 _ENDPOINT_NAMES: Final[dict[str, str]] = {"log_groups": "logging"}
+_LIST_SERVICES: Final = frozenset({"log_groups", "cloudguard", "identity"})
 _IDLE_CLIENTS: Final = 512
 
 
@@ -50,6 +54,24 @@ class Answer(NamedTuple):
     body: bytes
     next_page: str | None
     opc_request_id: str | None
+
+
+def rows_of(answer: Answer, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """Decode an answer that is a list of small objects, such as compartments.
+
+    Raises:
+        Failure: RESPONSE_TOO_LARGE where there are too many, RESPONSE_NOT_JSON where it is something else.
+    """
+    try:
+        return decoded_rows(answer.body, decoder)
+    except PageError as error:
+        is_too_large = isinstance(error, PageTooLargeError)
+        raise Failure(
+            "RESPONSE_TOO_LARGE" if is_too_large else "RESPONSE_NOT_JSON",
+            detail=error.reason if is_too_large else "",
+            recovery=Recovery.REQUEST if is_too_large else Recovery.RETRY,
+            opc_request_id=answer.opc_request_id,
+        ) from error
 
 
 class ClientKey(NamedTuple):
@@ -112,6 +134,8 @@ class Client(HoldsSecret):
             origins=_origins(key),
             direct=bool(key.endpoint and key.endpoint.startswith("http://")),
         )
+        if key.service in _LIST_SERVICES:
+            self.transport.max_bytes = LIST_BYTES
         _take_bodies_as_bytes(self._sdk.base_client)
         self.transport.attach(self._sdk.base_client.session)
 
@@ -139,6 +163,10 @@ class Client(HoldsSecret):
             identifier = request_id(response.headers.get("opc-request-id"))
             return Answer(response.data, response.next_page or None, identifier)
         raise failure
+
+    def check(self) -> None:
+        """Raise `Failure` (STOPPED) where nobody waits for the answers any more; for work that takes long."""
+        self.transport.check()
 
     def close(self) -> None:
         """Close the connections; the client itself can be used again."""

@@ -6,6 +6,7 @@ and names the next ones. That is the whole of what the poll knows about a source
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -14,7 +15,7 @@ from signal_client_oci.clients import Client
 from signal_client_oci.contract import Check
 from signal_client_oci.errors import Failure
 
-__all__ = ["Collector", "LaneName", "Page", "Request", "Result"]
+__all__ = ["Collector", "LaneName", "Page", "Request", "Result", "Step", "token_mark"]
 
 
 class LaneName(NamedTuple):
@@ -43,12 +44,24 @@ class Request:
     attempt: int = 1
 
 
+Step = Request | None
+"""What a collector names: a request, or None where it is in the middle of a page and nothing is half done.
+
+At a None the poll looks at its clock and hands out what is ready. It may end the collector's work there.
+"""
+
+
 class Page(NamedTuple):
     """One page: the records' exact texts, and the next page's token (None = this was the last)."""
 
     texts: list[bytes]
     next_page: str | None
     opc_request_id: str | None
+
+
+def token_mark(token: str) -> bytes:
+    """Return sixteen bytes by which a page token is remembered, however long it is."""
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass
@@ -73,12 +86,16 @@ class Collector(Protocol):
         """Name the first requests."""
         ...
 
-    def answered(self, request: Request, result: Any) -> Iterable[Request]:
+    def answered(self, request: Request, result: Any) -> Iterable[Step]:
         """Take what a request brought and name those that follow from it."""
         ...
 
-    def failed(self, request: Request, failure: Failure) -> Iterable[Request]:
+    def failed(self, request: Request, failure: Failure) -> Iterable[Step]:
         """Take a request's final failure and name those that follow from it."""
+        ...
+
+    def cut_off(self, request: Request) -> None:
+        """Note that the poll's end came while the answer was arriving, so that less is asked for next time."""
         ...
 
     def more(self) -> Iterable[Request]:

@@ -1,7 +1,8 @@
 """Drives a poll's collectors: their requests to the workers, the answers back, the batches to the host.
 
 Everything that was started is ended in a `finally`, so a generator that is closed or dropped half-way leaves no
-thread and no connection behind.
+thread and no connection behind. A page is mapped in turns; between two of them deadline and `should_stop` are asked
+and full batches are handed out, so that neither the time nor the memory of a poll hangs on the size of a page.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any, Final
 
 from signal_client_oci.batches import Batcher
 from signal_client_oci.clients import borrow
-from signal_client_oci.collector import Collector, Request, Result
+from signal_client_oci.collector import Collector, Request, Result, Step
 from signal_client_oci.contract import Batch, Check, Report, SourceName
 from signal_client_oci.errors import Failure, make_check
+from signal_client_oci.limits import LAST_CALL_SECONDS
 from signal_client_oci.private_key import ApiKey
 from signal_client_oci.reports import log_report, make_report
 from signal_client_oci.run import Run
@@ -58,6 +61,7 @@ class Drive:
         self._collectors: dict[SourceName, Collector] = {}
         self._broken: dict[str, Check] = {}
         self._interrupted = False
+        self._last_call = 0.0
         limits = (
             context.get("max_batch_artifacts") or DEFAULT_BATCH_ARTIFACTS,
             context.get("max_batch_bytes") or DEFAULT_BATCH_BYTES,
@@ -96,44 +100,62 @@ class Drive:
                 collector.excuse(self._scope.deleted_meanwhile)
         if self._interrupted:
             self._crew.abort()
-            for request, result in self._crew.last_outcomes():
-                self._follow(request, result)
-                yield from self._ready()
+            yield from self._take_what_is_here()
 
     def _drive(self, unfinished: Callable[[], bool]) -> Iterator[Batch]:
         """Pass outcomes to their collectors while there are any to come, looking at the clock in between."""
-        while unfinished() and not self._interrupted:
-            self._interrupted = self._must_stop()
-            if self._interrupted:
-                return
+        while unfinished() and not self._is_interrupted():
             for collector in self._collectors.values():
                 self._ask(collector, collector.more)
             outcome = self._crew.next_outcome(_TICK_SECONDS)
             if outcome is not None:
-                self._follow(*outcome)
+                yield from self._follow(*outcome)
             yield from self._ready()
 
-    def _follow(self, request: Request, result: Any) -> None:
+    def _take_what_is_here(self) -> Iterator[Batch]:
+        """Map what was received before the end, as far as there is time."""
+        for request, result in self._crew.last_outcomes():
+            if isinstance(result, Failure):
+                request.owner.cut_off(request)
+            elif not self._is_over():
+                yield from self._follow(request, result)
+                yield from self._ready()
+
+    def _follow(self, request: Request, result: Any) -> Iterator[Batch]:
+        """Let a collector take an outcome, in turns; the poll's end may come between two of them."""
         owner = request.owner
-        if not isinstance(result, Failure):
-            self._ask(owner, partial(owner.answered, request, result))
-        elif result.code == "STOPPED":
-            self._interrupted = True
-        else:
-            self._ask(owner, partial(owner.failed, request, result))
+        if isinstance(result, Failure) and result.code == "STOPPED":
+            self._interrupt()
+            return
+        take = owner.failed if isinstance(result, Failure) else owner.answered
+        with closing(self._turns(owner, partial(take, request, result))) as turns:
+            for _ in turns:
+                yield from self._ready()
+                if self._is_over():
+                    return
 
     def _start(self, source: SourceName, collector: Collector) -> None:
         self._collectors[source] = collector
         if not self._interrupted:
             self._ask(collector, collector.begin)
 
-    def _ask(self, collector: Collector, requests: Callable[[], Iterable[Request]]) -> None:
-        """Submit what a collector names; a defect of one source does not touch the others."""
+    def _ask(self, collector: Collector, steps: Callable[[], Iterable[Step]]) -> None:
+        """Submit what a collector names at once."""
+        for _ in self._turns(collector, steps):
+            pass
+
+    def _turns(
+        self, collector: Collector, steps: Callable[[], Iterable[Step]]
+    ) -> Generator[None, None, None]:
+        """Submit what a collector names, and yield after each turn; a defect of one source touches no other."""
         if collector.source in self._broken:
             return
         try:
-            for request in requests():
-                self._crew.submit(request)
+            for step in steps():
+                if step is None:
+                    yield
+                else:
+                    self._crew.submit(step)
         except Exception as error:  # noqa: BLE001  (reported as this source's failure, and logged)
             self._broken[collector.source] = internal_error(error)
 
@@ -160,9 +182,22 @@ class Drive:
         failure = Failure("TIMEOUT", detail=f"no answer for {waited:.0f} seconds when the poll had to end")
         return failure.check(error["name"], error["title"])
 
-    def _must_stop(self) -> bool:
-        over = self._until is not None and time.monotonic() >= self._until
-        return over or bool(self._should_stop())
+    def _is_interrupted(self) -> bool:
+        """True once the poll has to end, because its time is up or the host asks for it."""
+        if not self._interrupted:
+            is_late = self._until is not None and time.monotonic() >= self._until
+            if is_late or self._should_stop():
+                self._interrupt()
+        return self._interrupted
+
+    def _interrupt(self) -> None:
+        if not self._interrupted:
+            self._interrupted = True
+            self._last_call = time.monotonic() + LAST_CALL_SECONDS
+
+    def _is_over(self) -> bool:
+        """True once the poll has to end and the time is up in which it may still map what it has received."""
+        return self._is_interrupted() and time.monotonic() >= self._last_call
 
     def _windowed_services(self) -> Iterator[WindowedService]:
         settings = self._run.settings

@@ -31,11 +31,13 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
     Attributes:
         code: Stable upper-snake code, a key of `troubles.TROUBLES`.
         message: One sentence for a person, free of secrets.
+        detail: What the message says beyond the code's own meaning, "" for nothing.
         remedy: What to do.
         recovery: What it says about later requests.
         status: HTTP status, None where there was no answer.
         opc_request_id: OCI's id of the request, for a support ticket.
         retry_after: Seconds that the service asked to wait, None where it did not.
+        has_begun: True where a part of the answer had arrived.
     """
 
     def __init__(  # noqa: PLR0913  (a record; each part is named at the call)
@@ -47,15 +49,18 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         status: int | None = None,
         opc_request_id: str | None = None,
         retry_after: float | None = None,
+        has_begun: bool = False,
     ) -> None:
         trouble = TROUBLES[code]
         self.code = code
         self.message = f"{trouble.meaning} ({one_line(detail)})" if detail else trouble.meaning
+        self.detail = detail
         self.remedy = trouble.remedy
         self.recovery = recovery
         self.status = status
         self.opc_request_id = request_id(opc_request_id)
         self.retry_after = retry_after
+        self.has_begun = has_begun
         super().__init__(f"{code}: {self.message}")
 
     def check(

@@ -17,8 +17,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.times import utc_moment
-from signal_client_oci.collector import LaneName, Request, Result
+from signal_client_oci.clients import rows_of
+from signal_client_oci.collector import LaneName, Request, Result, token_mark
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.limits import MAX_COMPARTMENTS, PAGES_A_SLICE
 from signal_client_oci.regions import UnknownRegionError, canonical_region
 from signal_client_oci.run import Run
 from signal_client_oci.windows import floor_minute
@@ -57,6 +59,10 @@ class _Subscription(msgspec.Struct, rename="camel"):
     status: str
 
 
+_ROWS: Final = msgspec.json.Decoder(list[_Row])
+_SUBSCRIPTIONS: Final = msgspec.json.Decoder(list[_Subscription])
+
+
 class _Listed(NamedTuple):
     rows: list[_Row]
     listed_at: int
@@ -86,7 +92,8 @@ class ScopeCollector:
         self._lane = LaneName(run.settings.region, "identity")
         self._rows: list[_Row] = []
         self._pages: list[_Row] = []
-        self._tokens: set[str] = set()
+        self._tokens: set[bytes] = set()
+        self._page_limit = _PAGE_LIMIT
         self._is_kept_list = False
         self._ended = False
         self.regions = [self._settings.region]
@@ -137,14 +144,37 @@ class ScopeCollector:
             if not self._ended:
                 self._rows, self._complete = self._pages, True
             self._keep()
-        elif token in self._tokens:
+        elif token_mark(token) in self._tokens:
             yield from self.failed(request, Failure("PAGE_TOKEN_REPEATED"))
+        elif len(self._tokens) >= PAGES_A_SLICE - 1 or len(self._pages) >= MAX_COMPARTMENTS:
+            self._end_early()
         else:
-            self._tokens.add(token)
+            self._tokens.add(token_mark(token))
             yield self._page(token)
 
+    def _end_early(self) -> None:
+        """Go on with what was listed so far, beside the last list; what comes after it is still owed."""
+        if self._ended:
+            return
+        kept = self._last_known()
+        self._rows = [*(kept.rows if kept else ()), *self._pages]
+        failure = Failure("PAGES_WITHOUT_END", detail="the list of compartments")
+        message = f"{failure.message}; collecting from the first {len(self._pages):,} compartments of it"
+        self._warn("Compartments", failure.code, message)
+
+    def cut_off(self, request: Request) -> None:
+        """Note nothing: the list is taken again by the next poll."""
+
     def failed(self, request: Request, failure: Failure) -> Iterable[Request]:
-        """Go on with what is known: the home region, the scope alone, or the last list of this process."""
+        """Go on with what is known: the home region, the scope alone, or the last list of this process.
+
+        A list whose page is too large begins again with fewer compartments a page.
+        """
+        if request.job == "compartments" and failure.code == "RESPONSE_TOO_LARGE" and self._page_limit > 1:
+            self._page_limit //= 10
+            self._pages.clear()
+            self._tokens.clear()
+            return (self._page(None),)
         if self._ended:
             return ()
         if request.job == "regions":
@@ -195,14 +225,14 @@ class ScopeCollector:
             self._settings.tenancy_ocid,
             compartment_id_in_subtree=True,
             access_level="ANY",
-            limit=_PAGE_LIMIT,
+            limit=self._page_limit,
             page=token,
         )
-        return _decoded(answer.body, list[_Row]), answer.next_page
+        return rows_of(answer, _ROWS), answer.next_page
 
     def _ask_regions(self, client: Any) -> list[_Subscription]:
         answer = client.call("list_region_subscriptions", self._settings.tenancy_ocid)
-        subscriptions: list[_Subscription] = _decoded(answer.body, list[_Subscription])
+        subscriptions: list[_Subscription] = rows_of(answer, _SUBSCRIPTIONS)
         return subscriptions
 
     def _known(self, names: Iterable[str]) -> Iterator[str]:
@@ -307,10 +337,3 @@ def _compartment(row: _Row) -> Compartment:
         0 if created is None else floor_minute(created),
         deleted=row.lifecycle_state == "DELETED",
     )
-
-
-def _decoded(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure("RESPONSE_NOT_JSON", recovery=Recovery.RETRY) from error

@@ -16,8 +16,10 @@ import ipaddress
 import re
 import socket
 import ssl
+import struct
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import urllib3
@@ -28,6 +30,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.limits import ERROR_BYTES, MAX_BODY_BYTES
+from signal_client_oci.page_memory import PageMemory
 from signal_client_oci.tls import tls_context
 
 __all__ = ["CONNECT_SECONDS", "MAX_BODY_BYTES", "READ_SECONDS", "TOTAL_SECONDS", "Transport"]
@@ -35,11 +39,12 @@ __all__ = ["CONNECT_SECONDS", "MAX_BODY_BYTES", "READ_SECONDS", "TOTAL_SECONDS",
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 TOTAL_SECONDS: Final = 120.0
-MAX_BODY_BYTES: Final = 128 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024
 _SHORTEST_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 0.5  # the poll ends its requests itself; this is for one that nobody ends
 _ECHOABLE: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,300}")
+
+_RESET_WHEN_CLOSED: Final = struct.pack("ii", 1, 0)
 
 _sending = threading.local()
 
@@ -116,6 +121,8 @@ def _watch(sock: socket.socket | None) -> None:
 
 def _shut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # already closed by its own side
+        # closing resets the connection: a service that still sends a large answer would not notice otherwise
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_WHEN_CLOSED)
         sock.shutdown(socket.SHUT_RDWR)
 
 
@@ -125,11 +132,15 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
     Attributes:
         until: `time.monotonic()` at which every request has to be over; None = only the limits of a request.
         aborted: True from `abort()` to `reopen()`; requests fail with STOPPED then.
+        max_bytes: Decoded bytes of an answer at most, None = `MAX_BODY_BYTES`.
+        memory: Where room for what is received is claimed, None = nowhere.
     """
 
     def __init__(self, *, connections: int, origins: re.Pattern[str], direct: bool) -> None:
         self.until: float | None = None
         self.aborted = False
+        self.max_bytes: int | None = None
+        self.memory: PageMemory | None = None
         self.sockets_in_use: dict[int, socket.socket] = {}
         self._origins = origins
         self._direct = direct
@@ -237,8 +248,14 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         """Allow requests again, all of them over at `until` (`time.monotonic()`)."""
         self.aborted = False
         self.until = until
+        self.memory = None
         self._pools.clear()
         self._tls = None
+
+    def check(self) -> None:
+        """Raise `Failure` (STOPPED) once requests are aborted or their time is over."""
+        if not self._is_awaited():
+            raise Failure("STOPPED", recovery=Recovery.REGION)
 
     def close(self) -> None:
         """Close every connection now; urllib3 alone would wait for its pools to be collected."""
@@ -256,21 +273,51 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         end = now + TOTAL_SECONDS
         return end if self.until is None else min(end, self.until + _GRACE_SECONDS)
 
+    def _is_awaited(self) -> bool:
+        return not self.aborted and (self.until is None or time.monotonic() < self.until + _GRACE_SECONDS)
+
+    def _claim(self, size: int) -> float:
+        """Claim memory for what is received; return the seconds waited for it, which are not the service's."""
+        return self.memory.claim(size, self._is_awaited) if self.memory is not None and size else 0.0
+
+    def _chunks(self, response: Any, body: io.BytesIO) -> Iterator[int]:
+        """Read an answer into a buffer piece by piece, and yield the size of each."""
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            body.write(chunk)
+            yield len(chunk)
+        if self.aborted:
+            raise Failure("STOPPED", recovery=Recovery.REGION, has_begun=body.tell() > 0)
+
     def _read(self, response: Any, end: float) -> None:
-        """Read the body as `requests` would have, but never longer than `end` nor more than the limit."""
+        """Read the body as `requests` would have, but never longer than `end` nor more than the limit.
+
+        Of an error's body only the beginning is read.
+        """
         status, named = response.status_code, (response.headers, response.request.headers)
         request_id = next((found for each in named if (found := each.get("opc-request-id"))), None)
         if 300 <= status < 400:  # noqa: PLR2004
             raise Failure("REDIRECTED", detail=f"HTTP {status}", status=status, opc_request_id=request_id)
-        body = _buffer_for(response)
+        is_error = status >= 400  # noqa: PLR2004
+        most = MAX_BODY_BYTES if self.max_bytes is None else min(self.max_bytes, MAX_BODY_BYTES)
+        expected = 0 if is_error else _expected_bytes(response)
+        if expected > most:
+            raise _too_large(most, status, request_id)
+        end += self._claim(expected)
+        body = _buffer_of(expected)
         try:
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-                body.write(chunk)
-                if body.tell() > MAX_BODY_BYTES:
-                    raise Failure("RESPONSE_TOO_LARGE", status=status, opc_request_id=request_id)
+            for size in self._chunks(response, body):
+                end += self._claim(min(size, max(0, body.tell() - expected)))
+                if is_error and body.tell() >= ERROR_BYTES:
+                    break
+                if body.tell() > most:
+                    raise _too_large(most, status, request_id)
                 if time.monotonic() > end:
                     raise Failure(
-                        "TIMEOUT", recovery=Recovery.RETRY, status=status, opc_request_id=request_id
+                        "TIMEOUT",
+                        recovery=Recovery.RETRY,
+                        status=status,
+                        opc_request_id=request_id,
+                        has_begun=True,
                     )
         except ReadTimeoutError as error:
             raise Failure(
@@ -278,11 +325,17 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
             ) from error
         except (ProtocolError, DecodeError, OSError) as error:
             code = "STOPPED" if self.aborted else "RESPONSE_CUT_OFF"
-            raise Failure(code, recovery=Recovery.RETRY, status=status, opc_request_id=request_id) from error
-        if self.aborted:
-            raise Failure("STOPPED", recovery=Recovery.REGION)
+            raise Failure(
+                code,
+                recovery=Recovery.RETRY,
+                status=status,
+                opc_request_id=request_id,
+                has_begun=body.tell() > 0,
+            ) from error
         body.truncate()
         response._content = body.getvalue()  # noqa: SLF001  (the buffer itself, not a copy)
+        if is_error and body.tell() >= ERROR_BYTES:
+            response.raw.close()  # the rest stays unread
         response._content_consumed = True  # noqa: SLF001
         response.raw.release_conn()
 
@@ -296,11 +349,20 @@ def _timeouts(end: float) -> tuple[float, float]:
     return min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
 
 
-def _buffer_for(response: Any) -> io.BytesIO:
+def _too_large(most: int, status: int, request_id: str | None) -> Failure:
+    detail = f"of more than {most >> 20} MiB"
+    return Failure("RESPONSE_TOO_LARGE", detail=detail, status=status, opc_request_id=request_id)
+
+
+def _expected_bytes(response: Any) -> int:
+    """Return how many bytes the decoded body will have, 0 where that is not told."""
+    return 0 if "content-encoding" in response.headers else response.raw.length_remaining or 0
+
+
+def _buffer_of(length: int) -> io.BytesIO:
     """Return a buffer as large as the body will be, where that is told: growing it would leave holes in memory."""
     body = io.BytesIO()
-    length = response.raw.length_remaining
-    if length and length <= MAX_BODY_BYTES and "content-encoding" not in response.headers:
+    if length:
         body.seek(length - 1)
         body.write(b"\0")
         body.seek(0)

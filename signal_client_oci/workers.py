@@ -2,7 +2,8 @@
 
 The poll's own thread decides everything; workers only send. One lane for each (region, service), so that what is
 slow or throttled there holds no other lane's places. A request that may succeed later waits here without holding a
-worker. Nothing is in flight that the poll has not asked for, so the host's pace bounds what is in memory.
+worker. Nothing is in flight that the poll has not asked for, and all lanes share one memory for what has arrived, so
+the host's pace bounds what is held.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from signal_client_oci.clients import Client
 from signal_client_oci.collector import Collector, LaneName, Page, Request
 from signal_client_oci.errors import Failure, Recovery
 from signal_client_oci.lanes import Lane
+from signal_client_oci.page_memory import PageMemory
 
 __all__ = ["Crew", "Outcome"]
 
@@ -54,6 +56,7 @@ class Crew:
         requests: Source → requests sent.
         retries: Source → requests that were not the first attempt.
         unanswered: Source → seconds for which the longest request had waited when everything was aborted.
+        memory: The bytes of answers that were received and not yet mapped.
     """
 
     def __init__(
@@ -74,6 +77,9 @@ class Crew:
         self._open = 0
         self._owed: dict[int, int] = {}
         self._aborted = False
+        self._held: dict[Request, int] = {}
+        self._in_hand = 0
+        self.memory = PageMemory()
         self.requests: dict[str, int] = {}
         self.retries: dict[str, int] = {}
         self.unanswered: dict[str, float] = {}
@@ -93,7 +99,7 @@ class Crew:
     def has_place(self, lane_name: LaneName) -> bool:
         """True if a request submitted now would be sent at once."""
         lane = self._lane(lane_name)
-        return not lane.waiting and lane.shut is None and lane.may_send
+        return not lane.waiting and lane.shut is None and lane.may_send and not self.memory.is_full
 
     def waits_for(self, owner: Collector) -> bool:
         """True while an outcome for `owner` is still to come."""
@@ -107,8 +113,10 @@ class Crew:
     def next_outcome(self, patience: float) -> Outcome | None:
         """Return the next final outcome, None if there is none within about `patience` seconds.
 
-        A failure that may pass comes out only when its attempts are used up.
+        A failure that may pass comes out only when its attempts are used up. Whoever asks for the next outcome is
+        done with the one before, whose memory is given back.
         """
+        self._let_go()
         self._wake()
         if refused := self._next_refused():
             return refused
@@ -120,6 +128,7 @@ class Crew:
         lane = self._lanes[lane_name]
         lane.in_flight -= 1
         lane.fit_window(size, time.monotonic() - began)
+        self._in_hand = self._held.pop(outcome.request, 0)
         final = self._judge(lane, outcome, lane.sent.pop(outcome.request))
         self._dispatch(lane_name)
         return self._handed_out(outcome) if final else None
@@ -141,6 +150,11 @@ class Crew:
         self._arrived.append((outcome, size))
         self._lanes[outcome.request.lane].behind += size
 
+    def _let_go(self) -> None:
+        """Give back the memory of the outcome that was handed out last."""
+        self.memory.give_back(self._in_hand)
+        self._in_hand = 0
+
     def abort(self) -> None:
         """End what is under way and send nothing more; outcomes that are already here still come."""
         self._aborted = True
@@ -158,14 +172,16 @@ class Crew:
                 lane.client.transport.abort()
 
     def last_outcomes(self) -> Iterator[Outcome]:
-        """After `abort`, yield the answers that are here or arrive within a second."""
+        """After `abort`, yield the answers that are here or arrive within a second, and those that were cut off."""
         end = time.monotonic() + _PATIENCE_AT_END
         while self._open > 0:
+            self._let_go()
             outcome, _ = self._next_arrived(max(0.0, end - time.monotonic()))
             if outcome is None:
                 return
             self._open -= 1
-            if not isinstance(outcome.result, Failure):
+            self._in_hand = self._held.pop(outcome.request, 0)
+            if not isinstance(outcome.result, Failure) or outcome.result.has_begun:
                 yield outcome
 
     def close(self) -> None:
@@ -191,6 +207,8 @@ class Crew:
     def _dispatch(self, name: LaneName) -> None:
         lane = self._lanes[name]
         while lane.waiting and lane.shut is None and not self._aborted and lane.may_send:
+            if self.memory.is_full:
+                return
             if len(lane.threads) <= lane.in_flight:
                 self._hire(name, lane)
                 if lane.shut is not None:
@@ -226,9 +244,18 @@ class Crew:
                 result.__cause__ = result.__context__ = None
             except Exception as error:  # noqa: BLE001  (a dead worker would leave the poll waiting; reported by name)
                 result = Failure("CLIENT_ERROR", detail=type(error).__name__)
+            self._hold(request, result)
             size = sum(map(len, result.texts)) if isinstance(result, Page) else 0
             self._outcomes.put((Outcome(request, result), size))
             del request, result  # a worker that waits must not keep its last page
+
+    def _hold(self, request: Request, result: Any) -> None:
+        """Keep the memory of an answer until it is mapped; what failed needs none."""
+        claimed = self.memory.finish()
+        if isinstance(result, Failure):
+            self.memory.give_back(claimed)
+        elif claimed:
+            self._held[request] = claimed
 
     def _client(self, name: LaneName, lane: Lane) -> Client:
         with lane.lock:
@@ -236,6 +263,7 @@ class Crew:
                 raise Failure("STOPPED", recovery=Recovery.REGION)
             if lane.client is None:
                 lane.client = self._borrowed.enter_context(self._borrow(*name))
+                lane.client.transport.memory = self.memory
                 if self._aborted:
                     lane.client.transport.abort()
             return lane.client

@@ -20,6 +20,7 @@ from responses import matchers
 from signal_client_oci import clients, transport
 from signal_client_oci.clients import borrow
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.page_memory import PageMemory
 from signal_client_oci.private_key import load_api_key
 from signal_client_oci.sandbox import Fault, Sandbox
 from signal_client_oci.sandbox.keys import shared_private_key_pem
@@ -479,3 +480,82 @@ def test_no_thread_is_left():
     before = threading.active_count()
     with borrow(seam.settings(), seam.api_key(), seam.REGION, "audit", None):
         assert threading.active_count() == before
+
+
+# --- memory -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compresses", [False, True])
+def test_the_memory_of_an_answer_is_claimed(sandbox, tenancy, compresses):
+    """Exactly as many bytes are claimed as the decoded body has, compressed or not."""
+    sandbox.compresses = compresses
+    for _ in range(300):
+        tenancy.emit_audit_event(seam.REGION, tenancy.ocid, processed=START)
+    tenancy.audit.page_size = 1000
+    with lent(tenancy) as client:
+        client.transport.memory = memory = PageMemory()
+        body = client.call("list_events", tenancy.ocid, START, END).body
+        assert memory.finish() == len(body) > 100_000
+
+
+def test_time_spent_waiting_for_memory_is_not_the_services(tenancy, monkeypatch):
+    """A host that is slow to take batches does not make answers time out that are there."""
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
+    tenancy.emit_audit_event(seam.REGION, tenancy.ocid, processed=START)
+    memory = PageMemory(10)
+    memory.claim(10, lambda: True)
+    held = memory.finish()
+    timer = threading.Timer(0.6, memory.give_back, [held])
+    with lent(tenancy) as client:
+        client.transport.memory = memory
+        timer.start()
+        assert client.call("list_events", tenancy.ocid, START, END).body
+    timer.join()
+
+
+def test_an_announced_body_beyond_the_limit_is_not_waited_for(tenancy):
+    """A Content-Length of gigabytes reserves nothing: the answer is given up at its head."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n"
+    with LoopbackServer(head) as server:
+        template = f"http://127.0.0.1:{server.port}/{{region}}/{{service}}"
+        with lent(tenancy, endpoint_template=template) as client, pytest.raises(Failure) as caught:
+            client.call("list_events", tenancy.ocid, START, END)
+    assert caught.value.code == "RESPONSE_TOO_LARGE"
+
+
+def test_lists_have_a_smaller_limit(sandbox, tenancy):
+    """An answer of Identity or Cloud Guard may have 32 MiB, one of Audit more."""
+    body = b"[" + b" " * (33 << 20) + b"]"
+    sandbox.faults.add(Fault("body", body=body))
+    with lent(tenancy, "identity") as client, pytest.raises(Failure) as caught:
+        client.call("list_compartments", tenancy.ocid)
+    assert (caught.value.code, caught.value.detail) == ("RESPONSE_TOO_LARGE", "of more than 32 MiB")
+    with lent(tenancy) as client:
+        assert client.call("list_events", tenancy.ocid, START, END).body == body
+
+
+def test_of_an_error_only_the_beginning_is_read(sandbox, tenancy):
+    """An error's status counts, however long its body goes on, and the connection is usable afterwards."""
+    answer = http_answer("500 Internal Server Error", b"{}," * 4_000_000)
+    with LoopbackServer(answer) as server:
+        template = f"http://127.0.0.1:{server.port}/{{region}}/{{service}}"
+        with lent(tenancy, endpoint_template=template) as client:
+            client.transport.memory = memory = PageMemory()
+            with pytest.raises(Failure) as caught:
+                client.call("list_events", tenancy.ocid, START, END)
+        assert memory.finish() < 1 << 20
+    assert (caught.value.code, caught.value.status) == ("SERVICE_ERROR", 500)
+    assert len(caught.value.message) < 500
+    assert not sandbox.requests
+
+
+def test_work_on_an_answer_ends_with_its_poll(tenancy):
+    """What takes long is told when nobody waits for it any more."""
+    with lent(tenancy) as client:
+        client.check()
+        client.transport.abort()
+        with pytest.raises(Failure) as caught:
+            client.check()
+    assert caught.value.code == "STOPPED"
+    with lent(tenancy, until=time.monotonic() - 1) as client, pytest.raises(Failure):
+        client.check()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signal_client_oci import records
 from signal_client_oci.records import (
+    Bounds,
     PageError,
+    PageTooLargeError,
+    decoded_rows,
     object_members,
     split_list_events,
     split_problems,
@@ -185,3 +191,85 @@ def test_the_end_of_a_string_is_found(text):
     written = json.dumps(text * 50).encode()
     assert string_end(written + b'"', 0) == len(written)
     assert string_end(written[:-1], 0) == -1
+
+
+# --- how much a page may hold -------------------------------------------------------------------------------------
+
+
+@WAY
+@pytest.mark.parametrize("text", [b"{}", b"0", b'"x"', b"[]", b'{"a":{"b":[1,2]}}'])
+@pytest.mark.parametrize("bad", [b"", b'{"a":\x01}'], ids=["sound", "with a bad one"])
+def test_a_page_holds_as_many_records_as_it_may(split, page_of, text, bad):
+    """As many as the bounds allow are cut, one more is refused, by whichever way they are cut."""
+    texts = [text] * (99 if bad else 100) + [bad] * bool(bad)
+    assert split(page_of(*texts), Bounds(100, 1 << 20)) == texts
+    with pytest.raises(PageTooLargeError) as refused:
+        split(page_of(*texts, text), Bounds(100, 1 << 20))
+    assert refused.value.reason == "of more than 100 records"
+
+
+@WAY
+def test_a_page_is_as_large_as_it_may_be(split, page_of):
+    """A body beyond its bytes is refused before it is looked at."""
+    page = page_of(b"{}")
+    assert split(page, Bounds(9, len(page))) == [b"{}"]
+    with pytest.raises(PageTooLargeError):
+        split(page, Bounds(9, len(page) - 1))
+
+
+@WAY
+@pytest.mark.parametrize("text", [b"{}", b"0"], ids=["objects", "numbers"])
+def test_many_records_are_refused_without_being_made(split, page_of, text):
+    """Counting a body of tiny records takes less memory than the body, whatever the records are."""
+    page = page_of(*[text] * 400_000)
+    tracemalloc.start()
+    with pytest.raises(PageTooLargeError):
+        split(page)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(page) + (8 << 20)
+
+
+def test_scanning_a_page_has_an_end(monkeypatch):
+    """A page that is nothing but brackets is given up after so many steps, whoever waits for it."""
+    monkeypatch.setattr(records, "_MOST_STEPS", 1 << 14)
+    assert split_list_events(in_list(b"[" * 1000 + b"]" * 1000 + b"x")) != []
+    with pytest.raises(PageTooLargeError):
+        split_list_events(in_list(b"[" * 100_000 + b"]" * 100_000 + b"x"))
+
+
+def test_rows_are_counted_too():
+    """A list of small objects is decoded when it is short enough, and refused when it is not or is none."""
+    decoder = msgspec.json.Decoder(list[dict[str, int]])
+    assert decoded_rows(b'[{"a":1}]', decoder) == [{"a": 1}]
+    with pytest.raises(PageTooLargeError):
+        decoded_rows(in_list(*[b'{"a":1}'] * 20_001), decoder)
+    with pytest.raises(PageTooLargeError):
+        decoded_rows(in_list(*[b"{}"] * 400_000), decoder)
+    for body in (b"{}", b"[1]", b"", b"<html>"):
+        with pytest.raises(PageError):
+            decoded_rows(body, decoder)
+
+
+class _EndedError(Exception):
+    """Nobody waits any more."""
+
+
+def test_cutting_that_takes_long_can_be_ended():
+    """A page that has to be scanned asks now and then whether anybody still waits for it."""
+    asked = []
+
+    def check():
+        asked.append(1)
+        if len(asked) == 3:
+            raise _EndedError
+
+    with pytest.raises(_EndedError):
+        split_list_events(in_list(b"[" * 1_000_000), Bounds(100, 1 << 30, check))
+
+
+def test_an_object_of_too_many_parts_is_not_looked_through():
+    """How many steps one odd record costs is bounded; what it is too large for counts as cut off."""
+    assert object_members(b'{"a":[' + b"{}," * 2_000_000 + b"1]}") == ([], -1)
+    assert object_members(b'{"a":"' + b"x" * (9 << 20) + b'"}') == ([], -1)
+    assert object_members(b'{"a":[' + b"{}," * 100_000 + b"1]}")[0][0][0] == "a"

@@ -432,3 +432,31 @@ def test_a_list_that_hangs_does_not_stop_the_collection(cloud, tenancy, host, cl
     assert report["status"] == "degraded"
     assert host.keys("audit") == tenancy.ground_truth.keys("audit")
     assert "TIMEOUT" in host.warned()
+
+
+# --- how much is listed -------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(oci, whole):
+    """A page of more rows than any has begins the list again with fewer compartments a page."""
+    large = Answer([row(f"{COMPARTMENT}{number}") for number in range(20_001)])
+    oci.compartments(large, Answer([row(A)], token="2"), Answer([row(B)]))
+    assert whole().poll()["status"] == "ok"
+    assert [one.query["limit"] for one in oci.paths(COMPARTMENTS)] == ["1000", "100", "100"]
+    assert read(oci) == sorted([seam.TENANCY, A, B])
+
+
+@pytest.mark.parametrize("limit", ["PAGES_A_SLICE", "MAX_COMPARTMENTS"])
+def test_a_list_without_an_end_ends(oci, whole, monkeypatch, limit):
+    """After so many pages or rows the compartments listed so far are read, with a warning; the rest stays owed."""
+    monkeypatch.setattr(scope, limit, 3)
+    pages = [Answer([row(f"{COMPARTMENT}{number}")], token=str(number)) for number in range(9)]
+    oci.compartments(*pages)
+    host = whole()
+    report = host.poll()
+    (warning,) = report["warnings"]
+    assert warning["code"] == "PAGES_WITHOUT_END"
+    assert "the first 3 compartments" in warning["message"]
+    assert report["status"] == "degraded"
+    assert read(oci) == sorted([seam.TENANCY, *(f"{COMPARTMENT}{number}" for number in range(3))])
+    assert report["checkpoint"]["owed_since"]

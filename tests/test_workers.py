@@ -11,6 +11,7 @@ import pytest
 from signal_client_oci import workers
 from signal_client_oci.collector import LaneName, Request
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.page_memory import PageMemory
 from signal_client_oci.workers import Crew, Outcome
 
 ASHBURN = LaneName("us-ashburn-1", "audit")
@@ -542,3 +543,60 @@ def test_the_threads_that_there_are_do_the_work(monkeypatch):
         office.submit(["good"])
     assert [one.result for one in office.outcomes()] == ["good"] * 6
     office.crew.close()
+
+
+# --- memory ---------------------------------------------------------------------------------------------------
+
+
+def _claiming(size, result):
+    def answer(client):
+        client.transport.memory.claim(size, lambda: True)
+        return result
+
+    return answer
+
+
+def test_nothing_is_sent_while_the_memory_is_full(monkeypatch):
+    """What was received and not mapped fills the memory of all lanes; asking for the next outcome makes room."""
+    monkeypatch.setattr(workers, "PageMemory", lambda: PageMemory(100))
+    office = Office()
+    office.submit([_claiming(100, "page")], job=1)
+    while not office.crew.memory.is_full:
+        time.sleep(0.001)
+    office.submit(["other"], lane=FRANKFURT, job=2)
+    assert not office.crew.has_place(ASHBURN)
+    assert office.first(1) == [1]
+    assert [job for job, _ in office.sent] == [1]
+    assert office.first(1) == [2]
+    office.crew.next_outcome(0.001)
+    assert not office.crew.memory.is_full
+    office.crew.close()
+
+
+def test_a_failure_keeps_no_memory(office):
+    """What was received of an answer that came to nothing is given back at once."""
+
+    def fail(client):
+        client.transport.memory.claim(1 << 30, lambda: True)
+        raise failure("RESPONSE_TOO_LARGE", Recovery.REQUEST)
+
+    office.submit([fail])
+    assert len(office.outcomes()) == 1
+    assert not office.crew.memory.is_full
+
+
+def test_an_answer_that_was_cut_off_by_the_end_is_told(office):
+    """After an abort, a failure whose answer had begun comes out, so that less is asked for next time."""
+    for begun in (True, False):
+        office.submit(
+            [
+                lambda client, begun=begun: (
+                    client.transport.aborted.wait(5) and failure("STOPPED", has_begun=begun)
+                )
+            ],
+            job=begun,
+        )
+    while len(office.sent) < 2:
+        time.sleep(0.001)
+    office.crew.abort()
+    assert [one.request.job for one in office.crew.last_outcomes()] == [True]

@@ -78,7 +78,11 @@ def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, complaints: l
     """Read what can be read of an object's text as keyword arguments of its shape."""
     members, end = object_members(text)
     if end < 0 or text[end:].strip():
-        complaints.append(f"{path or 'record'}: {_kind(text)}, not an object")
+        is_object = text.lstrip().startswith(b"{") and end < 0
+        what = (
+            "cut off, or too large to be read part by part" if is_object else f"{_kind(text)}, not an object"
+        )
+        complaints.append(f"{path or 'record'}: {what}")
     values = dict(members)
     found = {}
     for name, (key, kind) in _fields_of(shape).items():

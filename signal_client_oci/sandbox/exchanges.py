@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.fault_answers import REPEATED_TOKEN, FaultedExchange, altered, error_answer
+from signal_client_oci.sandbox.fault_answers import (
+    ENDLESS_TOKEN,
+    REPEATED_TOKEN,
+    FaultedExchange,
+    altered,
+    error_answer,
+)
 from signal_client_oci.sandbox.fault_wires import SILENT_KINDS, deliver
 from signal_client_oci.sandbox.journal import RecordedRequest
 from signal_client_oci.sandbox.operations import compartments_of, perform, understand
@@ -84,7 +90,8 @@ class Exchange:
     def _prepare(self, fault: Fault) -> None:
         """Do what a fault needs before the true answer is made."""
         page = self._call.params.get("page")
-        if fault.kind == "repeated_page_token" and page == REPEATED_TOKEN:
+        is_made_up = page == REPEATED_TOKEN or str(page).startswith(ENDLESS_TOKEN)
+        if fault.kind in ("repeated_page_token", "endless_page_tokens") and is_made_up:
             del self._call.params["page"]
         elif fault.kind == "expired_page_token" and page and self._tenancy:
             self._tenancy.expire_page_token(self._call.service, page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
     from signal_client_oci.sandbox.faults import Fault
 
-__all__ = ["REPEATED_TOKEN", "FaultedExchange", "altered", "error_answer"]
+__all__ = ["ENDLESS_TOKEN", "REPEATED_TOKEN", "FaultedExchange", "altered", "error_answer"]
 
 REPEATED_TOKEN = "again"  # noqa: S105  a page token is no credential
+ENDLESS_TOKEN = "next-"  # noqa: S105  how the tokens of a list without an end begin
+
+_endless = itertools.count(1)
 
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n"
 _CHUNK = 1 << 20
@@ -113,6 +117,11 @@ def _repeated_page_token(_fault: Fault, answer: Answer, exchange: FaultedExchang
     return replace(answer, headers=answer.headers | {"opc-next-page": token})
 
 
+def _endless_page_tokens(_fault: Fault, answer: Answer, _exchange: FaultedExchange) -> Answer:
+    """Every page is the first one, and has a next page under a token that was never given before."""
+    return replace(answer, headers=answer.headers | {"opc-next-page": f"{ENDLESS_TOKEN}{next(_endless)}"})
+
+
 def _empty_page_token(_fault: Fault, answer: Answer, _exchange: FaultedExchange) -> Answer:
     """An empty page token on the last page, where there should be none."""
     return replace(answer, headers={"opc-next-page": ""} | answer.headers)
@@ -176,6 +185,7 @@ _ALTERATIONS: dict[str, Callable[[Fault, Answer, FaultedExchange], Answer]] = {
     "gzip_bomb": _gzip_bomb,
     "redirect": _redirect,
     "repeated_page_token": _repeated_page_token,
+    "endless_page_tokens": _endless_page_tokens,
     "empty_page_token": _empty_page_token,
     "clock_skew": _clock_skew,
 }

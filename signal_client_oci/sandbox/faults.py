@@ -25,6 +25,7 @@ FaultKind = Literal[
     "gzip_bomb",
     "redirect",
     "repeated_page_token",
+    "endless_page_tokens",
     "empty_page_token",
     "expired_page_token",
     "clock_skew",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from signal_client_oci.artifacts.audit import AuditRecord, read_audit_event
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.contract import SourceName
-from signal_client_oci.records import split_list_events
+from signal_client_oci.records import Bounds, split_list_events
 from signal_client_oci.windows import DAY
 
 if TYPE_CHECKING:
@@ -39,9 +39,12 @@ class AuditService:
         """Ask for one page of the compartment's events processed in `[start, end)`."""
         return client.call("list_events", compartments[0], start, end, page=page)
 
-    def split(self, body: bytes) -> list[bytes]:
+    def with_smaller_pages(self) -> None:
+        """ListEvents has no limit for its pages."""
+
+    def split(self, body: bytes, bounds: Bounds) -> list[bytes]:
         """Cut a page into its events' texts; raises `PageError`."""
-        return split_list_events(body)
+        return split_list_events(body, bounds)
 
     def read(self, text: bytes, origin: Origin) -> AuditRecord:
         """Read what identifies an event."""

@@ -8,6 +8,7 @@ compartment, so all four time bounds, the state and the subtree are always sent.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.cloud_guard import ProblemRecord, read_problem
-from signal_client_oci.collector import LaneName, Page, Request, Result
+from signal_client_oci.collector import LaneName, Page, Request, Result, Step, token_mark
 from signal_client_oci.contract import SourceName
 from signal_client_oci.delivered_problems import LeftScope
 from signal_client_oci.digests import digest_of
 from signal_client_oci.errors import Failure, Recovery
-from signal_client_oci.records import split_problems
+from signal_client_oci.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
+from signal_client_oci.records import ORDINARY_PAGE, split_problems
 from signal_client_oci.regions import UnknownRegionError, canonical_region
 from signal_client_oci.run import Run
 from signal_client_oci.settings import RISK_LEVELS
@@ -59,11 +61,17 @@ class _ConfigurationJob(NamedTuple):
     kind: Literal["configuration"] = "configuration"
 
 
+class _AnyObject(msgspec.Struct):
+    """A JSON object, of which nothing is kept."""
+
+
 class _ListJob(NamedTuple):
-    """One page of one of the lists."""
+    """One page of one of the lists, of so many problems at most; `number` counts its pages from 1."""
 
     which: int
-    token: str | None
+    token: str | None = None
+    limit: int = _PROBLEMS_A_PAGE
+    number: int = 1
 
 
 class _DetailsJob(NamedTuple):
@@ -106,7 +114,7 @@ class CloudGuardCollector:
         self._batcher = run.batchers["cloud_guard"]
         self._known = run.progress.problems
         self._listed: set[bytes] = set()
-        self._tokens: set[str] = set()
+        self._tokens: set[bytes] = set()
         self._lane = LaneName(run.settings.region, SERVICE)
         self._details_open = 0
         self._next_list: _ListJob | None = None
@@ -138,34 +146,48 @@ class CloudGuardCollector:
             return True
         return self._run.minute - read_at // 60 >= self._settings.cloud_guard_interval_minutes
 
-    def answered(self, request: Request, result: Any) -> Iterator[Request]:
+    def answered(self, request: Request, result: Any) -> Iterator[Step]:
         """Go from the configuration to the lists, page by page, and from new versions to their details."""
         job = request.job
         if isinstance(job, _ConfigurationJob):
             self._lane = LaneName(result, SERVICE)
-            yield self._list(_ListJob(0, None))
+            yield self._list(_ListJob(0))
         elif isinstance(job, _ListJob):
             yield from self._page(job, result)
         else:
             self._deliver(job.problem, job.digest, result)
             yield from self._details_done()
 
-    def _page(self, job: _ListJob, page: Page) -> Iterator[Request]:
-        if page.next_page is None:
-            self._tokens.clear()
-            which = job.which + 1
-            self._next_list = _ListJob(which, None) if which < len(_LISTS) else None
-            self._complete = self._next_list is None
-        elif page.next_page in self._tokens:
-            self._failure = Failure("PAGE_TOKEN_REPEATED", opc_request_id=page.opc_request_id)
-            self._next_list = None
-        else:
-            self._tokens.add(page.next_page)
-            self._next_list = _ListJob(job.which, page.next_page)
+    def _page(self, job: _ListJob, page: Page) -> Iterator[Step]:
+        self._next_list = self._after(job, page)
+        is_last = self._next_list is None
         if not self._settings.cloud_guard_details:
             yield from self._go_on()  # the next page comes while this one's problems are taken
         yield from self._take(page.texts)
+        self._complete = is_last
         yield from self._go_on()
+
+    def _after(self, job: _ListJob, page: Page) -> _ListJob | None:
+        """Return what is asked for after a page: the next page, the next list, or nothing more."""
+        if page.next_page is None:
+            return self._list_after(job)
+        mark = token_mark(page.next_page)
+        if mark in self._tokens:
+            self._failure = Failure("PAGE_TOKEN_REPEATED", opc_request_id=page.opc_request_id)
+            return None
+        if job.number >= PAGES_A_SLICE:
+            self._failure = Failure(
+                "PAGES_WITHOUT_END",
+                detail=f"the list of problems that are {_LISTS[job.which][1] or 'OPEN'}",
+                opc_request_id=page.opc_request_id,
+            )
+            return self._list_after(job)
+        self._tokens.add(mark)
+        return _ListJob(job.which, page.next_page, job.limit, job.number + 1)
+
+    def _list_after(self, job: _ListJob) -> _ListJob | None:
+        self._tokens.clear()
+        return _ListJob(job.which + 1) if job.which + 1 < len(_LISTS) else None
 
     def _go_on(self) -> Iterator[Request]:
         """Ask for the next page once the details of this one are in, so that few problems wait in memory."""
@@ -173,11 +195,16 @@ class CloudGuardCollector:
             job, self._next_list = self._next_list, None
             yield self._list(job)
 
-    def _take(self, texts: Iterable[bytes]) -> Iterator[Request]:
-        """Deliver the versions that were not delivered before, or ask for their details."""
+    def _take(self, texts: Iterable[bytes]) -> Iterator[Step]:
+        """Deliver the versions that were not delivered before, or ask for their details; pause between two turns."""
         origin = self._run.origin(self._lane.region)
         closed: list[bytes] = []
+        end, room = time.monotonic() + TURN_SECONDS, TURN_BYTES
         for text in texts:
+            if room <= 0 or time.monotonic() >= end:
+                yield None
+                end, room = time.monotonic() + TURN_SECONDS, TURN_BYTES
+            room -= len(text)
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
             if digest in self._listed:
@@ -219,14 +246,23 @@ class CloudGuardCollector:
         self._details_open -= 1
         yield from self._go_on()
 
-    def failed(self, request: Request, failure: Failure) -> Iterator[Request]:
-        """Deliver the summary where only the details cannot be read; stop where a list cannot."""
+    def cut_off(self, request: Request) -> None:
+        """Note nothing: a list has no slices, and goes on from what was delivered of it."""
+
+    def failed(self, request: Request, failure: Failure) -> Iterator[Step]:
+        """Deliver the summary where only the details cannot be read; stop where a list cannot.
+
+        A list whose page is too large begins again with fewer problems a page.
+        """
         job = request.job
         if isinstance(job, _DetailsJob):
             self._counts["details_missing"] += 1
             self._details_failure = failure
             self._deliver(job.problem, job.digest, None)
             yield from self._details_done()
+        elif isinstance(job, _ListJob) and failure.code == "RESPONSE_TOO_LARGE" and job.limit > 1:
+            self._tokens.clear()
+            yield self._list(_ListJob(job.which, limit=job.limit // 10))
         else:
             self._failure = failure
             self._next_list = None
@@ -245,7 +281,7 @@ class CloudGuardCollector:
             "time_first_detected_less_than_or_equal_to": until.replace(microsecond=0),
             "time_last_detected_greater_than_or_equal_to": _BEFORE_CLOUD_GUARD,
             "time_last_detected_less_than_or_equal_to": until.replace(microsecond=0),
-            "limit": _PROBLEMS_A_PAGE,
+            "limit": job.limit,
             "page": job.token,
         }
         if self._settings.include_subcompartments:
@@ -260,7 +296,9 @@ class CloudGuardCollector:
         if self._details_failure is not None:
             self._warn_of_details(self._details_failure)
         if self._failure is not None:
-            return Result("failed", self._failure.check(self.source, TITLE), self._covered_until(), counts)
+            is_partial = self._failure.code == "PAGES_WITHOUT_END"
+            status: Literal["failed", "partial"] = "partial" if is_partial else "failed"
+            return Result(status, self._failure.check(self.source, TITLE), self._covered_until(), counts)
         if not self._complete or self._details_open:
             error = Failure("STOPPED").check(self.source, TITLE)
             return Result("partial", error, self._covered_until(), counts)
@@ -293,13 +331,14 @@ def _ask_region(tenancy: str, client: Client) -> str:
 
 
 def _ask_list(scope: str, arguments: dict[str, Any], client: Client) -> Page:
-    return read_page(client.call("list_problems", scope, **arguments), split_problems)
+    bounds = ORDINARY_PAGE._replace(check=client.check)
+    return read_page(client.call("list_problems", scope, **arguments), split_problems, bounds)
 
 
 def _ask_details(problem_id: str, client: Client) -> bytes:
     answer = client.call("get_problem", problem_id)
     try:
-        msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+        msgspec.json.decode(answer.body, type=_AnyObject)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Failure(
             "RESPONSE_NOT_JSON", recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logging import LogRecord, read_log_record
 from signal_client_oci.contract import SourceName
-from signal_client_oci.records import split_search_results
+from signal_client_oci.records import Bounds, split_search_results
 from signal_client_oci.windows import DAY
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class LoggingService:
     Args:
         clause: The operator's part of the query, normalised.
         audit_is_collected: True if the Audit source delivers the records of the log group `_Audit`.
+        records_a_page: How many records a page may have.
     """
 
     source: Final[SourceName] = "logging"
@@ -47,9 +48,12 @@ class LoggingService:
     least_overlap: Final = 1
     shortest_retention: Final = 30
 
-    def __init__(self, clause: str, *, audit_is_collected: bool) -> None:
+    def __init__(
+        self, clause: str, *, audit_is_collected: bool, records_a_page: int = _RECORDS_A_PAGE
+    ) -> None:
         self._clause = clause
         self._audit_is_collected = audit_is_collected
+        self._records_a_page = records_a_page
 
     def ask(
         self, client: Client, compartments: Sequence[str], start: datetime, end: datetime, page: str | None
@@ -60,11 +64,21 @@ class LoggingService:
             "timeEnd": end,
             "searchQuery": search_query(compartments, self._clause),
         }
-        return client.call("search_logs", details, limit=_RECORDS_A_PAGE, page=page)
+        return client.call("search_logs", details, limit=self._records_a_page, page=page)
 
-    def split(self, body: bytes) -> list[bytes]:
+    def with_smaller_pages(self) -> LoggingService | None:
+        """Return the same service with a tenth of the records a page, None after a single one."""
+        if self._records_a_page == 1:
+            return None
+        return LoggingService(
+            self._clause,
+            audit_is_collected=self._audit_is_collected,
+            records_a_page=self._records_a_page // 10,
+        )
+
+    def split(self, body: bytes, bounds: Bounds) -> list[bytes]:
         """Cut a page into its records' texts; raises `PageError`."""
-        return split_search_results(body)
+        return split_search_results(body, bounds)
 
     def read(self, text: bytes, origin: Origin) -> LogRecord:
         """Read what identifies a record."""

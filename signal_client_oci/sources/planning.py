@@ -29,13 +29,14 @@ _LONGEST_RETENTION: Final = 366 * DAY  # Audit keeps 365 days at most, Logging 1
 
 @dataclass(eq=False)
 class Piece:
-    """One part of a stream's window: `[start, end)`, read page by page."""
+    """One part of a stream's window: `[start, end)`, read page by page with `service`."""
 
     stream: Stream
     start: int
     end: int
+    service: WindowedService
     pages: int = 0
-    tokens: set[str] = field(default_factory=set)
+    tokens: set[bytes] = field(default_factory=set)
     restarted: bool = False
     done: bool = False
 

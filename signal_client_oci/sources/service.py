@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from typing_extensions import Self
+
 from signal_client_oci.artifacts.envelope import Made, Origin
 from signal_client_oci.clients import Answer, Client
 from signal_client_oci.collector import Page
 from signal_client_oci.contract import SourceName
 from signal_client_oci.errors import Failure, Recovery
-from signal_client_oci.records import PageError
+from signal_client_oci.records import ORDINARY_PAGE, Bounds, PageError, PageTooLargeError
 
 __all__ = ["WindowedRecord", "WindowedService", "ask_page", "read_page"]
 
@@ -78,8 +80,12 @@ class WindowedService(Protocol):
         """Send one request, in a worker's thread; raises `Failure`."""
         ...
 
-    def split(self, body: bytes) -> list[bytes]:
-        """Cut a page into its records' texts; raises `PageError`."""
+    def with_smaller_pages(self) -> Self | None:
+        """Return the same service, asked for fewer records a page; None where that cannot be asked for."""
+        ...
+
+    def split(self, body: bytes, bounds: Bounds) -> list[bytes]:
+        """Cut a page into its records' texts; raises `PageError`, `PageTooLargeError` beyond the bounds."""
         ...
 
     def read(self, text: bytes, origin: Origin) -> WindowedRecord:
@@ -98,15 +104,27 @@ def ask_page(  # noqa: PLR0913  (what one request consists of)
     end: datetime,
     token: str | None,
     client: Client,
+    bounds: Bounds = ORDINARY_PAGE,
 ) -> Page:
     """Ask for one page, in a worker's thread; raises `Failure`."""
-    return read_page(service.ask(client, ocids, start, end, token), service.split)
+    answer = service.ask(client, ocids, start, end, token)
+    return read_page(answer, service.split, bounds._replace(check=client.check))
 
 
-def read_page(answer: Answer, split: Callable[[bytes], list[bytes]]) -> Page:
-    """Cut an answer into its records; raises `Failure` for a 200 that is no page."""
+def read_page(
+    answer: Answer, split: Callable[[bytes, Bounds], list[bytes]], bounds: Bounds = ORDINARY_PAGE
+) -> Page:
+    """Cut an answer into its records.
+
+    Raises:
+        Failure: RESPONSE_TOO_LARGE for a page beyond the bounds, another one for a 200 that is no page.
+    """
     try:
-        texts = split(answer.body)
+        texts = split(answer.body, bounds)
+    except PageTooLargeError as error:
+        raise Failure(
+            "RESPONSE_TOO_LARGE", detail=error.reason, opc_request_id=answer.opc_request_id
+        ) from error
     except PageError as error:
         code = "RESPONSE_CUT_OFF" if error.reason == "cut off" else "RESPONSE_NOT_JSON"
         raise Failure(

@@ -4,21 +4,28 @@ Each (region, compartment) has its own position. A stream is what is asked for t
 several at the same position for Logging. Its window is cut into pieces that adapt to what they contain, and several
 pieces may be under way; the position moves over a piece when it and all before it were read to their last page. What
 a later piece delivered before an interruption is remembered by its digests, so it is not delivered again.
+
+A page is taken in turns, and the poll may end between two of them: what was delivered of the page is remembered in
+the same way, and its piece stays open. A page that is too large, or one too many, is asked for again in smaller
+slices: shorter windows first, then fewer records a page, then fewer compartments.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
 from signal_client_oci.checkpoints import tag_of
-from signal_client_oci.collector import LaneName, Page, Request, Result
+from signal_client_oci.collector import LaneName, Page, Request, Result, Step, token_mark
 from signal_client_oci.contract import Artifact, Check, SourceName
 from signal_client_oci.digests import Digests, digest_of
 from signal_client_oci.errors import Failure, Recovery
+from signal_client_oci.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
 from signal_client_oci.positions import Position, advance, tried
+from signal_client_oci.records import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
 from signal_client_oci.run import Run
 from signal_client_oci.scope import Compartment, ScopeCollector
 from signal_client_oci.sources.planning import Piece, Planner, Stream
@@ -30,6 +37,7 @@ __all__ = ["WindowCollector"]
 
 _MANY_DIGESTS: Final = 20_000
 _PIECES_AHEAD: Final = 4  # times the concurrency: how many pieces may wait for one that takes long
+_TOO_MUCH: Final = frozenset({"RESPONSE_TOO_LARGE", "PAGES_WITHOUT_END"})
 
 
 class _New(NamedTuple):
@@ -37,6 +45,24 @@ class _New(NamedTuple):
 
     artifacts: list[Artifact]
     digests: list[bytes]
+
+
+class _Turns:
+    """The records of a page in turns, each so short that deadline and memory can be looked at after it."""
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        self.has_more = True
+        self._texts = iter(texts)
+
+    def next_turn(self) -> Iterator[bytes]:
+        """Yield the records of one turn: at least one, unless none is left."""
+        clock, end, room = time.monotonic, time.monotonic() + TURN_SECONDS, TURN_BYTES
+        for text in self._texts:
+            yield text
+            room -= len(text)
+            if room <= 0 or clock() >= end:
+                return
+        self.has_more = False
 
 
 class WindowCollector:
@@ -102,7 +128,7 @@ class WindowCollector:
         if stream.abandoned or stream.planned >= stream.window.end:
             return
         end = piece_end(stream.planned, stream.window.end, stream.span, self._overlap)
-        piece = Piece(stream, stream.planned, min(end, stream.planned + longest))
+        piece = Piece(stream, stream.planned, min(end, stream.planned + longest), self._service)
         stream.planned = piece.end
         stream.open.append(piece)
         yield self._page(piece, None)
@@ -113,31 +139,45 @@ class WindowCollector:
         # neighbouring pieces share what their bounds may leave out
         first = max(piece.stream.window.start, piece.start - self._service.least_overlap)
         start, end = minute_to_datetime(first), minute_to_datetime(piece.end)
-        return Request(lane, partial(ask_page, self._service, ocids, start, end, token), self, piece)
+        bounds = SMALLEST_SLICE_PAGE if _is_smallest(piece) else ORDINARY_PAGE
+        send = partial(ask_page, piece.service, ocids, start, end, token, bounds=bounds)
+        return Request(lane, send, self, piece)
 
-    def answered(self, request: Request, page: Page) -> Iterator[Request]:
+    def answered(self, request: Request, page: Page) -> Iterator[Step]:
         """Ask for the next page, which comes while this one's records are taken; after the last, close the piece."""
         piece: Piece = request.job
         stream = piece.stream
         stream.reached = self._has_answers = True
         self._go_back(stream)
         piece.pages += 1
-        repeated = page.next_page in piece.tokens
-        if page.next_page is not None and not repeated and not stream.abandoned:
-            piece.tokens.add(page.next_page)
+        failure = None if page.next_page is None else self._paging_failure(piece, page, page.next_page)
+        if page.next_page is not None and failure is None and not stream.abandoned:
+            piece.tokens.add(token_mark(page.next_page))
             yield self._page(piece, page.next_page)
-        self._take(page.texts, piece)
+        yield from self._take(page.texts, piece)
         if stream.abandoned:
             return
         if page.next_page is None:
             piece.done = True
             piece.tokens.clear()
             yield from self._close_pieces(stream, piece)
-        elif repeated:
-            failure = Failure(
-                "PAGE_TOKEN_REPEATED", recovery=Recovery.RETRY, opc_request_id=page.opc_request_id
-            )
+        elif failure is not None:
             yield from self.failed(request, failure)
+
+    def _paging_failure(self, piece: Piece, page: Page, token: str) -> Failure | None:
+        """Return why the page's token is not followed, None if it is."""
+        if token_mark(token) in piece.tokens:
+            return Failure("PAGE_TOKEN_REPEATED", recovery=Recovery.RETRY, opc_request_id=page.opc_request_id)
+        if piece.pages < PAGES_A_SLICE:
+            return None
+        region = piece.stream.region
+        message = (
+            f"{self._service.title}: a slice in {region} had {PAGES_A_SLICE:,} pages and more; it is read again "
+            "in smaller slices"
+        )
+        if not _is_minute(piece):
+            self._run.warn(self.source, self._service.title, "PAGES_WITHOUT_END", message)
+        return Failure("PAGES_WITHOUT_END", opc_request_id=page.opc_request_id)
 
     def _close_pieces(self, stream: Stream, piece: Piece) -> Iterator[Request]:
         length = piece.end - piece.start
@@ -153,17 +193,21 @@ class WindowCollector:
         if stream.finished:
             self._batcher.note(partial(self._settle, stream, span=0, denied=False))
 
-    def _take(self, texts: Iterable[bytes], piece: Piece) -> None:
-        """Deliver the records that were not delivered before, in their order."""
+    def _take(self, texts: Iterable[bytes], piece: Piece) -> Iterator[None]:
+        """Deliver the records that were not delivered before, in their order; yield between two turns."""
         stream = piece.stream
         track = self._run.progress.track(self.source, stream.region)
         # only these decide how long a record can come again, whichever compartment it names
         tags = {one.ocid: tag_of(self._keys[one.ocid]) for one in stream.compartments}
         # where the end may be inclusive, that minute comes again too
         last = piece.end + self._service.least_overlap
-        for tag, new in self._new_records(texts, stream, track.digests, tags):
-            file = partial(track.digests.file_all, tag=tag, end=last)
-            self._batcher.add_all(new.artifacts, new.digests, file)
+        turns = _Turns(texts)
+        while turns.has_more:
+            for tag, new in self._new_records(turns.next_turn(), stream, track.digests, tags):
+                file = partial(track.digests.file_all, tag=tag, end=last)
+                self._batcher.add_all(new.artifacts, new.digests, file)
+            if turns.has_more:
+                yield None
         if len(track.digests) > self._forget_at:
             track.forget_settled()
             self._forget_at = max(_MANY_DIGESTS, len(track.digests) * 5 // 4)
@@ -202,14 +246,19 @@ class WindowCollector:
 
     # --- what goes wrong ----------------------------------------------------------------------------------
 
-    def failed(self, request: Request, failure: Failure) -> Iterator[Request]:
+    def cut_off(self, request: Request) -> None:
+        """Ask for smaller pieces next time: an answer came, and the poll's time was too short for it."""
+        piece: Piece = request.job
+        piece.stream.reached = True
+
+    def failed(self, request: Request, failure: Failure) -> Iterator[Step]:
         """Start again after a lost page token, divide what can be divided, or leave the stream where it was."""
         piece: Piece = request.job
         stream = piece.stream
         if stream.abandoned:
             return
-        if failure.code == "PAGE_TOKEN_REFUSED" and not piece.restarted:
-            piece.restarted, piece.pages = True, 0
+        if _can_begin_again(piece, failure):
+            piece.pages = 0
             piece.tokens.clear()
             yield self._page(piece, None)
             return
@@ -223,6 +272,8 @@ class WindowCollector:
                 yield from self._next_piece(part, self._service.longest)
             self._long += parts
             return
+        if failure.code in _TOO_MUCH:
+            failure = _with_minute(failure, piece)
         denied = failure.recovery in (Recovery.COMPARTMENT, Recovery.REQUEST)
         span = stream.span_after_interruption() if failure.recovery is Recovery.RETRY else 0
         self._batcher.note(partial(self._settle, stream, span=span, denied=denied))
@@ -240,11 +291,10 @@ class WindowCollector:
         self._failures = kept
 
     def _divided(self, stream: Stream, piece: Piece, failure: Failure) -> list[Stream]:
-        """Return what to ask for in place of `stream`: fewer compartments or shorter pieces; [] if neither helps."""
-        length = piece.end - piece.start
-        if failure.code == "RESPONSE_TOO_LARGE" and length > 1:
-            return [stream.part(stream.compartments, max(1, length // 4))]
+        """Return what to ask for in place of `stream`: shorter pieces or fewer compartments; [] if neither helps."""
         members = stream.compartments
+        if failure.code in _TOO_MUCH and not _is_minute(piece):
+            return [stream.part(members, max(1, (piece.end - piece.start) // 4))]
         if len(members) == 1 or failure.recovery is Recovery.REGION:
             return []
         if failure.recovery is Recovery.RETRY:
@@ -345,6 +395,43 @@ class WindowCollector:
         tracks = [self._run.progress.track(self.source, region) for region in self._regions]
         through = [one.through for track in tracks for key, one in track.positions.items() if key in keys]
         return minute_to_text(min(through)) if through else None
+
+
+def _is_minute(piece: Piece) -> bool:
+    """True if no shorter window than the piece's can be asked for."""
+    return piece.end - piece.start <= 1
+
+
+def _is_smallest(piece: Piece) -> bool:
+    """True if nothing smaller than the piece can be asked for, so that its pages have to be taken as they are."""
+    is_alone = len(piece.stream.compartments) == 1
+    return is_alone and _is_minute(piece) and piece.service.with_smaller_pages() is None
+
+
+def _can_begin_again(piece: Piece, failure: Failure) -> bool:
+    """True if the piece's first page is worth asking for again: once for a token, or with smaller pages."""
+    if failure.code == "PAGE_TOKEN_REFUSED" and not piece.restarted:
+        piece.restarted = True
+        return True
+    if failure.code != "RESPONSE_TOO_LARGE" or not _is_minute(piece):
+        return False
+    smaller = piece.service.with_smaller_pages()
+    if smaller is None:
+        return False
+    piece.service = smaller
+    return True
+
+
+def _with_minute(failure: Failure, piece: Piece) -> Failure:
+    """Return the failure with the minute that cannot be read; the report adds compartment and region."""
+    minute = f"in the minute from {minute_to_text(piece.start)}"
+    return Failure(
+        failure.code,
+        detail=f"{failure.detail}, {minute}" if failure.detail else minute,
+        recovery=failure.recovery,
+        status=failure.status,
+        opc_request_id=failure.opc_request_id,
+    )
 
 
 def _replaced(new: Position, _old: Position) -> Position:

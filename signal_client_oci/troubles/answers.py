@@ -39,6 +39,13 @@ _ENTRIES: Final[dict[str, Trouble]] = {
         "The window would go round for ever.",
         "Nothing to do: the window is read again by the next poll. If it stays, report the request id to Oracle.",
     ),
+    "PAGES_WITHOUT_END": Trouble(
+        "OCI gave a new page token again and again",
+        "One slice or list is read up to 2,000 pages. A slice of time is then read again in smaller slices; the "
+        "message names what could not be read to its end.",
+        "If the problem persists, report the request id to Oracle, or check the gateway that endpoint_template names. "
+        "What was read is delivered, and the next poll asks for the rest again.",
+    ),
     "UNEXPECTED_STATUS": Trouble(
         "OCI answers with a status that the API does not document",
         "Something between host and OCI may answer in its place.",

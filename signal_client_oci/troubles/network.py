@@ -112,9 +112,12 @@ _ENTRIES: Final[dict[str, Trouble]] = {
         f"{COMES_AGAIN} If it stays, check the proxy on the way to OCI.",
     ),
     "RESPONSE_TOO_LARGE": Trouble(
-        "the answer is larger than any page of OCI's",
-        "A single page is read up to 128 MiB.",
-        "Check what answers on the way to OCI; if it is OCI, report the request id.",
+        "the answer is larger than what is taken at once",
+        "A page is taken up to 50,000 records and 64 MiB, and asked for again in smaller slices beyond that; a page of "
+        "one minute of one compartment up to 200,000 records and 128 MiB, a list of compartments up to 32 MiB.",
+        "Check what answers on the way to OCI (proxy, gateway, endpoint_template). If OCI itself has so much in the "
+        "minute that the message names, report the request id to Oracle and use Connector Hub for that compartment; "
+        "for Logging, narrow logging_query. Nothing is skipped: the minute is asked for again by every poll.",
     ),
 }
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from signal_client_oci.clients import Client
+from signal_client_oci.clients import Client, rows_of
 from signal_client_oci.errors import Failure
 from signal_client_oci.regions import UnknownRegionError, canonical_region
 from signal_client_oci.settings import Settings
@@ -34,6 +34,9 @@ class _Subscription(msgspec.Struct, rename="camel"):
     region_name: str
     status: str = _READY
     is_home_region: bool = False
+
+
+_SUBSCRIPTIONS: Final = msgspec.json.Decoder(list[_Subscription])
 
 
 class _Subscriptions(msgspec.Struct):
@@ -88,11 +91,7 @@ def _ask(enquirer: Enquirer, region: str) -> _Subscriptions:
 
 def _list_subscriptions(tenancy: str, client: Client) -> _Subscriptions:
     answer = client.call("list_region_subscriptions", tenancy)
-    try:
-        regions = msgspec.json.decode(answer.body, type=list[_Subscription])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure("RESPONSE_NOT_JSON", opc_request_id=answer.opc_request_id) from error
-    return _Subscriptions(regions, answer.opc_request_id)
+    return _Subscriptions(rows_of(answer, _SUBSCRIPTIONS), answer.opc_request_id)
 
 
 def _explicit(settings: Settings) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any, Final
 from signal_client_oci.clients import Client
 from signal_client_oci.collector import Page
 from signal_client_oci.errors import Failure
-from signal_client_oci.records import PageError, split_problems
+from signal_client_oci.records import ORDINARY_PAGE, split_problems
 from signal_client_oci.settings import Settings
 from signal_client_oci.sources.cloud_guard import reporting_region
+from signal_client_oci.sources.service import read_page
 from signal_client_oci.validation.enquirer import Enquirer
 from signal_client_oci.validation.findings import Finding, bad, good, trouble
 
@@ -41,12 +42,8 @@ def _one_problem(settings: Settings, client: Client) -> Page:
     if settings.include_subcompartments:
         below = {"compartment_id_in_subtree": True, "access_level": "ACCESSIBLE"}
     answer = client.call("list_problems", settings.scope_ocid, limit=1, **below)
-    try:
-        return Page(split_problems(answer.body), None, answer.opc_request_id)
-    except PageError as error:
-        raise Failure(
-            "RESPONSE_NOT_JSON", detail=error.reason, opc_request_id=answer.opc_request_id
-        ) from error
+    page = read_page(answer, split_problems, ORDINARY_PAGE._replace(check=client.check))
+    return page._replace(texts=[])
 
 
 def _list_failed(settings: Settings, region: str, failure: Failure) -> Finding:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from signal_client_oci.clients import Client
+from signal_client_oci.clients import Client, rows_of
 from signal_client_oci.errors import Failure
 from signal_client_oci.settings import Settings
 from signal_client_oci.validation.enquirer import Enquirer
@@ -35,6 +35,9 @@ class _Row(msgspec.Struct, rename="camel"):
     compartment_id: str | None = None
     name: str | None = None
     lifecycle_state: str | None = None
+
+
+_ROWS: Final = msgspec.json.Decoder(list[_Row])
 
 
 class _Rows(msgspec.Struct):
@@ -89,21 +92,15 @@ def _list(tenancy: str, client: Client) -> _Rows:
     answer = client.call(
         "list_compartments", tenancy, compartment_id_in_subtree=True, access_level="ANY", limit=_LISTED
     )
-    rows = _decoded(answer.body, list[_Row], answer.opc_request_id)
-    return _Rows(rows, answer.next_page is not None, answer.opc_request_id)
+    return _Rows(rows_of(answer, _ROWS), answer.next_page is not None, answer.opc_request_id)
 
 
 def _get(ocid: str, client: Client) -> _Row:
     answer = client.call("get_compartment", ocid)
-    row: _Row = _decoded(answer.body, _Row, answer.opc_request_id)
-    return row
-
-
-def _decoded(body: bytes, kind: Any, opc_request_id: str | None) -> Any:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(answer.body, type=_Row)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure("RESPONSE_NOT_JSON", opc_request_id=opc_request_id) from error
+        raise Failure("RESPONSE_NOT_JSON", opc_request_id=answer.opc_request_id) from error
 
 
 def _judged_root(tree: Any) -> Finding:

@@ -19,6 +19,7 @@ from typing_extensions import Self
 
 from signal_client_oci.clients import Client, borrow
 from signal_client_oci.errors import Failure
+from signal_client_oci.page_memory import PageMemory
 from signal_client_oci.private_key import ApiKey
 from signal_client_oci.settings import Settings
 
@@ -48,6 +49,7 @@ class Enquirer:
         self.until = until
         """`time.monotonic()` at which every request has to be over; may be moved between requests."""
         self._api_key = api_key
+        self._memory = PageMemory()
         self._lines: dict[tuple[str, str], _Line] = {}
         self._borrowed = ExitStack()
         self._threads: list[threading.Thread] = []
@@ -114,9 +116,17 @@ class Enquirer:
             line = self._line(region, service)
             with line.places:
                 line.client.transport.until = self.until
-                return send(line.client)
+                line.client.transport.memory = self._memory
+                return self._within_memory(send, line.client)
         except Failure as failure:
             return Failure("TIMEOUT", detail="no time was left") if failure.code == "STOPPED" else failure
+
+    def _within_memory(self, send: Callable[[Client], _T], client: Client) -> _T:
+        """Send; what comes back is small, whatever was received for it."""
+        try:
+            return send(client)
+        finally:
+            self._memory.give_back(self._memory.finish())
 
     def _line(self, region: str, service: str) -> _Line:
         with self._lock:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from signal_client_oci.clients import Client
+from signal_client_oci.clients import Client, rows_of
 from signal_client_oci.errors import Failure
 from signal_client_oci.policies import GROUP_PLACEHOLDER, for_group, group_subject
 from signal_client_oci.validation.enquirer import Enquirer
@@ -23,6 +23,9 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
 
 class _Membership(msgspec.Struct, rename="camel"):
     group_id: str
+
+
+_MEMBERSHIPS: Final = msgspec.json.Decoder(list[_Membership])
 
 
 class _Group(msgspec.Struct):
@@ -65,11 +68,7 @@ def _groups_of_user(enquirer: Enquirer) -> _Groups:
 
 def _memberships(tenancy: str, user: str, client: Client) -> list[str]:
     answer = client.call("list_user_group_memberships", tenancy, user_id=user)
-    try:
-        rows = msgspec.json.decode(answer.body, type=list[_Membership])
-    except _UNREADABLE as error:
-        raise Failure("RESPONSE_NOT_JSON", opc_request_id=answer.opc_request_id) from error
-    return [row.group_id for row in rows]
+    return [row.group_id for row in rows_of(answer, _MEMBERSHIPS)]
 
 
 def _group(ocid: str, client: Client) -> _Group:

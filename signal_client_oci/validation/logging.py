@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from signal_client_oci.clients import Client
+from signal_client_oci.clients import Client, rows_of
 from signal_client_oci.collector import Page
 from signal_client_oci.errors import Failure, Recovery
-from signal_client_oci.records import PageError, split_search_results
+from signal_client_oci.records import ORDINARY_PAGE, split_search_results
 from signal_client_oci.settings import Settings
 from signal_client_oci.sources.logging import search_query
+from signal_client_oci.sources.service import read_page
 from signal_client_oci.validation.access import Coverage
 from signal_client_oci.validation.compartments import Below
 from signal_client_oci.validation.enquirer import Enquirer
@@ -30,6 +31,7 @@ __all__ = ["check_logging"]
 
 _WINDOW: Final = timedelta(minutes=15)
 _MOST_PLACES: Final = 24
+_GROUPS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def check_logging(enquirer: Enquirer, coverage: Coverage, below: Below) -> Finding:
@@ -54,11 +56,8 @@ def _search(settings: Settings, client: Client) -> Page:
     }
     try:
         answer = client.call("search_logs", details, limit=1)
-        return Page(split_search_results(answer.body), None, answer.opc_request_id)
-    except PageError as error:
-        raise Failure(
-            "RESPONSE_NOT_JSON", detail=error.reason, opc_request_id=answer.opc_request_id
-        ) from error
+        page = read_page(answer, split_search_results, ORDINARY_PAGE._replace(check=client.check))
+        return page._replace(texts=page.texts[:1])
     except Failure as failure:
         if failure.code != "INVALID_REQUEST" or not settings.logging_query:
             raise
@@ -103,7 +102,4 @@ def _list_groups(compartment: str, client: Client, *, subtree: bool) -> bool:
     """Tell whether there is a log group."""
     arguments: dict[str, Any] = {"is_compartment_id_in_subtree": True} if subtree else {}
     answer = client.call("list_log_groups", compartment, limit=1, **arguments)
-    try:
-        return bool(msgspec.json.decode(answer.body, type=list[msgspec.Raw]))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure("RESPONSE_NOT_JSON", opc_request_id=answer.opc_request_id) from error
+    return bool(rows_of(answer, _GROUPS))

@@ -277,3 +277,14 @@ def test_every_kind_of_fault_is_played_somewhere():
     """A kind is an altered answer, a misbehaving wire, or a listing that expires; never two of them."""
     kinds = [*_ALTERATIONS, *_DELIVERIES, "expired_page_token"]
     assert sorted(kinds) == sorted(get_args(FaultKind))
+
+
+def test_page_tokens_can_have_no_end(connect, tenancy, sandbox):
+    """Every page has a next one under a token that was never given before."""
+    sandbox.faults.add(Fault(kind="endless_page_tokens"))
+    client, tokens = connect("identity"), [None]
+    for _ in range(5):
+        page = {} if tokens[-1] is None else {"page": tokens[-1]}
+        tokens.append(client.list_compartments(tenancy.ocid, **page).next_page)
+    assert None not in tokens[1:]
+    assert len(set(tokens)) == 6

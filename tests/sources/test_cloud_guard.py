@@ -1,6 +1,7 @@
 """The Cloud Guard source at the HTTP seam: what is asked, what is delivered when, and what is said when it is off."""
 
 import json
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -37,7 +38,7 @@ def full(summary):
 class CloudGuard:
     """Cloud Guard of one region at the seam; its problems are what `problems` holds."""
 
-    def __init__(self, oci, region=seam.REGION, status="ENABLED"):
+    def __init__(self, oci, region=seam.REGION, status="ENABLED", items=None):
         self.oci = oci
         self.problems = []
         self.page_size = 1000
@@ -47,7 +48,9 @@ class CloudGuard:
             Answer({"reportingRegion": region, "status": status}),
             region=seam.REGION,
         )
-        oci.answer("cloudguard", "/problems", self._list, region=region)
+        oci.answer(
+            "cloudguard", "/problems", Answer({"items": items}) if items else self._list, region=region
+        )
         for number in range(1, 8):
             path = f"/problems/ocid1.cloudguardproblem.oc1.iad.{number}"
             oci.answer("cloudguard", path, self._get, region=region)
@@ -531,3 +534,27 @@ def test_a_first_poll_that_fails_keeps_its_lookback(oci, host, clock):
     guard.problems = [problem(1, "RESOLVED", last="2026-03-02T08:30:00.000Z")]
     host.poll()
     assert delivered(host) == [(1, "RESOLVED", "HIGH")]
+
+
+def test_details_of_a_million_fields_cost_no_memory(oci, instance):
+    """A GetProblem answer is looked through without keeping what is in it, and delivered as it came."""
+    guard = CloudGuard(oci)
+    guard.problems = [problem()]
+    odd = b",".join(b'"f%d":0' % number for number in range(1_000_000))
+    guard.details = Answer(json.dumps(full(problem())).encode()[:-1] + b"," + odd + b"}")
+    host = instance("cloud_guard", redact_secrets=False)
+    tracemalloc.start()
+    report = host.poll()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report["status"] == "ok"
+    assert len(host.artifacts("cloud_guard")[0]["raw"]) > len(odd)
+    assert peak < 8 * len(odd)
+
+
+def test_a_problem_that_is_too_large_alone_is_told(oci, instance):
+    """Where even single problems are too large, the source fails with that, and asks for no more."""
+    guard = CloudGuard(oci, items=[{}] * 50_001)
+    report = instance("cloud_guard").poll()
+    assert report["sources"]["cloud_guard"]["error"]["code"] == "RESPONSE_TOO_LARGE"
+    assert [one.query["limit"] for one in guard.lists()] == ["1000", "100", "10", "1"]

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import seam
@@ -21,6 +22,7 @@ from signal_client_oci.records import PageError
 from signal_client_oci.run import Run
 from signal_client_oci.scope import Compartment
 from signal_client_oci.settings import parse_settings
+from signal_client_oci.sources import windowed
 from signal_client_oci.sources.windowed import WindowCollector
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -77,8 +79,12 @@ class Service:
         token = json.dumps(found[self.page_size - 1]) if len(found) > self.page_size else None
         return Answer(json.dumps([key for _, key in found[: self.page_size]]).encode(), token, "RID")
 
-    def split(self, body):
+    def with_smaller_pages(self):
+        """Its pages have one size."""
+
+    def split(self, body, bounds):
         """The ids on a page."""
+        del bounds
         if body.startswith(b"<"):
             raise PageError("HTML")
         return [key.encode() for key in json.loads(body)]
@@ -136,6 +142,8 @@ class Reader:
         self.result = None
         self.warnings = []
         self.batch_limits = (5, 1000)
+        self.give_up_after = None
+        self.cuts_off = False
 
     def now(self):
         """The service's clock is everybody's."""
@@ -176,11 +184,15 @@ class Reader:
 
     def _followed(self, collector, request):
         client = Client(request.lane.region, self.service)
+        if self.cuts_off:
+            self.service.asked.append((request.lane.region, (), *request.send.args[2:4], None))
+            collector.cut_off(request)
+            return []
         try:
             result = request.send(client)
         except Failure as failure:
-            return list(collector.failed(request, failure))
-        return list(collector.answered(request, result))
+            return _requests(collector.failed(request, failure))
+        return _requests(collector.answered(request, result), self.give_up_after)
 
     def position(self, ocid, region=HOME):
         """The stored position of a compartment."""
@@ -193,6 +205,9 @@ class Client:
 
     region: str
     service: Service
+
+    def check(self):
+        """Let everything take its time."""
 
 
 class Asking:
@@ -216,6 +231,18 @@ class Asking:
     def ask(self, client, compartments, start, end, page):
         """One page of the client's region."""
         return self._service.ask(client.region, compartments, start, end, page)
+
+
+def _requests(steps, give_up_after=None):
+    """What is named until the end, or until so many turns were taken."""
+    found, turns = [], 0
+    for step in steps:
+        turns += step is None
+        if step is not None:
+            found.append(step)
+        elif turns == give_up_after:
+            break
+    return found
 
 
 def _key(ocid):
@@ -909,3 +936,140 @@ def test_a_clock_that_is_refused_forgets_nobody():
     one.scope.compartments.append(B)
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
+
+
+# --- how much at a time -------------------------------------------------------------------------------------------
+
+
+def _turns(monkeypatch, texts, seconds_a_record):
+    """How many records each turn of a page has, when a record takes so many seconds."""
+    now = [0.0]
+    monkeypatch.setattr(windowed, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    turns, lengths = windowed._Turns(texts), []
+    while turns.has_more:
+        length = 0
+        for _ in turns.next_turn():
+            now[0] += seconds_a_record
+            length += 1
+        lengths.append(length)
+    return lengths
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "lengths"),
+    [
+        (10, 0.0001, [500, 500, 0]),
+        (10, 3.0, [1] * 1000 + [0]),
+        (1 << 20, 0.0, [2] * 500 + [0]),
+        (10, 0.0, [1000]),
+    ],
+    ids=["quick", "slow", "large", "no time at all"],
+)
+def test_a_turn_is_short_whatever_its_records_are(monkeypatch, size, seconds, lengths):
+    """A turn ends after a time, after some megabytes, and after each record that takes longer; none is left out."""
+    found = _turns(monkeypatch, [b"x" * size] * 1000, seconds)
+    assert sum(found) == 1000
+    assert len(found) == pytest.approx(len(lengths), abs=2)
+    assert max(found) <= max(lengths) + 1
+
+
+def test_a_poll_may_end_between_any_two_turns():
+    """Wherever a page's taking is given up, what was delivered of it is remembered and the rest is read again."""
+    for given_up in range(1, 8):
+        service = Service(page_size=100)
+        service.records = [record(n, NOON - timedelta(minutes=30, seconds=n)) for n in range(8)]
+        one = reader(service, [A])
+        one.give_up_after = given_up
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(windowed, "TURN_SECONDS", 0.0)
+            one.poll(stop_after=1)
+        assert sum(one.delivered.values()) == given_up
+        assert one.result.status == "partial"
+        assert one.position(A.ocid).through == one.position(A.ocid).begin
+        one.give_up_after = None
+        one.poll()
+        assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_what_was_cut_off_while_it_arrived_is_asked_for_in_smaller_pieces():
+    """An answer that began and could not end within the poll counts like one that was read half."""
+    service = Service()
+    one = reader(service, [A], lookback_minutes=120)
+    one.cuts_off = True
+    one.poll(stop_after=1)
+    one.cuts_off = False
+    before = len(service.asked)
+    service.now += timedelta(minutes=1)
+    one.poll()
+    spans = [end - start for _, _, start, end, _ in service.asked]
+    assert max(spans[before:]) <= spans[0] / 2
+
+
+def test_pages_that_are_too_many_are_read_in_shorter_pieces(monkeypatch):
+    """A window with more pages than may be is cut; every record comes once, and the report tells."""
+    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    service = Service(page_size=1)
+    service.records = [record(n, NOON - timedelta(minutes=n + 2)) for n in range(40)]
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+    (warning,) = one.warnings
+    assert warning["code"] == "PAGES_WITHOUT_END"
+    assert HOME in warning["message"]
+
+
+def test_a_minute_of_too_many_pages_is_named(monkeypatch):
+    """Where it cannot be cut, the error says which minute of which compartment; the position stays before it."""
+    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    service = Service(page_size=1)
+    minute = NOON - timedelta(minutes=30)
+    service.records = [record(n, minute + timedelta(seconds=n)) for n in range(20)]
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.error["code"] == "PAGES_WITHOUT_END"
+    assert "the minute from 2026-03-02T11:30:00Z" in one.result.error["message"]
+    assert A.ocid in one.result.error["message"]
+    assert one.position(A.ocid).through <= int(minute.timestamp()) // 60
+
+
+def test_a_minute_that_is_too_large_is_asked_for_with_smaller_pages():
+    """A service that can give fewer records a page is asked for them in that minute, and nowhere else."""
+    service = Service(page_size=100)
+    minute = NOON - timedelta(minutes=30)
+    service.records = [record(n, minute + timedelta(seconds=n)) for n in range(30)]
+    service.records.append(record(99, NOON - timedelta(minutes=3)))
+    sizes = []
+
+    def large(region, compartments, start, end, page):
+        del region, compartments, page
+        sizes.append((start, end, service.page_size))
+        is_large = start <= minute < end and service.page_size > 10
+        return Failure("RESPONSE_TOO_LARGE") if is_large else None
+
+    service.trouble = large
+    one = Reader(Shrinking(Asking(service)), Scope([A]))
+    one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+    small = {(start, end) for start, end, size in sizes if size == 10}
+    assert small == {(minute, minute + timedelta(minutes=1))}
+
+
+class Shrinking:
+    """A service whose pages can be made smaller."""
+
+    def __init__(self, service, page_size=100):
+        self._service, self._page_size = service, page_size
+
+    def __getattr__(self, name):
+        return getattr(self._service, name)
+
+    def with_smaller_pages(self):
+        """A tenth of the records."""
+        return Shrinking(self._service, self._page_size // 10) if self._page_size > 1 else None
+
+    def ask(self, client, compartments, start, end, page):
+        """One page, in this size."""
+        self._service._service.page_size = self._page_size
+        return self._service.ask(client, compartments, start, end, page)
