@@ -265,6 +265,8 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_slices(world, audit_al
     made = _audit_events(world, instance, 600)
     report = instance.poll()
     assert report["status"] == "ok"
+    spans = [end - start for start, end in map(window_of, world.requests("list_events"))]
+    assert min(spans) <= max(spans) / 4
     assert instance.keys("audit") == sorted(made.keys())
 
 
