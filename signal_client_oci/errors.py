@@ -54,7 +54,7 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         trouble = TROUBLES[code]
         self.code = code
         self.message = f"{trouble.meaning} ({one_line(detail)})" if detail else trouble.meaning
-        self.detail = detail
+        self.detail = one_line(detail) if detail else ""
         self.remedy = trouble.remedy
         self.recovery = recovery
         self.status = status
