@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from signal_client_oci.form import settings_schema
+from signal_client_oci.settings.schema import settings_schema
 
 PAGE = Path(__file__).parent / "settings.md"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from signal_client_oci.policies import DOMAIN_GROUP, statements
-from signal_client_oci.troubles import SECTIONS, Section, Trouble
+from signal_client_oci.errors.catalog import SECTIONS, Section, Trouble
+from signal_client_oci.errors.policies import DOMAIN_GROUP, statements
 
 _STATEMENTS = re.compile(r": (`Allow [^`]*`(; )?)+")
 PAGE = Path(__file__).parent / "troubleshooting.md"

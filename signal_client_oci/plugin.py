@@ -49,7 +49,7 @@ def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
     """Return the settings form as JSON Schema, None for a connector that is not ours."""
     if connector != CONNECTOR:
         return None
-    from signal_client_oci.form import settings_schema  # noqa: PLC0415
+    from signal_client_oci.settings.schema import settings_schema  # noqa: PLC0415
 
     return settings_schema()
 
@@ -59,8 +59,8 @@ def signal_client_validate_connection(connector: str, settings: dict[str, Any]) 
     """Check settings, key and every enabled service, None for a connector that is not ours."""
     if connector != CONNECTOR:
         return None
-    from signal_client_oci.connection import validate_connection  # noqa: PLC0415
-    from signal_client_oci.settings_reading import concealed  # noqa: PLC0415
+    from signal_client_oci.settings.parsing import concealed  # noqa: PLC0415
+    from signal_client_oci.validation.connection_test import validate_connection  # noqa: PLC0415
 
     given, settings = concealed(settings), {}  # what a crash reporter sees of this frame holds no secret
     return validate_connection(given)
@@ -77,8 +77,8 @@ def signal_client_poll(
     """Yield what is new as batches and then a report, None for a connector that is not ours."""
     if connector != CONNECTOR:
         return None
-    from signal_client_oci.poll import poll  # noqa: PLC0415
-    from signal_client_oci.settings_reading import concealed  # noqa: PLC0415
+    from signal_client_oci.polling.poll import poll  # noqa: PLC0415
+    from signal_client_oci.settings.parsing import concealed  # noqa: PLC0415
 
     given, settings = concealed(settings), {}  # the same
     return poll(instance, given, checkpoint, context)

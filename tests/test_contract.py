@@ -12,7 +12,7 @@ import pytest
 
 from signal_client_oci import plugin
 from signal_client_oci.contract import CONNECTOR, SOURCES, Report, SourceReport
-from signal_client_oci.devhost import hookspecs
+from signal_client_oci.host import hookspecs
 
 ROOT = Path(__file__).parent.parent
 HOOKS = [name for name in hookspecs.__all__ if name.startswith("signal_client_")]

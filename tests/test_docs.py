@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from signal_client_oci import __version__
-from signal_client_oci.form import settings_schema
-from signal_client_oci.policies import statements
+from signal_client_oci.errors.policies import statements
+from signal_client_oci.settings.schema import settings_schema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

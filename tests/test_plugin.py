@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import signal_client_oci
 from signal_client_oci import plugin
 from signal_client_oci.contract import CONNECTOR, SOURCES
-from signal_client_oci.devhost.answers import check_connector, check_schema, check_validation
-from signal_client_oci.devhost.conformance import PollTerms, checked_poll
+from signal_client_oci.host.conformance import PollTerms, checked_poll
+from signal_client_oci.host.hook_checks import check_connector, check_schema, check_validation
 
 HOOKS = [
     name for name in vars(plugin) if name.startswith("signal_client_") and callable(getattr(plugin, name))
@@ -70,7 +70,7 @@ def test_other_connectors_are_not_ours(connector):
 def test_the_hooks_work_through_a_plugin_manager():
     """Registered with pluggy and called by keyword, as the host does."""
     manager = pluggy.PluginManager("signal_client")
-    manager.add_hookspecs(__import__("signal_client_oci.devhost.hookspecs", fromlist=["hookspecs"]))
+    manager.add_hookspecs(__import__("signal_client_oci.host.hookspecs", fromlist=["hookspecs"]))
     manager.register(plugin)
     manager.check_pending()
     assert [[one["name"] for one in each] for each in manager.hook.signal_client_register_connectors()] == [
@@ -129,8 +129,8 @@ def test_hooks_import_when_they_are_called():
     """Importing the hook file loads neither the SDK nor pydantic nor any part of a poll."""
     program = (
         "import sys, signal_client_oci.plugin as p; p.signal_client_register_connectors(); "
-        "print([m for m in ('oci', 'pydantic', 'msgspec', 'cryptography', 'signal_client_oci.poll', "
-        "'signal_client_oci.connection', 'signal_client_oci.settings') if m in sys.modules])"
+        "print([m for m in ('oci', 'pydantic', 'msgspec', 'cryptography', 'signal_client_oci.polling.poll', "
+        "'signal_client_oci.validation.connection_test', 'signal_client_oci.settings.model') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

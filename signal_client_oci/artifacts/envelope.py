@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.redaction import Secret, mask_metadata
+from signal_client_oci.artifacts.sanitize import shown
 from signal_client_oci.artifacts.severity import CODES, Severity
-from signal_client_oci.artifacts.wording import shown
 from signal_client_oci.contract import CONNECTOR
 
 if TYPE_CHECKING:

@@ -17,10 +17,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from signal_client_oci.artifacts.secret_commands import COMMANDS, secret_arguments
-from signal_client_oci.artifacts.secret_keys import is_marked, is_opaque, is_word, kind_of_key, kind_of_value
-from signal_client_oci.artifacts.secret_patterns import candidate_offsets, may_contain_secret, text_spans
-from signal_client_oci.artifacts.secret_schemes import (
+from signal_client_oci.artifacts.json_scan import string_end
+from signal_client_oci.artifacts.sanitize import shown
+from signal_client_oci.artifacts.secrets.commands import COMMANDS, secret_arguments
+from signal_client_oci.artifacts.secrets.names import (
+    is_marked,
+    is_opaque,
+    is_word,
+    kind_of_key,
+    kind_of_value,
+)
+from signal_client_oci.artifacts.secrets.patterns import candidate_offsets, may_contain_secret, text_spans
+from signal_client_oci.artifacts.secrets.schemes import (
     Span,
     authorization_spans,
     basic_credentials,
@@ -30,9 +38,7 @@ from signal_client_oci.artifacts.secret_schemes import (
     marker,
     opens_private_key,
 )
-from signal_client_oci.artifacts.wording import shown
 from signal_client_oci.contract import MetadataValue
-from signal_client_oci.records import string_end
 
 __all__ = ["Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
 

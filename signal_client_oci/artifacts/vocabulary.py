@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import Final, NamedTuple, cast
 
 from signal_client_oci.artifacts.phrases import done, wanted
+from signal_client_oci.artifacts.sanitize import shown
 from signal_client_oci.artifacts.severity import DEFAULT, Severity
-from signal_client_oci.artifacts.wording import shown
 
 __all__ = ["DETECTORS", "Meaning", "RuleMeaning", "meaning_of_event", "meaning_of_rule", "table"]
 

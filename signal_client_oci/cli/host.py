@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from signal_client_oci.cli.faults import FAILED, Fault
+from signal_client_oci.cli.output.one_line_errors import FAILED, Fault
 from signal_client_oci.contract import CONNECTOR
-from signal_client_oci.devhost import (
+from signal_client_oci.host import (
     CheckpointStore,
     ContractError,
     Host,
@@ -16,7 +16,7 @@ from signal_client_oci.devhost import (
     StateError,
     UnknownConnectorError,
 )
-from signal_client_oci.instances import Instance
+from signal_client_oci.host.instances import Instance
 
 __all__ = ["host_for", "told_in_one_line"]
 

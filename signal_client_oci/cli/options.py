@@ -11,17 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from signal_client_oci.cli.faults import Fault
-from signal_client_oci.cli.screen import Screen
-from signal_client_oci.form import FORM
-from signal_client_oci.instances import (
+from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.host.instances import (
     Instance,
     InstancesError,
     InstanceSet,
     from_oci_profile,
     read_instances,
 )
-from signal_client_oci.instances.names import word_told
+from signal_client_oci.host.instances.names import word_told
+from signal_client_oci.settings.schema import FORM
 
 __all__ = [
     "Chosen",

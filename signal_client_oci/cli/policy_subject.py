@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from signal_client_oci.cli.faults import Fault
-from signal_client_oci.policies import GROUP_PLACEHOLDER, Service, statements
+from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, Service, statements
 
 __all__ = ["Subject"]
 

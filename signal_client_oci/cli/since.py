@@ -7,8 +7,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from signal_client_oci.cli.faults import Fault
-from signal_client_oci.cli.safe_text import shortened
+from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.safe_text import shortened
 
 __all__ = ["lookback_minutes"]
 

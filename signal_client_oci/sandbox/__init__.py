@@ -10,12 +10,12 @@ service's file says which facts it keeps. Example:
         settings = tenancy.settings(lookback_minutes=30)
 """
 
-from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
 from signal_client_oci.sandbox.cloud import Sandbox
+from signal_client_oci.sandbox.data.ground_truth import Emitted, GroundTruth
 from signal_client_oci.sandbox.faults import Fault
-from signal_client_oci.sandbox.ground_truth import Emitted, GroundTruth
-from signal_client_oci.sandbox.journal import RecordedRequest
-from signal_client_oci.sandbox.rate_limit import RateLimit
+from signal_client_oci.sandbox.http.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.http.rate_limit import RateLimit
+from signal_client_oci.sandbox.http.request_log import RecordedRequest
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = [

@@ -19,11 +19,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
 from signal_client_oci.sandbox.cloud import Sandbox
-from signal_client_oci.sandbox.control import CONTROL_PATH
 from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
-from signal_client_oci.sandbox.rate_limit import RateLimit
+from signal_client_oci.sandbox.http.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.http.control import CONTROL_PATH
+from signal_client_oci.sandbox.http.rate_limit import RateLimit
 from signal_client_oci.sandbox.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
-from signal_client_oci.sandbox.certificates import certificates, server_context
-from signal_client_oci.sandbox.clocks import Clock, system_clock
-from signal_client_oci.sandbox.control import CONTROL_PATH, control
-from signal_client_oci.sandbox.exchanges import Exchange
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.sandbox.faults import Faults
-from signal_client_oci.sandbox.journal import Journal, RecordedRequest
-from signal_client_oci.sandbox.keys import shared_private_key_pem
-from signal_client_oci.sandbox.server import Server
+from signal_client_oci.sandbox.http.certificates import certificates, server_context
+from signal_client_oci.sandbox.http.clocks import Clock, system_clock
+from signal_client_oci.sandbox.http.control import CONTROL_PATH, control
+from signal_client_oci.sandbox.http.handlers import Exchange
+from signal_client_oci.sandbox.http.request_log import Journal, RecordedRequest
+from signal_client_oci.sandbox.http.server import Server
 from signal_client_oci.sandbox.tenancy import Latency, Tenancy
 from signal_client_oci.sandbox.trap import Trap
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from signal_client_oci.sandbox.rate_limit import RateLimit
+    from signal_client_oci.sandbox.http.http_connection import Connection, Request
+    from signal_client_oci.sandbox.http.rate_limit import RateLimit
     from signal_client_oci.sandbox.scenario import Scenario
-    from signal_client_oci.sandbox.wire import Connection, Request
 
 __all__ = ["Sandbox"]
 

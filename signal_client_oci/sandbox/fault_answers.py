@@ -10,8 +10,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.refusals import RefusalError
-from signal_client_oci.sandbox.wire import Answer, json_answer
+from signal_client_oci.sandbox.http.api_errors import RefusalError
+from signal_client_oci.sandbox.http.http_connection import Answer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from signal_client_oci.sandbox.faults import Fault
-    from signal_client_oci.sandbox.wire import Connection
+    from signal_client_oci.sandbox.http.http_connection import Connection
 
 __all__ = ["SILENT_KINDS", "deliver"]
 

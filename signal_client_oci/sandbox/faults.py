@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from signal_client_oci.sandbox.journal import RecordedRequest
+    from signal_client_oci.sandbox.http.request_log import RecordedRequest
 
 __all__ = ["Fault", "FaultKind", "Faults"]
 

@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.audit_events import audit_event
-from signal_client_oci.sandbox.clocks import format_time, from_micros, to_micros
-from signal_client_oci.sandbox.log_records import log_content, search_result
-from signal_client_oci.sandbox.timeline import Entry, Position
+from signal_client_oci.sandbox.data.audit_events import audit_event
+from signal_client_oci.sandbox.data.log_records import log_content, search_result
+from signal_client_oci.sandbox.data.timeline import Entry, Position
+from signal_client_oci.sandbox.http.clocks import format_time, from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

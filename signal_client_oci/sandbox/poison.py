@@ -9,15 +9,15 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from signal_client_oci.sandbox.audit_events import audit_event
-from signal_client_oci.sandbox.clocks import to_micros
-from signal_client_oci.sandbox.log_records import LogFields, log_content
-from signal_client_oci.sandbox.problems import Problem, ProblemVersion
+from signal_client_oci.sandbox.data.audit_events import audit_event
+from signal_client_oci.sandbox.data.log_records import LogFields, log_content
+from signal_client_oci.sandbox.data.problems import Problem, ProblemVersion
+from signal_client_oci.sandbox.http.clocks import to_micros
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from signal_client_oci.sandbox.ground_truth import Emitted
+    from signal_client_oci.sandbox.data.ground_truth import Emitted
     from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["emit_poison", "poison_audit_events", "poison_log_results", "poison_problems"]

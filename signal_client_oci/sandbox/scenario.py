@@ -7,16 +7,16 @@ import random
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.landscape import build
-from signal_client_oci.sandbox.scenario_audit import NOTABLE, ROUTINE
-from signal_client_oci.sandbox.scenario_logs import CHATTER
-from signal_client_oci.sandbox.scenario_problems import CHANGE_MINUTES, Findings
+from signal_client_oci.sandbox.data.demo_tenancy import build
+from signal_client_oci.sandbox.data.scenario_audit import NOTABLE, ROUTINE
+from signal_client_oci.sandbox.data.scenario_logs import CHATTER
+from signal_client_oci.sandbox.data.scenario_problems import CHANGE_MINUTES, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from signal_client_oci.sandbox.emission import LogEmission
-    from signal_client_oci.sandbox.scenario_audit import Happening
+    from signal_client_oci.sandbox.data.emission import LogEmission
+    from signal_client_oci.sandbox.data.scenario_audit import Happening
     from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["Scenario"]

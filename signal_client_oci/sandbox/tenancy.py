@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from signal_client_oci.sandbox.compartments import Compartment
-from signal_client_oci.sandbox.denials import Denials
-from signal_client_oci.sandbox.emission import Emission
-from signal_client_oci.sandbox.identifiers import Identifiers
-from signal_client_oci.sandbox.identity import IdentityService
-from signal_client_oci.sandbox.keys import fingerprint_of, public_key_of
-from signal_client_oci.sandbox.signatures import KeyId
+from signal_client_oci.sandbox.data.emission import Emission
+from signal_client_oci.sandbox.data.identifiers import Identifiers
+from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of
+from signal_client_oci.sandbox.http.signatures import KeyId
+from signal_client_oci.sandbox.services.compartments import Compartment
+from signal_client_oci.sandbox.services.identity import IdentityService
+from signal_client_oci.sandbox.services.policies import Denials
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from signal_client_oci.sandbox.clocks import Clock
+    from signal_client_oci.sandbox.http.clocks import Clock
 
 __all__ = ["Latency", "Tenancy"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from signal_client_oci.sandbox.clocks import system_clock
-from signal_client_oci.sandbox.server import Server
-from signal_client_oci.sandbox.wire import Answer, Connection, Request
+from signal_client_oci.sandbox.http.clocks import system_clock
+from signal_client_oci.sandbox.http.http_connection import Answer, Connection, Request
+from signal_client_oci.sandbox.http.server import Server
 
 __all__ = ["Contact", "Trap"]
 

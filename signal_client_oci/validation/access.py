@@ -14,12 +14,12 @@ from typing import Final
 
 import msgspec
 
-from signal_client_oci.clients import Client, rows_of
-from signal_client_oci.errors import Failure
-from signal_client_oci.regions import UnknownRegionError, canonical_region
-from signal_client_oci.settings import Settings
-from signal_client_oci.validation.enquirer import Enquirer
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api.client import Client, rows_of
+from signal_client_oci.settings.model import Settings
+from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
 from signal_client_oci.validation.findings import Finding, bad, detail_of, good, listed, trouble
+from signal_client_oci.validation.probe_session import Enquirer
 
 __all__ = ["Access", "Coverage", "find_access"]
 

@@ -7,18 +7,18 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Final
 
-from signal_client_oci.clients import Client
-from signal_client_oci.collector import Page
-from signal_client_oci.errors import Failure, Recovery
-from signal_client_oci.positions import newest_readable
-from signal_client_oci.sources.audit import AuditService
-from signal_client_oci.sources.service import ask_page
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.polling.sources.audit import AuditService
+from signal_client_oci.polling.sources.windowed_api import ask_page
+from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.state.cursor import newest_readable
+from signal_client_oci.state.windows import floor_minute, minute_to_datetime
 from signal_client_oci.validation.access import Coverage
 from signal_client_oci.validation.compartments import Below
-from signal_client_oci.validation.enquirer import Enquirer
 from signal_client_oci.validation.findings import Finding, good, trouble
+from signal_client_oci.validation.probe_session import Enquirer
 from signal_client_oci.validation.regional import ask_in_regions, regional_trouble
-from signal_client_oci.windows import floor_minute, minute_to_datetime
 
 __all__ = ["check_audit"]
 

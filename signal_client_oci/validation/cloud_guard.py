@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from signal_client_oci.clients import Client
-from signal_client_oci.collector import Page
-from signal_client_oci.errors import Failure
-from signal_client_oci.records import ORDINARY_PAGE, split_problems
-from signal_client_oci.settings import Settings
-from signal_client_oci.sources.cloud_guard import reporting_region
-from signal_client_oci.sources.service import read_page
-from signal_client_oci.validation.enquirer import Enquirer
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_problems
+from signal_client_oci.polling.sources.cloud_guard import reporting_region
+from signal_client_oci.polling.sources.windowed_api import read_page
+from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.settings.model import Settings
 from signal_client_oci.validation.findings import Finding, bad, good, trouble
+from signal_client_oci.validation.probe_session import Enquirer
 
 __all__ = ["check_cloud_guard"]
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import msgspec
 
-from signal_client_oci.clients import Client, rows_of
-from signal_client_oci.errors import Failure
-from signal_client_oci.settings import Settings
-from signal_client_oci.validation.enquirer import Enquirer
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api.client import Client, rows_of
+from signal_client_oci.settings.model import Settings
 from signal_client_oci.validation.findings import Finding, bad, good, trouble
+from signal_client_oci.validation.probe_session import Enquirer
 
 __all__ = ["Below", "check_compartments"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from signal_client_oci.contract import Check, CheckStatus
-from signal_client_oci.errors import Failure, make_check
-from signal_client_oci.troubles import TROUBLES
+from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.failure import Failure, make_check
 
 __all__ = ["TITLES", "Finding", "bad", "detail_of", "good", "listed", "skipped", "trouble"]
 

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from signal_client_oci.clients import Client, rows_of
-from signal_client_oci.errors import Failure
-from signal_client_oci.policies import GROUP_PLACEHOLDER, for_group, group_subject
-from signal_client_oci.validation.enquirer import Enquirer
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, for_group, group_subject
+from signal_client_oci.oci_api.client import Client, rows_of
 from signal_client_oci.validation.findings import Finding, listed
+from signal_client_oci.validation.probe_session import Enquirer
 
 __all__ = ["with_groups"]
 

@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import msgspec
 
-from signal_client_oci.clients import Client, rows_of
-from signal_client_oci.collector import Page
-from signal_client_oci.errors import Failure, Recovery
-from signal_client_oci.records import ORDINARY_PAGE, split_search_results
-from signal_client_oci.settings import Settings
-from signal_client_oci.sources.logging import search_query
-from signal_client_oci.sources.service import read_page
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.oci_api.client import Client, rows_of
+from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_search_results
+from signal_client_oci.polling.sources.logging import search_query
+from signal_client_oci.polling.sources.windowed_api import read_page
+from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.settings.model import Settings
 from signal_client_oci.validation.access import Coverage
 from signal_client_oci.validation.compartments import Below
-from signal_client_oci.validation.enquirer import Enquirer
 from signal_client_oci.validation.findings import Finding, detail_of, good, trouble
+from signal_client_oci.validation.probe_session import Enquirer
 from signal_client_oci.validation.regional import ask_in_regions, regional_trouble
 
 __all__ = ["check_logging"]

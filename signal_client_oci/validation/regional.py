@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeVar
 
-from signal_client_oci.clients import Client
 from signal_client_oci.contract import CheckStatus
-from signal_client_oci.errors import Failure
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api.client import Client
 from signal_client_oci.validation.access import Coverage
-from signal_client_oci.validation.enquirer import Enquirer
 from signal_client_oci.validation.findings import Finding, bad, listed
+from signal_client_oci.validation.probe_session import Enquirer
 
 __all__ = ["ask_in_regions", "regional_trouble"]
 

@@ -8,16 +8,16 @@ import re
 import unicodedata
 
 import pytest
-from example_records import NAMES, ORIGIN, example, text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.example_records import NAMES, ORIGIN, example, text_of
 
-from signal_client_oci.artifacts.audit import read_audit_event
-from signal_client_oci.artifacts.cloud_guard import read_problem
-from signal_client_oci.artifacts.logging import read_log_record
+from signal_client_oci.artifacts.audit.record import read_audit_event
+from signal_client_oci.artifacts.logs.record import read_log_record
+from signal_client_oci.artifacts.problems.record import read_problem
+from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS
 from signal_client_oci.artifacts.severity import CODES
 from signal_client_oci.artifacts.vocabulary import table
-from signal_client_oci.artifacts.wording import MAX_CHARACTERS
 
 # the field names of the host
 WORDS = (

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from example_records import NAMES, example, made
+from support.example_records import NAMES, example, made
 
-from signal_client_oci.artifacts import secret_keys, secret_patterns
+from signal_client_oci.artifacts.secrets import names as secret_keys
+from signal_client_oci.artifacts.secrets import patterns as secret_patterns
 from signal_client_oci.artifacts.severity import CODES
 from signal_client_oci.artifacts.vocabulary import table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from example_records import NAMES, ORIGIN, example, made, made_of, text_of
+from support.example_records import NAMES, ORIGIN, example, made, made_of, text_of
 
 from signal_client_oci.artifacts.vocabulary import table
 

@@ -6,11 +6,11 @@ import copy
 import json
 
 import pytest
-from example_records import ORIGIN, example, made, text_of
+from support.example_records import ORIGIN, example, made, text_of
 
-from signal_client_oci.artifacts.cloud_guard import read_problem
-from signal_client_oci.artifacts.logging import read_log_record
-from signal_client_oci.artifacts.wording import MAX_CHARACTERS, MAX_ITEMS
+from signal_client_oci.artifacts.logs.record import read_log_record
+from signal_client_oci.artifacts.problems.record import read_problem
+from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS, MAX_ITEMS
 
 EVENT = example("audit_update_security_list")["record"]
 FLOW = example("logging_flow_accepted")["record"]

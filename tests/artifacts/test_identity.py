@@ -7,13 +7,13 @@ import dataclasses
 import json
 
 import pytest
-from example_records import NAMES, ORIGIN, example, text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.example_records import NAMES, ORIGIN, example, text_of
 
-from signal_client_oci.artifacts.audit import read_audit_event
-from signal_client_oci.artifacts.cloud_guard import read_problem
-from signal_client_oci.artifacts.logging import read_log_record
+from signal_client_oci.artifacts.audit.record import read_audit_event
+from signal_client_oci.artifacts.logs.record import read_log_record
+from signal_client_oci.artifacts.problems.record import read_problem
 
 READERS = {"audit": read_audit_event, "logging": read_log_record, "cloud_guard": read_problem}
 EVENT = example("audit_update_security_list")["record"]

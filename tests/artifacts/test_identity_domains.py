@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from example_records import example, made
+from support.example_records import example, made
 
 FAILED = example("audit_domain_sign_in_failed")["record"]
 ADDED = example("audit_domain_member_added")["record"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from masking_records import artifact_of, records, text_of
+from support.masking_records import artifact_of, records, text_of
 
 SECRETS, EVIDENCE = records("secrets"), records("evidence")
 PIECE = 6

@@ -6,13 +6,14 @@ import json
 import sys
 
 import pytest
-from example_records import NAMES, ORIGIN, example, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from masking_records import artifact_of, records, text_of
+from support.example_records import NAMES, ORIGIN, example, made
+from support.masking_records import artifact_of, records, text_of
 from test_any_json import paths_of, replaced
 
-from signal_client_oci.artifacts import audit, redaction
+from signal_client_oci.artifacts import redaction
+from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.redaction import redact, redact_value
 
 ENTRIES = records("secrets") + records("evidence")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from example_records import example, made
+from support.example_records import example, made
 
 PROBLEM = example("cloud_guard_summary_only")["record"]
 FIRST, LATER = "2026-03-01T22:04:11.007Z", "2026-03-04T09:10:00.412Z"

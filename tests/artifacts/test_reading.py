@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts.addresses import endpoint, one_ip, port_number
+from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS, fill, is_harmless, shown, shown_list
 from signal_client_oci.artifacts.times import (
     identity_time,
     utc_moment,
@@ -18,7 +19,6 @@ from signal_client_oci.artifacts.times import (
     utc_text_of_epoch,
     utc_text_of_second,
 )
-from signal_client_oci.artifacts.wording import MAX_CHARACTERS, fill, is_harmless, shown, shown_list
 
 EARLY, LATE = datetime(1, 1, 2, tzinfo=timezone.utc), datetime(9999, 12, 30, tzinfo=timezone.utc)
 

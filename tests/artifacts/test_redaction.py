@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts.redaction import _Reader, redact
-from signal_client_oci.artifacts.secret_patterns import may_contain_secret as suspicious
+from signal_client_oci.artifacts.secrets.patterns import may_contain_secret as suspicious
 
 CANARY = "c4naryS3cretValue0123456789"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"

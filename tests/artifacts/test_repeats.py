@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from example_records import NAMES, example, made
+from support.example_records import NAMES, example, made
 
 FIELDS = (
     "senderHost",

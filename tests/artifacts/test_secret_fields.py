@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from example_records import NAMES, example, made, text_of
+from support.example_records import NAMES, example, made, text_of
 from test_any_json import paths_of, replaced
 
 from signal_client_oci.artifacts.redaction import redact

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 
 import pytest
-from example_records import NAMES, example, made, text_of
+from support.example_records import NAMES, example, made, text_of
 from test_any_json import paths_of, replaced
 
-from signal_client_oci.artifacts import audit, cloud_guard, logging
-from signal_client_oci.artifacts.wording import is_harmless
+from signal_client_oci.artifacts.audit import record as audit
+from signal_client_oci.artifacts.logs import record as logging
+from signal_client_oci.artifacts.problems import record as cloud_guard
+from signal_client_oci.artifacts.sanitize import is_harmless
 
 OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.349Z", 404, None)
 

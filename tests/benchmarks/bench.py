@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
-from signal_client_oci.sandbox.keys import fingerprint_of, public_key_of, shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of, shared_private_key_pem
 from tests.benchmarks.scenario import NOW, Scenario, compartment
 from tests.benchmarks.texts import TENANCY, minute_text
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from signal_client_oci.clients import Client, borrow
-from signal_client_oci.collector import Page
-from signal_client_oci.private_key import load_api_key
-from signal_client_oci.records import split_problems
-from signal_client_oci.settings import parse_settings
-from signal_client_oci.sources.audit import AuditService
-from signal_client_oci.sources.logging import LoggingService
-from signal_client_oci.sources.service import ask_page, read_page
+from signal_client_oci.oci_api.client import Client, borrow
+from signal_client_oci.oci_api.pages import split_problems
+from signal_client_oci.polling.sources.audit import AuditService
+from signal_client_oci.polling.sources.logging import LoggingService
+from signal_client_oci.polling.sources.windowed_api import ask_page, read_page
+from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.settings.api_key import load_api_key
+from signal_client_oci.settings.model import parse_settings
 from tests.benchmarks.texts import TENANCY
 
 _TIME = "2026-01-15T12:01:00.000Z"

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import msgspec
 import oci
 
-from signal_client_oci import poll as _poll  # noqa: F401  (the modules of a poll are loaded before the clock starts)
 from signal_client_oci.plugin import signal_client_poll
+from signal_client_oci.polling import poll as _poll  # noqa: F401  (the modules of a poll are loaded before the clock starts)
 from tests.benchmarks.process_numbers import forget_peak, peak_rss, rss
 
 _ENCODER = msgspec.json.Encoder()

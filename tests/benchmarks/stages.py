@@ -17,17 +17,17 @@ from typing import Any
 
 import msgspec
 
-from signal_client_oci.artifacts.audit import read_audit_event
-from signal_client_oci.artifacts.cloud_guard import read_problem
+from signal_client_oci.artifacts.audit.record import read_audit_event
 from signal_client_oci.artifacts.envelope import Origin
-from signal_client_oci.artifacts.logging import read_log_record
+from signal_client_oci.artifacts.logs.record import read_log_record
+from signal_client_oci.artifacts.problems.record import read_problem
 from signal_client_oci.artifacts.redaction import redact
-from signal_client_oci.batches import Batcher
-from signal_client_oci.clients import borrow
-from signal_client_oci.digests import Digests, digest_of
-from signal_client_oci.private_key import load_api_key
-from signal_client_oci.records import split_list_events, split_problems, split_search_results
-from signal_client_oci.settings import parse_settings
+from signal_client_oci.oci_api.client import borrow
+from signal_client_oci.oci_api.pages import split_list_events, split_problems, split_search_results
+from signal_client_oci.settings.api_key import load_api_key
+from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.state.batcher import Batcher
+from signal_client_oci.state.seen_records import Digests, digest_of
 from tests.benchmarks.scenario import NOW
 from tests.benchmarks.texts import BLOCK, TENANCY, block_of
 

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
 from typing import Final
 
-from signal_client_oci.sandbox.audit_events import AuditFields, audit_event
-from signal_client_oci.sandbox.log_records import log_content, search_result
-from signal_client_oci.sandbox.problems import RISK_LEVELS, Problem, ProblemVersion
+from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event
+from signal_client_oci.sandbox.data.log_records import log_content, search_result
+from signal_client_oci.sandbox.data.problems import RISK_LEVELS, Problem, ProblemVersion
 
 __all__ = ["BLOCK", "TENANCY", "Block", "block_of", "minute_of", "minute_text"]
 

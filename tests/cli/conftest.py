@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from command_lines import write_instances
+from support.command_lines import write_instances
 
 from signal_client_oci.sandbox import Sandbox, system_clock
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from command_lines import call, write_instances
+from support.command_lines import call, write_instances
 
-from signal_client_oci.policies import statements
+from signal_client_oci.errors.policies import statements
 
 
 def test_a_working_connection_is_ok(capsys, toml):

@@ -6,12 +6,12 @@ import json
 from collections import Counter
 
 import pytest
-from command_lines import call, one_line, run
+from support.command_lines import call, one_line, run
 
-from signal_client_oci.cli.demo_show import STEPS, judgement
-from signal_client_oci.cli.demo_tenancy import DemoTenancy, demo_tenancy
-from signal_client_oci.cli.demo_truth import compare
-from signal_client_oci.sandbox.scenario_audit import invented_secrets
+from signal_client_oci.cli.demo.demo_run import STEPS, judgement
+from signal_client_oci.cli.demo.demo_tenancy import DemoTenancy, demo_tenancy
+from signal_client_oci.cli.demo.demo_verification import compare
+from signal_client_oci.sandbox.data.scenario_audit import invented_secrets
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatc
         return {**emitted(self), "audit": emitted(self)["audit"] + Counter(["never-delivered"])}
 
     monkeypatch.setattr(DemoTenancy, "expected", with_one_more)
-    monkeypatch.setattr("signal_client_oci.cli.demo_show.STEPS", STEPS[:1])
+    monkeypatch.setattr("signal_client_oci.cli.demo.demo_run.STEPS", STEPS[:1])
     ended = call(capsys, "demo", "--directory", tmp_path)
     assert ended.code == 1
     assert "The demo failed: what was delivered of audit" in ended.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command_lines import call, one_line, run, write_instances
+from support.command_lines import call, one_line, run, write_instances
 
 COMMON = ("check", "poll", "run")
 

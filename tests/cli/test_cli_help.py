@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from command_lines import call, one_line, run
+from support.command_lines import call, one_line, run
 from typer.testing import CliRunner
 
 from signal_client_oci import __version__
 from signal_client_oci.cli.app import app
-from signal_client_oci.instances import read_instances
+from signal_client_oci.host.instances import read_instances
 
 COMMANDS = ("demo", "check", "policy", "poll", "run", "schema", "explain")
 HELP_COLUMNS = 80

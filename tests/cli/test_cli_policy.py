@@ -6,11 +6,11 @@ import json
 import re
 
 import pytest
-from command_lines import call, one_line, write_instances
+from support.command_lines import call, one_line, write_instances
 
-from signal_client_oci.form import settings_schema
-from signal_client_oci.policies import statements
-from signal_client_oci.troubles import TROUBLES
+from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.policies import statements
+from signal_client_oci.settings.schema import settings_schema
 
 ALL = ("audit", "logging", "cloud_guard", "identity")
 USER = "ocid1.user.oc1..aaaaaaaauser"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from command_lines import (
+from support.command_lines import (
     COMMAND,
     WAIT_SECONDS,
     Ended,

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta, timezone
 from io import StringIO
 
 import pytest
-from command_lines import call, finished, on_terminal, one_line, run, start, write_instances
+from support.command_lines import call, finished, on_terminal, one_line, run, start, write_instances
 
-from signal_client_oci.cli.artifact_files import ArtifactFiles
-from signal_client_oci.cli.live_table import LiveTable
-from signal_client_oci.cli.screen import Screen
-from signal_client_oci.devhost import Outcome, PollResult, Progress, StateDirectory
-from signal_client_oci.instances import Instance
+from signal_client_oci.cli.output.artifact_files import ArtifactFiles
+from signal_client_oci.cli.output.live_table import LiveTable
+from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.host import Outcome, PollResult, Progress, StateDirectory
+from signal_client_oci.host.instances import Instance
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 SECONDS_TO_STOP = 8.0

@@ -6,14 +6,14 @@ from datetime import datetime, timezone
 from io import StringIO
 
 import pytest
-from command_lines import on_terminal
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
+from support.command_lines import on_terminal
 
-from signal_client_oci.cli.faults import Fault
-from signal_client_oci.cli.safe_text import shortened, shown
-from signal_client_oci.cli.screen import Screen
+from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.safe_text import shortened, shown
+from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.since import lookback_minutes
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)

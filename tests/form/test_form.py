@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from signal_client_oci.form import settings_schema
 from signal_client_oci.sandbox import Sandbox
-from signal_client_oci.settings import parse_settings
+from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.settings.schema import settings_schema
 
 _SCHEMA = settings_schema()
 _PROPERTIES = _SCHEMA["properties"]

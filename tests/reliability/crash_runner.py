@@ -15,8 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from signal_client_oci import plugin
-from signal_client_oci.devhost import Host, JsonLinesSink, Plugins, StateDirectory
-from signal_client_oci.instances import Instance
+from signal_client_oci.host import Host, JsonLinesSink, Plugins, StateDirectory
+from signal_client_oci.host.instances import Instance
 
 INSTANCE = "production"
 BATCH = 7

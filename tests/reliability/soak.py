@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from world import FAR, HOME, SERVICES, Instance, World, key_of
+from support.world import FAR, HOME, SERVICES, Instance, World, key_of
 
-from signal_client_oci import scope, transport, workers
-from signal_client_oci.positions import LONGEST_OVERLAP
-from signal_client_oci.sandbox.clocks import format_time, to_micros
+from signal_client_oci.oci_api import transport
+from signal_client_oci.polling import scope
+from signal_client_oci.sandbox.http.clocks import format_time, to_micros
+from signal_client_oci.scheduler import dispatcher as workers
+from signal_client_oci.state.cursor import LONGEST_OVERLAP
 
 OVERLAP = 15
 INTERVAL = 5

@@ -6,9 +6,9 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
-from loopback_servers import LoopbackServer, http_answer
-from validating import by_name, validated
-from world import (
+from support.loopback_servers import LoopbackServer, http_answer
+from support.validating import by_name, validated
+from support.world import (
     FAR,
     HOME,
     Instance,
@@ -20,10 +20,10 @@ from world import (
     window_of,
 )
 
-from signal_client_oci import workers
-from signal_client_oci.page_memory import PageMemory
-from signal_client_oci.records import Bounds
+from signal_client_oci.oci_api.page_memory import PageMemory
+from signal_client_oci.oci_api.pages import Bounds
 from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
+from signal_client_oci.scheduler import dispatcher as workers
 
 SLACK = 2.0
 MIB = 1 << 20
@@ -130,8 +130,8 @@ def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, au
 def test_should_stop_is_asked_between_the_records_of_a_page(world, monkeypatch, source):
     """A poll that is told to stop within a page delivers what it mapped of it, and the next poll the rest."""
     for module in ("windowed", "cloud_guard"):
-        monkeypatch.setattr(f"signal_client_oci.sources.{module}.TURN_SECONDS", 0.0)
-    monkeypatch.setattr("signal_client_oci.drive.LAST_CALL_SECONDS", 0.0)
+        monkeypatch.setattr(f"signal_client_oci.polling.sources.{module}.TURN_SECONDS", 0.0)
+    monkeypatch.setattr("signal_client_oci.polling.loop.LAST_CALL_SECONDS", 0.0)
     others = {f"{one}_enabled": False for one in {"audit", "logging", "cloud_guard"} - {source}}
     tenancy = world.tenancy()
     instance = Instance(tenancy, cloud_guard_details=False, **others)
@@ -153,7 +153,7 @@ def test_should_stop_is_asked_between_the_records_of_a_page(world, monkeypatch, 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_crash_within_a_page_repeats_one_batch_at_most(world, audit_alone, monkeypatch, kept):
     """What a poll handed out of half a page is in the checkpoint that came with it."""
-    monkeypatch.setattr("signal_client_oci.sources.windowed.TURN_SECONDS", 0.0)
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.TURN_SECONDS", 0.0)
     instance = audit_alone()
     instance.tenancy.audit.page_size = 1000
     emit_everywhere(instance.tenancy, 100)
@@ -259,7 +259,7 @@ def _audit_events(world, instance, count):
 @pytest.mark.parametrize("bounds", [Bounds(40, MIB), Bounds(1000, 100_000)], ids=["records", "bytes"])
 def test_a_page_that_is_too_large_is_asked_for_in_smaller_slices(world, audit_alone, monkeypatch, bounds):
     """Beyond a page's limit of records or bytes shorter windows bring all of it, each record once."""
-    monkeypatch.setattr("signal_client_oci.sources.windowed.ORDINARY_PAGE", bounds)
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.ORDINARY_PAGE", bounds)
     instance = audit_alone()
     instance.tenancy.audit.page_size = 1000
     made = _audit_events(world, instance, 600)
@@ -273,7 +273,7 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_slices(world, audit_al
 @pytest.mark.parametrize("source", ["audit", "logging"])
 def test_a_minute_that_is_too_large_is_read_all_the_same(world, monkeypatch, source):
     """A minute cannot be cut: Logging is asked for fewer records a page, a page of Audit is taken as it is."""
-    monkeypatch.setattr("signal_client_oci.sources.windowed.ORDINARY_PAGE", Bounds(40, MIB))
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.ORDINARY_PAGE", Bounds(40, MIB))
     tenancy = world.tenancy()
     others = {f"{one}_enabled": False for one in {"audit", "logging", "cloud_guard"} - {source}}
     instance = Instance(tenancy, **others)
@@ -290,8 +290,8 @@ def test_a_minute_that_is_too_large_is_read_all_the_same(world, monkeypatch, sou
 
 def test_a_minute_that_cannot_be_taken_is_named_and_stays(world, audit_alone, monkeypatch):
     """More than even a minute may hold is an error with region, compartment and minute, and is asked for again."""
-    monkeypatch.setattr("signal_client_oci.sources.windowed.ORDINARY_PAGE", Bounds(40, MIB))
-    monkeypatch.setattr("signal_client_oci.sources.windowed.SMALLEST_SLICE_PAGE", Bounds(100, MIB))
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.ORDINARY_PAGE", Bounds(40, MIB))
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.SMALLEST_SLICE_PAGE", Bounds(100, MIB))
     instance = audit_alone()
     instance.tenancy.audit.page_size = 1000
     start = world.clock() - timedelta(minutes=7)
@@ -328,7 +328,7 @@ def test_a_list_of_compartments_that_is_too_large_is_told(world):
 
 def test_problems_on_a_page_that_is_too_large_are_asked_for_in_smaller_ones(world, monkeypatch):
     """The lists begin again with fewer problems a page, and each problem arrives once."""
-    monkeypatch.setattr("signal_client_oci.sources.cloud_guard.ORDINARY_PAGE", Bounds(20, MIB))
+    monkeypatch.setattr("signal_client_oci.polling.sources.cloud_guard.ORDINARY_PAGE", Bounds(20, MIB))
     tenancy = world.tenancy()
     instance = Instance(tenancy, audit_enabled=False, logging_enabled=False)
     emit_everywhere(tenancy, 0, problems=50)
@@ -408,7 +408,7 @@ def test_a_list_of_compartments_without_an_end_gives_those_that_it_began_with(wo
 @pytest.mark.parametrize("text", [b"{}", b"["], ids=["tiny objects", "lists that never end"])
 def test_the_connection_test_is_bounded_too(world, peak, monkeypatch, text):
     """Megabytes in place of every answer: the checks say so in time, and their memory stays within the limits."""
-    monkeypatch.setattr("signal_client_oci.connection.ALL_SECONDS", 4.0)
+    monkeypatch.setattr("signal_client_oci.validation.connection_test.ALL_SECONDS", 4.0)
     body = _many(text, 4_000_000)
     with LoopbackServer(http_answer("200 OK", body)) as server:
         settings = world.tenancy(HOME, FAR).settings(endpoint_template=_template(server))

@@ -7,12 +7,19 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import Instance, assert_exactly_once, assert_nothing_missing, codes, emit_everywhere, statuses
+from support.world import (
+    Instance,
+    assert_exactly_once,
+    assert_nothing_missing,
+    codes,
+    emit_everywhere,
+    statuses,
+)
 
-from signal_client_oci.checkpoints import CheckpointError, Progress, compartment_key, parse, tag_of
-from signal_client_oci.devhost.breach import compact_json
-from signal_client_oci.digests import Digests
-from signal_client_oci.positions import FirstRead, Leap, Position
+from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.state.checkpoint import CheckpointError, Progress, compartment_key, parse, tag_of
+from signal_client_oci.state.cursor import FirstRead, Leap, Position
+from signal_client_oci.state.seen_records import Digests
 
 VERSION = "CHECKPOINT_VERSION"
 UNREADABLE = "CHECKPOINT_UNREADABLE"

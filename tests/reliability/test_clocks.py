@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import (
+from support.world import (
     FAR,
     HOME,
     Instance,
@@ -18,8 +18,8 @@ from world import (
     window_of,
 )
 
-from signal_client_oci.positions import LONGEST_OVERLAP
-from signal_client_oci.windows import floor_minute, minute_to_text, piece_end
+from signal_client_oci.state.cursor import LONGEST_OVERLAP
+from signal_client_oci.state.windows import floor_minute, minute_to_text, piece_end
 
 MINUTE = 60_000_000
 OVERLAP = 15

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from crash_runner import BATCH
-from world import FAR, HOME, SERVICES, Instance, assert_nothing_missing, emit_everywhere, key_of
+from support.world import FAR, HOME, SERVICES, Instance, assert_nothing_missing, emit_everywhere, key_of
 
 KILLS = 50
 LONGEST = 0.12

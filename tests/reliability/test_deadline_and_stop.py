@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from world import (
+from support.world import (
     FAR,
     HOME,
     Instance,

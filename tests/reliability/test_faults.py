@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import NamedTuple
 
 import pytest
-from world import (
+from support.world import (
     HOME,
     Instance,
     assert_exactly_once,
@@ -18,8 +18,8 @@ from world import (
     statuses,
 )
 
-from signal_client_oci.digests import digest_of
 from signal_client_oci.sandbox import RateLimit
+from signal_client_oci.state.seen_records import digest_of
 
 REQUESTS_AT_MOST = 150
 IN_AN_HOUR = format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), usegmt=True)
@@ -117,13 +117,13 @@ CELLS = [
 @pytest.fixture(autouse=True)
 def _small_bodies(monkeypatch):
     """Bodies are too large soon."""
-    monkeypatch.setattr("signal_client_oci.transport.MAX_BODY_BYTES", 300_000)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.MAX_BODY_BYTES", 300_000)
 
 
 @pytest.fixture
 def _quick_pace(monkeypatch):
     """A lane whose every answer is 429 is still asked a hundred times a second; `pacing` itself has its own tests."""
-    monkeypatch.setattr("signal_client_oci.pacing._LEAST_RATE", 100.0)
+    monkeypatch.setattr("signal_client_oci.scheduler.rate_limiter._LEAST_RATE", 100.0)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def _have_several_pages(tenancy, service, monkeypatch):
     elif service.name == "cloudguard":
         tenancy.cloud_guard.empty_pages = frozenset({1})
     else:
-        monkeypatch.setattr("signal_client_oci.scope._PAGE_LIMIT", 1)
+        monkeypatch.setattr("signal_client_oci.polling.scope._PAGE_LIMIT", 1)
 
 
 @contextmanager
@@ -151,8 +151,8 @@ def _impatient(trouble):
     """Give up soon what never comes; what does come may take its time, on a busy machine too."""
     with pytest.MonkeyPatch.context() as patch:
         if trouble.code == "TIMEOUT":
-            patch.setattr("signal_client_oci.transport.READ_SECONDS", 0.2)
-            patch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 0.3)
+            patch.setattr("signal_client_oci.oci_api.transport.READ_SECONDS", 0.2)
+            patch.setattr("signal_client_oci.oci_api.transport.TOTAL_SECONDS", 0.3)
         yield
 
 
@@ -295,7 +295,7 @@ def test_retry_after_is_honoured(world, tenancy, how):
 
 def test_a_throttled_tenancy_is_read_completely(world, tenancy, monkeypatch):
     """Under a rate limit the poll slows down, and in the end everything has come once."""
-    monkeypatch.setattr("signal_client_oci.workers._FIRST_DELAY", 0.05)
+    monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.05)
     instance = Instance(tenancy, cloud_guard_enabled=False)
     instance.poll()
     emit_everywhere(tenancy, 3)
@@ -314,9 +314,9 @@ def test_a_throttled_tenancy_is_read_completely(world, tenancy, monkeypatch):
 )
 def test_retries_stay_inside_the_budget(world, tenancy, monkeypatch, how):
     """However often it is worth trying again, the poll is over at its deadline."""
-    monkeypatch.setattr("signal_client_oci.workers._FIRST_DELAY", 0.5)
-    monkeypatch.setattr("signal_client_oci.transport.READ_SECONDS", 30)
-    monkeypatch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 30)
+    monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.5)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.READ_SECONDS", 30)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.TOTAL_SECONDS", 30)
     world.fault(tenancy=tenancy.ocid, **how)
     began = time.monotonic()
     report = Instance(tenancy).poll(deadline_seconds=0.7)
@@ -360,7 +360,7 @@ def test_a_defect_of_ours_is_a_report_too(world, tenancy, monkeypatch):
     instance = Instance(tenancy, cloud_guard_enabled=False)
     emit_everywhere(tenancy, 3)
     world.clock.advance(minutes=2)
-    monkeypatch.setattr("signal_client_oci.sources.windowed.digest_of", _failing_after(5))
+    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.digest_of", _failing_after(5))
     report = instance.poll(max_batch_artifacts=1)
     assert report["status"] == "failed"
     assert codes(report) == {"INTERNAL_ERROR"}

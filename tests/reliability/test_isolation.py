@@ -6,10 +6,10 @@ import threading
 import time
 
 import pytest
-from world import FAR, HOME, Instance, assert_exactly_once, emit_everywhere, eventually, statuses
+from support.world import FAR, HOME, Instance, assert_exactly_once, emit_everywhere, eventually, statuses
 
 from signal_client_oci.sandbox import RateLimit
-from signal_client_oci.sandbox.keys import shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
 ILLNESSES = {
     "throttled": {"status": 429},
@@ -64,7 +64,7 @@ def _seconds_of_polls(instance, count):
 @pytest.mark.parametrize("illness", ILLNESSES)
 def test_a_sick_neighbour_changes_nothing(world, monkeypatch, illness):
     """Results and latency of the sound instance are what they are alone, while the other is ill for ever."""
-    monkeypatch.setattr("signal_client_oci.workers._FIRST_DELAY", 0.05)
+    monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.05)
     sound_tenancy = world.tenancy(HOME, FAR, compartments=2)
     sick_tenancy = world.tenancy(HOME, FAR, compartments=2)
     sound, sick = Instance(sound_tenancy, "sound"), Instance(sick_tenancy, "sick")

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import FAR, HOME, Instance, assert_exactly_once, emit_everywhere, statuses
+from support.world import FAR, HOME, Instance, assert_exactly_once, emit_everywhere, statuses
 
-from signal_client_oci.positions import LONGEST_OVERLAP, advance, due_window, newest_readable, start_at
+from signal_client_oci.state.cursor import LONGEST_OVERLAP, advance, due_window, newest_readable, start_at
 
 OVERLAP = 15
 

@@ -3,7 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere, statuses, window_of
+from support.world import (
+    FAR,
+    HOME,
+    Instance,
+    assert_exactly_once,
+    codes,
+    emit_everywhere,
+    statuses,
+    window_of,
+)
 
 DAY = 24 * 60 * 60_000_000
 

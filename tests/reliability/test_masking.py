@@ -5,10 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from world import HOME, Instance, World
+from support.world import HOME, Instance, World
 
 DATA = Path(__file__).parents[1] / "data"
-DEED = ("userName", "clientIP", "action", "messageType", "severityLabel", "program", "oci.status", "oci.outcome")
+DEED = (
+    "userName",
+    "clientIP",
+    "action",
+    "messageType",
+    "severityLabel",
+    "program",
+    "oci.status",
+    "oci.outcome",
+)
 
 
 def lines_of(name):
@@ -48,7 +57,9 @@ def test_an_attacker_cannot_hide_behind_a_mask(polled, number):
     artifact, entry = polled[0][f"bait-{number}"], BAITS[number]
     plain = artifact["raw"]
     assert [text for text in entry["stays"] if text not in plain] == []
-    assert {name: artifact["metadata"].get(name) for name in entry.get("fields", {})} == entry.get("fields", {})
+    assert {name: artifact["metadata"].get(name) for name in entry.get("fields", {})} == entry.get(
+        "fields", {}
+    )
 
 
 def test_masked_and_unmasked_polls_tell_the_same_deeds(polled):

@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
+from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
 
-from signal_client_oci import checkpoints
-from signal_client_oci.batches import Batcher
-from signal_client_oci.checkpoints import Progress, compartment_key, parse, tag_of
-from signal_client_oci.devhost.breach import compact_json
-from signal_client_oci.digests import Digests
-from signal_client_oci.positions import FirstRead, Leap, Position, due_window
+from signal_client_oci.host.contract_checks import compact_json
 from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
+from signal_client_oci.state import checkpoint as checkpoints
+from signal_client_oci.state.batcher import Batcher
+from signal_client_oci.state.checkpoint import Progress, compartment_key, parse, tag_of
+from signal_client_oci.state.cursor import FirstRead, Leap, Position, due_window
+from signal_client_oci.state.seen_records import Digests
 
 PROMISED = 50_000
 LIMIT = 921_600

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world import HOME, Instance, codes, emit_everywhere, key_of
+from support.world import HOME, Instance, codes, emit_everywhere, key_of
 
 from signal_client_oci.plugin import signal_client_validate_connection
-from signal_client_oci.sandbox.keys import shared_private_key_pem
-from signal_client_oci.sandbox.search_query import parse_query
-from signal_client_oci.settings import SettingsError, parse_settings
-from signal_client_oci.sources.logging import search_query
+from signal_client_oci.polling.sources.logging import search_query
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
+from signal_client_oci.sandbox.services.search_query import parse_query
+from signal_client_oci.settings.model import SettingsError, parse_settings
 
 FOREIGN_REGIONS = [
     "evil.example.com",

@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 
 import pytest
-from world import (
+from support.world import (
     FAR,
     HOME,
     Instance,
@@ -149,7 +149,7 @@ def test_a_denied_compartment_of_many_costs_the_others_nothing(world):
 
 def test_a_hanging_compartment_delays_nobody(world, monkeypatch):
     """What the others have is handed out while one request still hangs."""
-    monkeypatch.setattr("signal_client_oci.batches._LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("signal_client_oci.state.batcher._LONGEST_WAIT", 0.05)
     tenancy = world.tenancy(HOME, FAR, compartments=4)
     instance = Instance(tenancy, cloud_guard_enabled=False, max_concurrency=2)
     instance.poll()
@@ -158,8 +158,8 @@ def test_a_hanging_compartment_delays_nobody(world, monkeypatch):
     for service in ("audit", "logging"):
         world.fault("hang", service=service, compartment=sick, region=HOME)
     world.clock.advance(minutes=5)
-    monkeypatch.setattr("signal_client_oci.transport.READ_SECONDS", 30.0)
-    monkeypatch.setattr("signal_client_oci.transport.TOTAL_SECONDS", 30.0)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.READ_SECONDS", 30.0)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.TOTAL_SECONDS", 30.0)
     began = time.monotonic()
     audit = [one for one in tenancy.ground_truth if one.service == "audit"]
     healthy = {one.key for one in audit if (one.region, one.compartment) != (HOME, sick)}

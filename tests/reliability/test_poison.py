@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from world import HOME, SERVICES, Instance, assert_one_id_each, codes
+from support.world import HOME, SERVICES, Instance, assert_one_id_each, codes
 
 from signal_client_oci.sandbox.poison import emit_poison
 

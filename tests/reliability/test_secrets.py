@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from world import HOME, Instance
+from support.world import HOME, Instance
 
-from signal_client_oci.clients import Client
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.transport import Transport
 from signal_client_oci.plugin import signal_client_validate_connection
-from signal_client_oci.sandbox.keys import shared_private_key_pem
-from signal_client_oci.transport import Transport
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
 PASSPHRASE = "canary-passphrase-9d1f"
 PROXY_PASSWORD = "canary-proxy-5c2e"
@@ -190,7 +190,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_failing_poll_shows_no_secret(world, everything, monkeypatch, name):
     """Whatever the service answers, neither the exceptions nor the report quote the request's signature."""
-    monkeypatch.setattr("signal_client_oci.transport.READ_SECONDS", 0.1)
+    monkeypatch.setattr("signal_client_oci.oci_api.transport.READ_SECONDS", 0.1)
     tenancy = world.tenancy()
     world.fault(**FAULTS[name])
     instance = Instance(tenancy, private_key=_encrypted_pem(), private_key_passphrase=PASSPHRASE)
@@ -264,8 +264,8 @@ def test_a_defect_shows_no_secret(world, everything, monkeypatch):
     def explode(*_):
         raise RuntimeError(f"{TOKEN} {PASSPHRASE} {shared_private_key_pem(0)}")
 
-    monkeypatch.setattr("signal_client_oci.sources.audit.AuditService.read", explode)
-    monkeypatch.setattr("signal_client_oci.sources.logging.LoggingService.ask", explode)
+    monkeypatch.setattr("signal_client_oci.polling.sources.audit.AuditService.read", explode)
+    monkeypatch.setattr("signal_client_oci.polling.sources.logging.LoggingService.ask", explode)
     tenancy.emit_audit_event(HOME, tenancy.ocid)
     world.clock.advance(minutes=2)
     instance = Instance(tenancy)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from world import (
+from support.world import (
     FAR,
     HOME,
     Instance,
@@ -15,7 +15,7 @@ from world import (
     window_of,
 )
 
-from signal_client_oci.sandbox.keys import shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
 LOOKBACK = 60
 

@@ -9,20 +9,21 @@ import sys
 from http.client import HTTPConnection
 
 import pytest
-import seam
-from collecting import SOURCES, Host, raw_settings
 from cryptography import x509
-from loopback_servers import Authority, LoopbackServer, TunnelProxy, certificate, http_answer
 from OpenSSL.crypto import X509
-from validating import by_name, validated
-from world import Instance, assert_exactly_once, codes
+from support import seam
+from support.collecting import SOURCES, Host, raw_settings
+from support.loopback_servers import Authority, LoopbackServer, TunnelProxy, certificate, http_answer
+from support.validating import by_name, validated
+from support.world import Instance, assert_exactly_once, codes
 
-from signal_client_oci import clients, tls, transport
-from signal_client_oci.clients import borrow
-from signal_client_oci.errors import Failure
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api import client as clients
+from signal_client_oci.oci_api import tls, transport
+from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.sandbox import Sandbox, VirtualClock
-from signal_client_oci.sandbox.keys import shared_private_key_pem
-from signal_client_oci.settings import parse_settings
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
+from signal_client_oci.settings.model import parse_settings
 
 READ_BY_SOMEBODY = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -316,7 +317,9 @@ def test_a_cipher_without_certificates_is_refused(monkeypatch):
         context.set_ciphers("aNULL:@SECLEVEL=0")
         return context
 
-    monkeypatch.setattr("loopback_servers._server_context", lambda _: anonymous(ssl.PROTOCOL_TLS_SERVER))
+    monkeypatch.setattr(
+        "support.loopback_servers._server_context", lambda _: anonymous(ssl.PROTOCOL_TLS_SERVER)
+    )
     monkeypatch.setattr(transport, "tls_context", lambda _: anonymous(ssl.PROTOCOL_TLS_CLIENT))
     with LoopbackServer(ANSWER, "no certificate") as server:
         with pytest.raises(Failure, match=r"TLS_FAILED: .*the server showed no certificate"):

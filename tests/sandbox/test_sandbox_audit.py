@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_client_oci.sandbox.timeline import Entry, StoredTimeline, merged
+from signal_client_oci.sandbox.data.timeline import Entry, StoredTimeline, merged
 
 HOME, OTHER = "us-ashburn-1", "eu-frankfurt-1"
 MINUTE = timedelta(minutes=1)

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from oci.loggingsearch.models import SearchLogsDetails
 
-from signal_client_oci.sandbox.clocks import to_micros
 from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
+from signal_client_oci.sandbox.http.clocks import to_micros
 from signal_client_oci.sandbox.poison import emit_poison
 
 HOME = "us-ashburn-1"

@@ -13,7 +13,7 @@ import oci
 import pytest
 
 from signal_client_oci.sandbox import Fault, Sandbox
-from signal_client_oci.sandbox.clocks import parse_time
+from signal_client_oci.sandbox.http.clocks import parse_time
 
 
 class Process:

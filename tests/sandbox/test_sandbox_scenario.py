@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from signal_client_oci.sandbox import Sandbox, VirtualClock
+from signal_client_oci.sandbox.data.scenario_audit import invented_secrets
 from signal_client_oci.sandbox.scenario import Scenario
-from signal_client_oci.sandbox.scenario_audit import invented_secrets
 
 HOME, OTHER = "us-ashburn-1", "eu-frankfurt-1"
 

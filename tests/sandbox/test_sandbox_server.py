@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from signal_client_oci.sandbox import Sandbox
-from signal_client_oci.sandbox.server import Server
-from signal_client_oci.sandbox.wire import Answer
+from signal_client_oci.sandbox.http.http_connection import Answer
+from signal_client_oci.sandbox.http.server import Server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from signal_client_oci.sandbox.keys import shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
 
 def refused(operation, *arguments):

@@ -1,0 +1,101 @@
+"""Audit events: the text of one event to its identity and its artifact."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from signal_client_oci.artifacts.audit.fields import AuditEvent
+from signal_client_oci.artifacts.audit.mapping import NO_DATA, audit_metadata
+from signal_client_oci.artifacts.envelope import UNREADABLE, bytes_identity, fields_identity, finished
+from signal_client_oci.artifacts.lenient_decode import complained, read_fields
+from signal_client_oci.artifacts.redaction import mask_record
+from signal_client_oci.artifacts.sanitize import is_harmless
+from signal_client_oci.artifacts.secrets.known import known_secrets
+from signal_client_oci.artifacts.times import identity_time, utc_text
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.envelope import Made, Origin
+
+__all__ = ["IDENTITY_FIELDS", "AuditRecord", "audit_identity", "read_audit_event"]
+
+_DECODER: Final = msgspec.json.Decoder(AuditEvent)
+_DATA: Final = frozenset({"data"})
+IDENTITY_FIELDS: Final = frozenset(
+    {
+        "eventId",
+        "eventTime",
+        "eventType",
+        "data",
+        "data.eventName",
+        "data.compartmentId",
+        "data.resourceId",
+        "data.eventGroupingId",
+    }
+)
+
+
+class AuditRecord:
+    """One audit event: its identity now, its artifact when asked.
+
+    `compartment` is None: a request names one compartment, and its events are that one's.
+    """
+
+    __slots__ = ("_complaints", "_event", "_origin", "_text", "id")
+    compartment: Final = None
+
+    def __init__(self, text: bytes, origin: Origin) -> None:
+        self._text, self._origin = text, origin
+        self._event, self._complaints = read_fields(text, _DECODER, AuditEvent)
+        sound = not complained(self._complaints, IDENTITY_FIELDS)
+        self.id = audit_identity(text, origin, self._event if sound else None)
+
+    def made(self) -> Made:
+        """Map the event to its artifact."""
+        text, event, complaints = self._text, self._event, self._complaints
+        if event.data is None and not complained(complaints, _DATA):
+            complaints = [*complaints, "data: missing"]
+        timestamp = utc_text(event.event_time or "")
+        if timestamp is None:
+            complaints = [*complaints, "eventTime: no time that can be read"]
+            timestamp = self._origin.read_at
+        harmless = not complaints and is_harmless(text)
+        metadata = audit_metadata(event, self._origin, timestamp, harmless=harmless)
+        if not event.event_type and event.data is None:
+            metadata["messageType"], metadata["message"] = UNREADABLE
+        masked, secrets = text, []
+        if self._origin.redact:
+            masked, secrets = mask_record(text, partial(known_secrets, event.data))
+        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
+
+
+def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:
+    """Give the id of an audit event: by its fields when it has an event id, else (and for None) by its bytes.
+
+    The service's event id alone is not enough: nothing says that it never repeats, and long operations
+    give two events in one group. A field that is null, empty or missing counts the same.
+    """
+    if event is None or not event.event_id:
+        return bytes_identity("audit", origin.tenancy_ocid, origin.region, text)
+    data = event.data or NO_DATA
+    return fields_identity(
+        "audit",
+        origin.tenancy_ocid,
+        origin.region,
+        (
+            event.event_id,
+            identity_time(event.event_time or ""),
+            event.event_type or "",
+            data.event_name or "",
+            data.compartment_id or "",
+            data.resource_id or "",
+            data.event_grouping_id or "",
+        ),
+    )
+
+
+def read_audit_event(text: bytes, origin: Origin) -> AuditRecord:
+    """Read the identity of one item of ListEvents; `.made()` maps it. Never raises, whatever the bytes."""
+    return AuditRecord(text, origin)

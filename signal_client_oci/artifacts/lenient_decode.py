@@ -1,0 +1,160 @@
+"""Decodes the fields that a mapping reads, and salvages what can be read of a record that is not as it should be.
+
+A sound record is decoded by msgspec in one go. Any other is cut into members by the scanner of `records`,
+and every field is tried by itself: the good ones are taken, the bad ones are named.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, Final, TypeVar, get_args
+
+import msgspec
+
+from signal_client_oci.artifacts.json_scan import object_members
+
+__all__ = ["UNREADABLE", "complained", "plain_json", "read_fields"]
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_TOO_DEEP: Final = "record: nested too deeply"
+_NOTHING: Final = ("", "None", "null")
+_KINDS: Final = {
+    "{": "an object",
+    "[": "a list",
+    '"': "a string",
+    "t": "a truth value",
+    "f": "a truth value",
+    "n": "null",
+}
+
+
+def read_fields(
+    text: bytes, decoder: msgspec.json.Decoder[Shape], shape: type[Shape]
+) -> tuple[Shape, list[str]]:
+    """Give a record's fields and the complaints about it, each "field: what is wrong"; never raises."""
+    try:
+        return decoder.decode(text), []
+    except msgspec.ValidationError:
+        complaints: list[str] = []
+    except RecursionError:
+        complaints = [_TOO_DEEP]
+    except UnicodeDecodeError:
+        complaints = ["record: not UTF-8"]
+    except msgspec.DecodeError:
+        complaints = ["record: no valid JSON"]
+    fields = _salvaged(text, shape, "", complaints)
+    return shape(**fields), complaints
+
+
+def complained(complaints: list[str], fields: frozenset[str]) -> bool:
+    """Tell whether one of the fields, or the record as a whole, could not be read.
+
+    Too deep a nesting does not count: the fields themselves were salvaged, and where it begins depends on the
+    depth of the reader's own calls, on which nothing that identifies a record may depend.
+    """
+    return bool(complaints) and any(
+        complaint != _TOO_DEEP and (path == "record" or path in fields)
+        for complaint in complaints
+        for path in (complaint.partition(":")[0],)
+    )
+
+
+def plain_json(raw: msgspec.Raw | bytes) -> Any:
+    """Decode a piece of a record, also one with control characters or broken ones in it; None when it cannot be."""
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        pass
+    try:
+        return json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, complaints: list[str]) -> dict[str, Any]:
+    """Read what can be read of an object's text as keyword arguments of its shape."""
+    members, end = object_members(text)
+    if end < 0 or text[end:].strip():
+        is_object = text.lstrip().startswith(b"{") and end < 0
+        what = (
+            "cut off, or too large to be read part by part" if is_object else f"{_kind(text)}, not an object"
+        )
+        complaints.append(f"{path or 'record'}: {what}")
+    values = dict(members)
+    found = {}
+    for name, (key, kind) in _fields_of(shape).items():
+        if key in values:
+            value = _value(text[slice(*values[key])], kind, f"{path}.{key}" if path else key, complaints)
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def _value(text: bytes, kind: Any, path: str, complaints: list[str]) -> Any:
+    """Read one member's text as the kind its field has; None, with a complaint, when it cannot be."""
+    if text == b"null" or kind is msgspec.Raw:
+        return None if text == b"null" else msgspec.Raw(text)
+    inner = next((part for part in get_args(kind) if _is_shape(part)), None)
+    if inner is not None:
+        return _object(text, inner, path, complaints)
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except UNREADABLE as problem:
+        written = _forced(text) if text.startswith(b'"') else None
+        if written is not None and str in get_args(kind):
+            complaints.append(f"{path}: text with characters that JSON does not allow")
+            return written
+        if written is None or written.strip() not in _NOTHING:
+            wrong = isinstance(problem, msgspec.ValidationError)
+            complaints.append(
+                f"{path}: {_kind(text)} was not expected" if wrong else f"{path}: no valid JSON"
+            )
+        return None
+
+
+def _object(text: bytes, shape: type[msgspec.Struct], path: str, complaints: list[str]) -> Any:
+    """Read a member that should be an object, also when somebody wrote it into a string."""
+    if text.startswith(b'"'):
+        written = _forced(text).strip()
+        if written in _NOTHING:
+            return None
+        complaints.append(
+            f"{path}: an object written as a string" if written.startswith("{") else f"{path}: a string"
+        )
+        if not written.startswith("{"):
+            return None
+        text = written.encode("utf-8", "replace")
+        return shape(**_salvaged(text, shape, path, []))
+    if not text.startswith(b"{"):
+        complaints.append(f"{path}: {_kind(text)}, not an object")
+        return None
+    return shape(**_salvaged(text, shape, path, complaints))
+
+
+def _forced(text: bytes) -> str:
+    """Give the text that a JSON string stands for, with replacement characters for what is none."""
+    written = text.decode("utf-8", "replace")
+    try:
+        value = json.loads(written, strict=False)
+    except (ValueError, RecursionError):
+        value = written.strip('"')
+    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _kind(text: bytes) -> str:
+    """Say what kind of JSON value a text begins as."""
+    head = text.lstrip()[:1].decode("latin-1")
+    return _KINDS.get(head, "a number" if head in "-0123456789" and head else "no JSON value")
+
+
+def _is_shape(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+@cache
+def _fields_of(shape: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
+    """Give each field's name with its JSON key and its type."""
+    return {field.name: (field.encode_name, field.type) for field in msgspec.structs.fields(shape)}

@@ -1,0 +1,149 @@
+"""The fields that are read of a log record (`results[].data` of SearchLogs, Logging Search API 20190909)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from signal_client_oci.artifacts.audit.fields import AuditData
+
+__all__ = [
+    "AUDIT_GROUPS",
+    "AuditLog",
+    "Fields",
+    "Flow",
+    "KnownFlow",
+    "Log",
+    "LogContent",
+    "LogOracle",
+]
+
+_TOO_LARGE: Final = 2**62
+Text = str | None
+Number = Annotated[int, msgspec.Meta(gt=-_TOO_LARGE, lt=_TOO_LARGE)] | None
+AUDIT_GROUPS: Final = frozenset({"_Audit", "_Audit_Include_Subcompartment"})
+_MAX_DIGITS: Final = 18
+
+
+class LogOracle(msgspec.Struct, gc=False):
+    """Where Logging keeps the record (`logContent.oracle`)."""
+
+    compartmentid: Text = None
+    loggroupid: Text = None
+    logid: Text = None
+    ingestedtime: Text = None
+    resourceid: Text = None
+    resource_id: Text = msgspec.field(default=None, name="resourceId")
+    vnicocid: Text = None
+    vnicsubnetocid: Text = None
+
+
+class LogContent(msgspec.Struct, gc=False):
+    """The record in the CloudEvents envelope (`logContent`)."""
+
+    id: Text = None
+    time: Text = None
+    type: Text = None
+    source: Text = None
+    subject: Text = None
+    oracle: LogOracle | None = None
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class Log(msgspec.Struct, rename="camel", gc=False):
+    """One record; without `logContent` when the query selects or summarizes."""
+
+    datetime: int | str | float | None = None
+    log_content: LogContent | None = None
+
+
+class Flow(msgspec.Struct, rename="camel", gc=False):
+    """The data of a VCN flow record."""
+
+    action: Text = None
+    bytes_out: Number = None
+    destination_address: Text = None
+    destination_port: Number = None
+    end_time: Number = None
+    flowid: Text = None
+    packets: Number = None
+    protocol: Number = None
+    protocol_name: Text = None
+    source_address: Text = None
+    source_port: Number = None
+    start_time: Number = None
+    status: Text = None
+
+
+class KnownFlow(Flow, rename="camel", gc=False, forbid_unknown_fields=True):
+    """The data of a VCN flow record with no members but those listed."""
+
+    version: str | int | None = None
+
+
+class _AuditContent(msgspec.Struct, gc=False):
+    """The envelope of a record of the log group `_Audit`, whose data is an audit event's."""
+
+    id: Text = None
+    time: Text = None
+    type: Text = None
+    source: Text = None
+    data: AuditData | None = None
+
+
+class AuditLog(msgspec.Struct, rename="camel", gc=False):
+    """One record of the log group `_Audit`."""
+
+    log_content: _AuditContent | None = None
+
+
+class Fields:
+    """The open data of a record, read by name; a value of a kind that cannot be is complained of and left out."""
+
+    __slots__ = ("complaints", "path", "values")
+
+    def __init__(self, values: Any, path: str, complaints: list[str]) -> None:
+        self.values: dict[str, Any] = values if isinstance(values, dict) else {}
+        self.path, self.complaints = path, complaints
+
+    def text(self, *names: str) -> str | None:
+        """Give the first of some members that has a value, as text; `-` stands for none."""
+        for name in names:
+            value = self.values.get(name)
+            if isinstance(value, bool):
+                return "true" if value else "false"
+            if isinstance(value, (int, float)):
+                return str(value)
+            if isinstance(value, str):
+                if value and value != "-":
+                    return value
+            elif value is not None:
+                self.complaints.append(f"{self.path}.{name}: neither text nor number")
+        return None
+
+    def number(self, *names: str) -> int | None:
+        """Give the first of some members that has a value, as a whole number, also when it is written as text."""
+        for name in names:
+            value = self.values.get(name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+                return int(value)
+            if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+                return int(value)
+            if value not in (None, "", "-"):
+                self.complaints.append(f"{self.path}.{name}: no number")
+        return None
+
+    def part(self, name: str) -> Fields:
+        """Give a member that is an object; an empty one when it is missing."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, dict):
+            self.complaints.append(f"{self.path}.{name}: not an object")
+        return Fields(value, f"{self.path}.{name}", self.complaints)
+
+    def first(self, name: str) -> str | None:
+        """Give the first text of a member that is a list of texts, or the text that stands in its place."""
+        value = self.values.get(name)
+        if isinstance(value, list):
+            return next((item for item in value if isinstance(item, str) and item), None)
+        return self.text(name)

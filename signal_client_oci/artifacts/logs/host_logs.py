@@ -1,0 +1,203 @@
+"""Logs that are lines or records of somebody's own: hosts, functions, Kubernetes, event rules, and all others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from signal_client_oci.artifacts.addresses import one_ip
+from signal_client_oci.artifacts.audit.mapping import sender
+from signal_client_oci.artifacts.envelope import weigh
+from signal_client_oci.artifacts.sanitize import fill
+from signal_client_oci.artifacts.severity import severity_of_word
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.envelope import Metadata
+    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
+
+__all__ = ["function", "host_line", "is_kubernetes_audit", "kubernetes", "line", "rule_run"]
+
+# `Jan 13 10:00:00 web-1 sshd[812]: ...`, also with an ISO time and with a priority in front
+_SYSLOG: Final = re.compile(
+    r"(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.,+Z-]{8,24})"
+    r" (?P<host>\S{1,255}) (?P<program>[^\s:\[]{1,64})(?:\[(?P<pid>[0-9]{1,10})\])?: (?P<text>.*)",
+    re.DOTALL,
+)
+_SSH: Final = re.compile(
+    r"(?P<what>Failed|Accepted|Invalid user)(?: \S{1,32} for(?: invalid user)?)? (?P<user>\S{1,256})"
+    r" from (?P<ip>[0-9A-Fa-f:.]{2,45})"
+)
+_SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter tells of sign-ins
+# what sshd says of a sign-in, as an action: its message has the client's port, which differs with every attempt
+_SIGN_INS: Final = {
+    "Accepted": "ssh sign-in accepted",
+    "Failed": "ssh sign-in failed",
+    "Invalid user": "ssh sign-in of unknown user",
+}
+_MESSAGES: Final = ("message", "msg", "log", "text", "event", "MESSAGE")
+_LEVELS: Final = ("level", "severity", "loglevel", "log_level", "levelname", "PRIORITY")
+_VERBS: Final = {
+    "list": "service_discovery",
+    "watch": "service_discovery",
+    "get": "resource_access",
+    "create": "config_change",
+    "update": "config_change",
+    "patch": "config_change",
+    "delete": "config_change",
+    "deletecollection": "data_destruction",
+}
+_ROLES: Final = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebindings"})
+_INTO_PODS: Final = frozenset({"exec", "attach", "portforward"})
+_CHANGES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a record of which nothing else is known: its message, level, user and address where it has them."""
+    level = severity_of_word(data.text(*_LEVELS))
+    if level:
+        weigh(metadata, str(metadata["messageType"]), level)
+    address = one_ip(data.text("clientIp", "clientIP", "clientIpAddress", "sourceAddress", "remoteAddr"))
+    if address:
+        metadata["clientIP"] = address
+    fill(
+        metadata,
+        (
+            ("action", data.text("action", "eventName", "operation")),
+            ("userName", data.text("userName", "username", "user", "principalName")),
+            ("message", data.text(*_MESSAGES)),
+            ("senderHost", oracle.resourceid or oracle.resource_id or data.text("resourceId")),
+            ("oci.requestId", data.text("opcRequestId")),
+            ("oci.status", data.text("status", "statusCode", "code")),
+        ),
+    )
+
+
+def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a line that an agent read from a file: host, file, program, and what sshd says of sign-ins."""
+    line(data, oracle, metadata)
+    path = data.text("tailed_path", "path", "filename") or str(metadata.get("oci.subject", ""))
+    host = data.text("hostname", "host") or str(metadata.get("oci.source", ""))
+    message = str(metadata.get("message", ""))
+    syslog = _SYSLOG.match(data.text(*_MESSAGES) or "")
+    if syslog:
+        message, host = syslog["text"], host or syslog["host"]
+        if syslog["pid"]:
+            metadata["pid"] = int(syslog["pid"])
+    program = syslog["program"] if syslog else data.text("ident", "program", "SYSLOG_IDENTIFIER")
+    fill(
+        metadata,
+        (
+            ("message", message),
+            ("program", program),
+            ("senderHost", host),
+            ("serverHostname", host),
+            ("filePath", path),
+            ("fileName", path.rpartition("/")[2]),
+        ),
+    )
+    if program in _SSH_PROGRAMS:
+        _sign_in(message, metadata)
+
+
+def function(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map what a function wrote: the application is the record's source, the function its subject."""
+    line(data, oracle, metadata)
+    name = str(metadata.get("oci.subject", ""))
+    fill(
+        metadata,
+        (
+            ("program", name),
+            ("senderHost", sender(name, data.text("functionId") or oracle.resourceid)),
+            ("oci.functionId", data.text("functionId")),
+            ("oci.applicationId", data.text("applicationId")),
+            ("oci.stream", data.text("src")),
+        ),
+    )
+
+
+def rule_run(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a run of an event rule: the rule, the event that it matched."""
+    line(data, oracle, metadata)
+    rule = data.text("ruleId")
+    fill(
+        metadata,
+        (
+            ("ruleName", str(metadata.get("oci.source", ""))),
+            ("senderHost", rule),
+            ("oci.ruleId", rule),
+            ("oci.matchedEventId", data.text("eventId")),
+        ),
+    )
+
+
+def is_kubernetes_audit(data: Fields) -> bool:
+    """Tell whether a record's data is an event of the Kubernetes API server's audit log, whatever its type."""
+    version = data.values.get("apiVersion")
+    return isinstance(version, str) and version.startswith("audit.k8s.io/")
+
+
+def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map an event of the Kubernetes API server's audit log (audit.k8s.io/v1)."""
+    target, verb = data.part("objectRef"), (data.text("verb") or "").lower()
+    resource, inner = target.text("resource") or "", target.text("subresource")
+    kind = f"{resource}/{inner}" if inner else resource
+    user, status = data.part("user").text("username"), data.part("responseStatus").text("code")
+    address = one_ip(data.first("sourceIPs"))
+    if address:
+        metadata["clientIP"] = address
+    metadata["messageType"] = _VERBS.get(verb, "api_call")
+    _weigh_kubernetes(verb, resource, inner or "", status or "", metadata)
+    names = "/".join(part for part in (target.text("namespace"), target.text("name")) if part)
+    told = (
+        f"{user or 'somebody'} {verb or 'called'} {kind or data.text('requestURI') or '?'} {names}".rstrip()
+    )
+    fill(
+        metadata,
+        (
+            ("action", f"{verb} {kind}".strip()),
+            ("userName", user),
+            ("application", data.text("userAgent")),
+            ("uri", data.text("requestURI")),
+            ("senderHost", sender(names or kind, oracle.resourceid or oracle.logid)),
+            ("message", f"{told}: {status}" if status else told),
+            ("oci.status", status),
+            ("oci.auditId", data.text("auditID")),
+            ("oci.stage", data.text("stage")),
+        ),
+    )
+
+
+def _weigh_kubernetes(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
+    """Set type, severity and technique of what opens or gives access in a cluster, or came without an identity."""
+    if status == "401":
+        weigh(metadata, "auth_failure", "medium")
+    elif resource == "pods" and inner in _INTO_PODS:
+        weigh(metadata, "remote_access", "high", ["T1609"])
+    elif resource in _ROLES and verb in _CHANGES:
+        weigh(metadata, "privilege_escalation", "high", ["T1098.006"])
+    elif resource == "secrets" and verb in {"get", "list", "watch"}:
+        weigh(metadata, "credential_access", "medium", ["T1552.007"])
+    elif verb in _CHANGES:
+        weigh(metadata, str(metadata["messageType"]), "low")
+
+
+def _sign_in(message: str, metadata: Metadata) -> None:
+    """Read what sshd says of a sign-in."""
+    found = _SSH.match(message)
+    if not found:
+        return
+    accepted = found["what"] == "Accepted"
+    if accepted:
+        weigh(metadata, "auth_success", "informational", ["T1021"])
+    else:
+        weigh(metadata, "auth_failure", "medium", ["T1110"])
+    address = one_ip(found["ip"])
+    if address:
+        metadata["clientIP"] = address
+    fill(
+        metadata,
+        (
+            ("userName", found["user"]),
+            ("action", None if "action" in metadata else _SIGN_INS[found["what"]]),
+        ),
+    )

@@ -1,0 +1,182 @@
+"""Logs of the network: VCN flows, the Network Firewall, the private DNS resolver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from signal_client_oci.artifacts.addresses import one_ip, port_number
+from signal_client_oci.artifacts.envelope import weigh
+from signal_client_oci.artifacts.logs.fields import Flow
+from signal_client_oci.artifacts.sanitize import fill
+from signal_client_oci.artifacts.severity import severity_of_word
+from signal_client_oci.artifacts.times import utc_text_of_second
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.envelope import Metadata
+    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
+
+__all__ = ["dns", "firewall", "flow", "known_flow"]
+
+# IANA protocol numbers that flow logs show without a name
+_PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
+
+Pair = tuple[str, str]
+_CLIENT: Final = ("clientIP", "clientPort")
+_SERVER: Final = ("serverIP", "serverPort")
+
+_EMPTY: Final = ("NODATA", "SKIPDATA")
+# threat categories of the firewall that name an ATT&CK technique; spyware, dns and the others may be several
+_ATTACKS: Final = {
+    "brute-force": ["T1110"],
+    "code-execution": ["T1190"],
+    "overflow": ["T1190"],
+    "sql-injection": ["T1190"],
+}
+_VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
+
+
+def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: ARG001  (as all mappings)
+    """Map a VCN flow record: addresses, ports, protocol, volume, accepted or rejected, from when to when."""
+    known_flow(
+        Flow(
+            action=data.text("action"),
+            bytes_out=data.number("bytesOut", "bytes"),
+            destination_address=data.text("destinationAddress"),
+            destination_port=data.number("destinationPort"),
+            end_time=data.number("endTime"),
+            flowid=data.text("flowid"),
+            packets=data.number("packets"),
+            protocol=data.number("protocol"),
+            protocol_name=data.text("protocolName"),
+            source_address=data.text("sourceAddress"),
+            source_port=data.number("sourcePort"),
+            start_time=data.number("startTime"),
+            status=data.text("status"),
+        ),
+        metadata,
+    )
+
+
+def known_flow(data: Flow, metadata: Metadata, *, harmless: bool = False) -> None:
+    """Map the data of a flow record that was read already; `harmless` as for `fill`."""
+    for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
+        if seconds is not None and (moment := utc_text_of_second(seconds)):
+            metadata[name] = moment
+    client = _end(metadata, _CLIENT, data.source_address, data.source_port)
+    server = _end(metadata, _SERVER, data.destination_address, data.destination_port)
+    if data.bytes_out is not None:
+        metadata["clientBytes"] = metadata["totalBytes"] = data.bytes_out
+    if data.packets is not None:
+        metadata["clientPackets"] = data.packets
+    protocol = _protocol(data)
+    fill(
+        metadata,
+        (
+            ("action", data.action if data.action != "-" else None),
+            ("protocol", protocol),
+            ("message", _told(data, protocol, f"{client} -> {server}")),
+            ("oci.flowId", data.flowid if data.flowid != "-" else None),
+            ("oci.status", data.status),
+        ),
+        harmless=harmless,
+    )
+
+
+def _protocol(data: Flow) -> str | None:
+    """Name a flow's protocol."""
+    if data.protocol_name and data.protocol_name != "-":
+        return data.protocol_name
+    return None if data.protocol is None else _PROTOCOLS.get(data.protocol, str(data.protocol))
+
+
+def _told(data: Flow, protocol: str | None, route: str) -> str:
+    """Tell a flow in a sentence."""
+    if data.status in _EMPTY:
+        return f"no flow was recorded: {data.status}"
+    verdict = _VERDICTS.get((data.action or "").upper(), "seen")
+    told = f"{protocol or 'traffic'} {route} {verdict}"
+    if data.packets is None or data.bytes_out is None:
+        return told
+    return f"{told}, {data.packets} packets, {data.bytes_out} bytes"
+
+
+def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map a Network Firewall record: a connection, or a threat found in one, with the rule that decided."""
+    route = _connection(data, metadata, ("src", "sport"), ("dst", "dport"))
+    sent, received = data.number("bytes_sent"), data.number("bytes_received")
+    for name, count in (
+        ("clientBytes", sent),
+        ("serverBytes", received),
+        ("totalBytes", data.number("bytes")),
+        ("clientPackets", data.number("pkts_sent")),
+        ("serverPackets", data.number("pkts_received")),
+    ):
+        if count is not None:
+            metadata[name] = count
+    threat = data.text("threatid", "threat_id", "threat_name")
+    category = data.text("threat_category", "category", "thr_category")
+    if threat:
+        severity = severity_of_word(data.text("severity")) or "medium"
+        weigh(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
+    action, protocol = data.text("action"), data.text("proto")
+    decided = f"{(protocol or 'traffic').upper()} {route} {action or 'seen'}"
+    fill(
+        metadata,
+        (
+            ("action", action),
+            ("protocol", protocol and protocol.upper()),
+            ("application", data.text("app")),
+            ("userName", data.text("srcuser")),
+            ("ruleName", threat or data.text("rule", "rule_name")),
+            ("ruleCategory", category),
+            ("senderHost", data.text("firewall-id", "firewall_id") or oracle.resourceid),
+            ("fileName", data.text("filename", "misc")),
+            ("message", f"{decided}: {threat}" if threat else decided),
+            ("oci.firewallRule", data.text("rule", "rule_name")),
+            ("oci.deviceName", data.text("device_name")),
+            ("oci.sourceLocation", data.text("srcloc")),
+            ("oci.destinationLocation", data.text("dstloc")),
+        ),
+    )
+
+
+def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
+    """Map an answer of the private DNS resolver: who asked for which name, and what came back."""
+    _connection(data, metadata, ("sourceAddress", "sourcePort"), ("destinationAddress", "destinationPort"))
+    name, kind = data.text("qname") or "", data.text("qtype") or ""
+    asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
+    code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
+    told = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
+    fill(
+        metadata,
+        (
+            ("fqdn", name.rstrip(".")),
+            ("action", f"query {asked}".strip()),
+            ("protocol", protocol and protocol.upper()),
+            ("senderHost", oracle.resourceid),
+            ("message", f"{told} ({answer})" if answer else told),
+            ("oci.status", code),
+            ("oci.dnsAnswer", answer),
+            ("oci.dnsPath", data.text("path")),
+        ),
+    )
+
+
+def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) -> str:
+    """Put the two ends of a connection into metadata, and write them: `10.0.0.1:60830 -> 192.0.2.1:443`."""
+    ends = (
+        _end(metadata, names, data.text(address), data.number(port))
+        for names, (address, port) in ((_CLIENT, client), (_SERVER, server))
+    )
+    return " -> ".join(ends)
+
+
+def _end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
+    """Put one end of a connection into metadata under its two names, and write it."""
+    ip, number = one_ip(address), port_number(port)
+    if ip:
+        metadata[names[0]] = ip
+    if number is None:
+        return ip or "?"
+    metadata[names[1]] = number
+    return f"[{ip}]:{number}" if ip and ":" in ip else f"{ip or '?'}:{number}"

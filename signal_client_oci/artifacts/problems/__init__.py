@@ -1,0 +1,1 @@
+"""Cloud Guard problems."""

@@ -1,0 +1,182 @@
+"""What a problem's fields become in the host's names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from signal_client_oci.artifacts.addresses import one_ip
+from signal_client_oci.artifacts.audit.mapping import sender
+from signal_client_oci.artifacts.envelope import frame
+from signal_client_oci.artifacts.lenient_decode import plain_json
+from signal_client_oci.artifacts.sanitize import fill, known, shown, shown_list
+from signal_client_oci.artifacts.times import utc_moment, utc_text
+from signal_client_oci.artifacts.vocabulary import meaning_of_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signal_client_oci.artifacts.envelope import Metadata, Origin
+    from signal_client_oci.artifacts.problems.fields import Problem
+    from signal_client_oci.artifacts.severity import Severity
+
+__all__ = ["problem_metadata"]
+
+_CHANGES: Final = {"RESOLVED": "resolved", "DISMISSED": "dismissed", "DELETED": "deleted"}
+# members of additionalDetails that name who or whence, as activity problems have them
+_WHO: Final = ("principalName", "userName", "user", "actor")
+_WHENCE: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
+
+Pairs = tuple[tuple[str, str | None], ...]
+
+
+def problem_metadata(
+    problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, harmless: bool
+) -> Metadata:
+    """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `harmless` as for `fill`."""
+    kind = _known_kind if harmless else _kind
+    shared, techniques = kind(
+        origin,
+        severity,
+        problem.detector_rule_id,
+        problem.detector_id,
+        problem.compartment_id,
+        problem.target_id,
+        problem.resource_type,
+        problem.risk_level,
+        problem.lifecycle_state,
+        problem.lifecycle_detail,
+        problem.description,
+        problem.recommendation,
+    )
+    metadata = shared.copy()
+    first = problem.time_first_detected and utc_text(problem.time_first_detected)
+    metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
+    fill(metadata, _own_fields(problem), harmless=harmless)
+    _add_details(metadata, problem)
+    _add_numbers_and_lists(metadata, problem, harmless=harmless)
+    if techniques:
+        metadata["attackTechniqueIds"] = list(techniques)
+    return metadata
+
+
+def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every problem)
+    origin: Origin,
+    severity: Severity,
+    rule_id: str | None,
+    detector: str | None,
+    compartment: str | None,
+    target: str | None,
+    resource_type: str | None,
+    risk: str | None,
+    state: str | None,
+    detail: str | None,
+    description: str | None,
+    recommendation: str | None,
+) -> tuple[Metadata, Sequence[str]]:
+    """Give the metadata and the techniques of all findings of one rule in one place; copied, never changed."""
+    rule = known(rule_id)
+    meaning = meaning_of_rule(rule, detector or "")
+    metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
+    fields = (
+        ("action", f"{rule} {known(detail).upper()}".strip()),
+        ("ruleName", rule),
+        ("ruleCategory", detector),
+        ("oci.compartmentId", compartment),
+        ("oci.resourceType", resource_type),
+        ("oci.targetId", target),
+        ("oci.riskLevel", risk),
+        ("oci.lifecycleState", state),
+        ("oci.lifecycleDetail", detail),
+        ("oci.description", description),
+        ("oci.recommendation", recommendation),
+    )
+    fill(metadata, fields)
+    return metadata, meaning.techniques
+
+
+# of harmless records only, whose size bounds what is kept
+_known_kind: Final = lru_cache(maxsize=1024)(_kind)
+
+
+def _own_fields(problem: Problem) -> Pairs:
+    """Give the fields that tell one finding from another of its kind."""
+    name, resource, change = known(problem.resource_name), known(problem.resource_id), _change(problem)
+    told = known(problem.detector_rule_id) or "a problem"
+    if name or problem.resource_id or problem.resource_type:
+        parts = (known(problem.resource_type), name or resource)
+        told = " ".join([told, "on", *[part for part in parts if part]])
+    told = f"{told} was {change or 'reported'}"
+    if problem.risk_level:
+        told = f"{told}, risk {problem.risk_level}"
+    return (
+        ("senderHost", sender(name, resource or problem.id)),
+        ("message", f"{told}: {problem.description}" if problem.description else told),
+        ("oci.problemId", problem.id),
+        ("oci.resourceId", problem.resource_id),
+        ("oci.resourceName", problem.resource_name),
+        ("oci.impactedResourceId", problem.impacted_resource_id),
+        ("oci.impactedResourceName", problem.impacted_resource_name),
+        ("oci.change", change),
+        ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
+        ("oci.comment", problem.comment),
+    )
+
+
+def _change(problem: Problem) -> str:
+    """Say what became of a problem last: detected (again), resolved, dismissed or deleted; "" when it does not say."""
+    detail = known(problem.lifecycle_detail).upper()
+    if detail != "OPEN":
+        return _CHANGES.get(detail, "")
+    if problem.time_first_detected == problem.time_last_detected:
+        return "detected"
+    first, last = (
+        utc_moment(text or "") for text in (problem.time_first_detected, problem.time_last_detected)
+    )
+    return "detected again" if first and last and first < last else "detected"
+
+
+def _add_details(metadata: Metadata, problem: Problem) -> None:
+    """Add who did it and whence, where the details of an activity tell."""
+    text = bytes(problem.additional_details)
+    details = plain_json(text) if len(text) > len(b"null") else None
+    if not isinstance(details, dict):
+        return
+    texts = {key: text for key, text in details.items() if isinstance(text, str)}
+    fill(
+        metadata,
+        (
+            ("userName", next((texts[name] for name in _WHO if name in texts), None)),
+            ("clientIP", next((ip for name in _WHENCE if (ip := one_ip(texts.get(name)))), None)),
+        ),
+    )
+
+
+def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, harmless: bool) -> None:
+    """Add scores, regions and labels; `region` is the older field, and counts where `regions` names none."""
+    if isinstance(problem.risk_score, (int, float)):
+        metadata["oci.riskScore"] = problem.risk_score
+    if isinstance(problem.peak_risk_score, (int, float)):
+        metadata["oci.peakRiskScore"] = problem.peak_risk_score
+    labels = problem.labels.split(",") if isinstance(problem.labels, str) else problem.labels
+    tags = _shown_all(labels, harmless=harmless) if labels else []
+    if tags:
+        metadata["tags"] = tags
+    regions = _shown_all(problem.regions, harmless=harmless) if problem.regions else []
+    if not regions and problem.region:
+        regions = shown_list((problem.region,))
+    if regions:
+        metadata["oci.regions"] = regions
+        metadata["geoRegion"] = regions[0]
+
+
+def _shown_all(texts: Sequence[str | None], *, harmless: bool) -> list[str]:
+    """Give labels or regions as metadata may carry them; many problems have the same."""
+    return list(_remembered(tuple(texts))) if harmless else _listed(tuple(texts))
+
+
+def _listed(texts: tuple[str | None, ...]) -> list[str]:
+    return shown_list(text.strip() for text in texts if text)
+
+
+_remembered: Final = lru_cache(maxsize=1024)(_listed)

@@ -1,0 +1,1 @@
+"""Where secrets stand in records, and what they look like."""

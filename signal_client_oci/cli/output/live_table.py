@@ -1,0 +1,153 @@
+"""What `run` shows on a terminal: a line for each instance and source that changes as polls come and go."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from signal_client_oci.artifacts.times import utc_moment
+from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, troubles_of
+from signal_client_oci.cli.output.safe_text import shortened, shown
+from signal_client_oci.cli.output.screen import Screen, word
+from signal_client_oci.contract import SourceReport
+from signal_client_oci.host import Observer, Outcome, Progress
+from signal_client_oci.host.instances import Instance
+
+__all__ = ["LiveTable"]
+
+_HEADERS: Final = ("Instance", "Source", "Status", "Polled", "New", "Total", "Lag", "Last error")
+_NUMBERS: Final = ("New", "Total", "Lag")
+_NOTES_SHOWN: Final = 3
+_NAME_COLUMNS: Final = 16
+
+
+@dataclass
+class _Line:
+    """One source of one instance; `new` are the artifacts of the last poll."""
+
+    status: str = "waiting"
+    polled: datetime | None = None
+    new: int = 0
+    total: int = 0
+    covered_until: datetime | None = None
+    error: str = ""
+
+
+class LiveTable(Observer):
+    """Keeps the news of a schedule and draws them; each method may be called from any thread.
+
+    `now` is the clock that lags are measured with: a source's lag is the time since what it was read to.
+    """
+
+    def __init__(
+        self, instances: Iterable[Instance], screen: Screen, now: Callable[[], datetime], heading: str
+    ) -> None:
+        self._screen = screen
+        self._now = now
+        self._heading = heading
+        self._turn = threading.Lock()
+        self._notes: deque[str] = deque(maxlen=_NOTES_SHOWN)
+        self._lines = {
+            one.name: {source: _Line() for source in SOURCE_TITLES} for one in instances if one.enabled
+        }
+
+    def started(self, instance: str) -> None:
+        """Show that a poll is under way."""
+        with self._turn:
+            for line in self._lines[instance].values():
+                line.status, line.new = "polling", 0
+
+    def progress(self, progress: Progress) -> None:
+        """Count a batch."""
+        with self._turn:
+            line = self._lines[progress.instance][progress.source]
+            line.new += progress.artifacts
+            line.total += progress.artifacts
+
+    def finished(self, outcome: Outcome) -> None:
+        """Show how a poll ended."""
+        with self._turn:
+            if outcome.result is None:
+                self._broke_off(outcome.instance, outcome.problem or "")
+                return
+            report = outcome.result.report
+            for source, one in report["sources"].items():
+                self._lines_of(outcome.instance, source, one)
+            for check in troubles_of(report):
+                self._note(
+                    f"{outcome.instance}: {check['code']}: {check['message'].rstrip('.')}. {check['remedy']}"
+                )
+
+    def tell(self, line: str) -> None:
+        """Show a line of the host's below the table."""
+        with self._turn:
+            self._note(line)
+
+    def render(self) -> Group:
+        """Return the table as it stands, with the last notes below it."""
+        with self._turn:
+            parts: list[RenderableType] = [Text(shown(self._heading), style="dim"), Text(""), self._table()]
+            if self._notes:
+                parts += [Text(""), *map(Text, self._notes)]
+            return Group(*parts)
+
+    def summary(self) -> str:
+        """Return in one line what was collected since the beginning."""
+        with self._turn:
+            total = sum(line.total for lines in self._lines.values() for line in lines.values())
+        return f"{total:,} artifacts"
+
+    def _table(self) -> Table:
+        table = self._screen.table(*_HEADERS, numbers=_NUMBERS, last_folds=False)
+        for name, lines in self._lines.items():
+            for number, (source, line) in enumerate(lines.items()):
+                label = "" if number else shortened(name, _NAME_COLUMNS)
+                table.add_row(label, SOURCE_TITLES[source], word(line.status), *self._cells(line))
+            table.add_section()
+        return table
+
+    def _cells(self, line: _Line) -> Iterator[str | Text]:
+        yield "-" if line.polled is None else f"{line.polled:%H:%M:%S}"
+        yield f"{line.new:,}"
+        yield f"{line.total:,}"
+        yield "-" if line.covered_until is None else _span((self._now() - line.covered_until).total_seconds())
+        yield Text(line.error, style="red")
+
+    def _lines_of(self, instance: str, source: str, report: SourceReport) -> None:
+        line = self._lines[instance][source]
+        line.status, line.new, line.polled = report["status"], report["fetched"], self._now()
+        line.covered_until = utc_moment(report["covered_until"] or "") or line.covered_until
+        if report["status"] != "skipped":
+            line.error = shown(report["error"]["code"]) if report["error"] else ""
+
+    def _broke_off(self, instance: str, problem: str) -> None:
+        for line in self._lines[instance].values():
+            line.status, line.polled, line.error = "failed", self._now(), "BROKE_OFF"
+        self._note(f"{instance}: the poll broke off: {problem}")
+
+    def _note(self, text: str) -> None:
+        """Keep a line for the place below the table, each once, the newest last."""
+        line = shown(text)
+        if line in self._notes:
+            self._notes.remove(line)
+        self._notes.append(line)
+
+
+def _span(seconds: float) -> str:
+    """Return a length of time in its two greatest units at most."""
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004  seconds in a minute
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004  minutes in an hour
+        return f"{minutes}m{rest:02}s"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}h{rest:02}m" if hours < 24 else f"{hours // 24}d{hours % 24:02}h"  # noqa: PLR2004  a day

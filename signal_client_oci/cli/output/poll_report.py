@@ -1,0 +1,87 @@
+"""The report of a poll on a screen: a line for each source, then what went wrong and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich.text import Text
+
+from signal_client_oci.cli.output.findings import print_trouble
+from signal_client_oci.cli.output.safe_text import shown
+from signal_client_oci.cli.output.screen import Screen, word
+from signal_client_oci.contract import Check, Report, SourceReport
+from signal_client_oci.host import PollResult
+
+__all__ = ["SOURCE_TITLES", "minute_shown", "print_report", "troubles_of"]
+
+SOURCE_TITLES: Final[Mapping[str, str]] = {
+    "audit": "Audit",
+    "logging": "Logging",
+    "cloud_guard": "Cloud Guard",
+}
+_HEADERS: Final = ("Source", "Status", "Fetched", "Requests", "Read until")
+_TITLE_COLUMNS: Final = 13
+_COUNTS: Final[Mapping[str, str]] = {
+    "duplicates": "repeats left out",
+    "left_to_audit": "left to Audit",
+    "redacted": "secrets masked",
+    "read": "compartments read",
+}
+
+
+def print_report(screen: Screen, result: PollResult) -> None:
+    """Print the report of one poll."""
+    report = result.report
+    total = sum(result.delivered.values())
+    facts = f"{total:,} artifacts, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
+    screen.print(Text.assemble((f"{shown(result.instance)}: ", "bold"), word(report["status"]), f", {facts}"))
+    screen.blank()
+    table = screen.table(*_HEADERS, numbers=("Fetched", "Requests"))
+    for name, source in report["sources"].items():
+        table.add_row(SOURCE_TITLES[name], word(source["status"]), *_cells(source))
+    screen.print(table)
+    for name, source in report["sources"].items():
+        if further := _further(source):
+            screen.print(screen.labelled(SOURCE_TITLES[name], further, _TITLE_COLUMNS, indent=0, style="dim"))
+    for check in troubles_of(report):
+        screen.blank()
+        print_trouble(screen, check)
+
+
+def troubles_of(report: Report) -> list[Check]:
+    """Return the checks of a report that are not in order, each once: one fault may stop several sources."""
+    found: list[Check] = []
+    for check in [*(source["error"] for source in report["sources"].values()), *report["warnings"]]:
+        if check is not None and check not in found:
+            found.append(check)
+    return found
+
+
+def _cells(source: SourceReport) -> tuple[str, str, str]:
+    if source["status"] == "skipped":
+        return "-", "-", "-"
+    return f"{source['fetched']:,}", f"{source['requests']:,}", minute_shown(source["covered_until"])
+
+
+def _further(source: SourceReport) -> str:
+    """Return what else was counted, in words."""
+    if source["status"] == "skipped":
+        return "not due, or switched off"
+    counts = source["counts"] | ({"retries": source["retries"]} if source["retries"] else {})
+    return ", ".join(
+        f"{count:,} {_COUNTS.get(name, name.replace('_', ' '))}" for name, count in counts.items()
+    )
+
+
+def minute_shown(moment: str | None) -> str:
+    """Return an RFC 3339 time as date, hour and minute."""
+    return "-" if moment is None else f"{shown(moment)[:16].replace('T', ' ')}Z"
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:  # noqa: PLR2004  bytes in a KiB
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1024  # type: ignore[assignment]
+    return f"{count:,.1f} GiB"

@@ -1,0 +1,155 @@
+"""Where commands write for people: coloured and fitted to a terminal, plain and unwrapped anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, TextIO
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from signal_client_oci.cli.output.safe_text import shown
+
+__all__ = ["Screen", "word"]
+
+_UNWRAPPED: Final = 100_000
+_SELDOM_SECONDS: Final = 10.0
+_STYLES: Final = {
+    "ok": "green",
+    "warning": "yellow",
+    "degraded": "yellow",
+    "partial": "yellow",
+    "failed": "bold red",
+    "skipped": "dim",
+    "waiting": "dim",
+    "polling": "cyan",
+}
+
+
+class Screen:
+    """One stream for people.
+
+    On a terminal, lines are fitted to its width and coloured unless `NO_COLOR` is set. A pipe or a file gets
+    every line whole, without colours, drawings or trailing blanks.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.is_terminal = stream.isatty()
+        self._is_plain = not self.is_terminal or bool(os.environ.get("NO_COLOR"))
+        self.console = Console(
+            file=stream,
+            color_system=None if self._is_plain else "auto",
+            width=None if self.is_terminal else _UNWRAPPED,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    @classmethod
+    def out(cls) -> Screen:
+        """Return the screen of standard output."""
+        return cls(sys.stdout)
+
+    @classmethod
+    def err(cls) -> Screen:
+        """Return the screen of standard error."""
+        return cls(sys.stderr)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether lines that were written can be written anew."""
+        return self.is_terminal and not self.console.is_dumb_terminal
+
+    def print(self, *parts: RenderableType) -> None:
+        """Print each part; a `str` is taken as it stands and made safe."""
+        for part in parts:
+            renderable = Text(shown(part)) if isinstance(part, str) else part
+            if self.is_terminal:
+                self.console.print(renderable)
+                continue
+            with self.console.capture() as captured:
+                self.console.print(renderable)
+            self.stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+        self.stream.flush()
+
+    def blank(self) -> None:
+        """Print an empty line."""
+        self.print(Text(""))
+
+    def heading(self, text: str) -> None:
+        """Print a heading with an empty line above it."""
+        self.blank()
+        self.print(Text(shown(text), style="bold"))
+
+    def warn(self, messages: Iterable[str]) -> None:
+        """Print one line for each message."""
+        for message in messages:
+            self.print(Text.assemble(("warning: ", "yellow"), shown(message)))
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show a moving sign and a line that can be changed; elsewhere the line appears now and then."""
+        if self._is_plain or not self.can_redraw:
+            yield _Seldom(self)
+            return
+        with self.console.status(Text(shown(text))) as status:
+            yield lambda changed: status.update(Text(shown(changed)))
+
+    def indented(self, renderable: RenderableType, columns: int = 2) -> Padding:
+        """Return what is printed with some columns free to its left."""
+        return Padding(renderable, (0, 0, 0, columns))
+
+    def labelled(
+        self, label: str, text: str, columns: int = 14, *, indent: int = 2, style: str = ""
+    ) -> Padding:
+        """Return a text with a label to its left, of which its further lines keep clear."""
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=columns - 1, no_wrap=True)
+        row.add_column(overflow="fold")
+        row.add_row(Text(shown(label), style=style or "bold"), Text(shown(text), style=style))
+        return self.indented(row, indent)
+
+    def table(self, *headers: str, numbers: Iterable[str] = (), last_folds: bool = True) -> Table:
+        """Return an empty table; columns in `numbers` are set to the right, the last one gives way."""
+        table = Table(
+            box=box.SIMPLE_HEAD if self.is_terminal else None,
+            padding=(0, 1, 0, 0) if self.is_terminal else (0, 1),
+            pad_edge=False,
+            show_edge=False,
+            header_style="bold",
+        )
+        for header in headers:
+            last = header == headers[-1]
+            table.add_column(
+                header,
+                justify="right" if header in numbers else "left",
+                no_wrap=not last,
+                overflow="fold" if last and last_folds else "ellipsis",
+            )
+        return table
+
+
+class _Seldom:
+    """Prints one line of many, so that a log file tells that something goes on and is not filled by it."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._due = time.monotonic() + _SELDOM_SECONDS
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _SELDOM_SECONDS
+            self._screen.print(text)
+
+
+def word(status: str) -> Text:
+    """Return a status in its colour."""
+    return Text(shown(status), style=_STYLES.get(status, ""))

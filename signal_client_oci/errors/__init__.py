@@ -1,0 +1,1 @@
+"""What went wrong, and what an operator can do about it."""

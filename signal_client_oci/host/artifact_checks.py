@@ -1,0 +1,156 @@
+"""What the contract says of an artifact: identity, time, raw text, flat metadata under host field names."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from signal_client_oci.host.contract_checks import breach, exact_keys, mapping, rfc3339_utc, text
+
+if TYPE_CHECKING:
+    from signal_client_oci.host.conformance import PollTerms
+
+__all__ = ["ALWAYS", "HOST_FIELDS", "SEVERITY_CODES", "STREAMS", "check_artifact"]
+
+STREAMS: Final = {
+    "audit": ("oci_audit",),
+    "logging": ("oci_logging", "oci_audit"),  # Logging delivers the audit records while Audit is off
+    "cloud_guard": ("oci_cloud_guard",),
+}
+SEVERITY_CODES: Final = {"critical": 2, "high": 3, "medium": 4, "low": 5, "informational": 6}
+ALWAYS: Final = (
+    "instance",
+    "streamName",
+    "messageType",
+    "severityLabel",
+    "severityCode",
+    "vendorCode",
+    "startTimeUTC",
+    "geoRegion",
+)
+HOST_FIELDS: Final = frozenset(
+    {
+        "action",
+        "application",
+        "clientIP",
+        "clientPort",
+        "clientHostname",
+        "clientMAC",
+        "clientBytes",
+        "clientPackets",
+        "serverIP",
+        "serverPort",
+        "serverHostname",
+        "serverMAC",
+        "serverBytes",
+        "serverPackets",
+        "protocol",
+        "totalBytes",
+        "userName",
+        "emailFrom",
+        "emailTo",
+        "emailSubject",
+        "fileName",
+        "fileHash",
+        "filePath",
+        "uri",
+        "fqdn",
+        "message",
+        "streamName",
+        "messageType",
+        "severityCode",
+        "severityLabel",
+        "senderHost",
+        "sourceInfo",
+        "program",
+        "pid",
+        "ruleName",
+        "ruleCategory",
+        "cve",
+        "cveDescription",
+        "geoRegion",
+        "vendorCode",
+        "facilityCode",
+        "facilityLabel",
+        "priority",
+        "startTimeUTC",
+        "endTimeUTC",
+        "attackTechniqueIds",
+        "tags",
+        "instance",
+    }
+)
+_ARTIFACT_KEYS: Final = ("id", "source", "timestamp", "raw", "metadata")
+_ID = re.compile(r"[0-9a-f]{32}")
+_TEXTS_ALWAYS: Final = ("messageType", "vendorCode", "geoRegion")
+
+
+def check_artifact(value: object, where: str, terms: PollTerms, source: str) -> tuple[str, int]:
+    """The id of one artifact and the UTF-8 bytes of its `raw`; raises `ContractError` at the first breach."""
+    artifact = exact_keys(value, where, _ARTIFACT_KEYS)
+    identity = artifact["id"]
+    if type(identity) is not str or not _ID.fullmatch(identity):
+        breach("ARTIFACT_ID", f"{where}.id", "must be 32 lower-case hex digits")
+    if artifact["source"] != terms.connector:
+        breach("ARTIFACT_SOURCE", f"{where}.source", f"must be the connector's name, `{terms.connector}`")
+    rfc3339_utc(artifact["timestamp"], f"{where}.timestamp")
+    size = _utf8_length(text(artifact["raw"], f"{where}.raw"), f"{where}.raw")
+    _check_metadata(artifact["metadata"], f"{where}.metadata", terms, source)
+    return identity, size
+
+
+def _check_metadata(value: object, where: str, terms: PollTerms, source: str) -> None:
+    metadata = mapping(value, where, ALWAYS)
+    for key, field in metadata.items():
+        if key not in HOST_FIELDS and not _is_dotted(key):
+            breach(
+                "METADATA_KEY", where, f"has `{key}`, neither a host field nor a dotted name of the connector"
+            )
+        _check_field(field, f"{where}.{key}")
+    if metadata["instance"] != terms.instance:
+        breach("METADATA_INSTANCE", f"{where}.instance", "must be the polled instance's name")
+    if metadata["streamName"] not in STREAMS.get(source, (metadata["streamName"],)):
+        due = " or ".join(f"`{name}`" for name in STREAMS[source])
+        breach("METADATA_STREAM", f"{where}.streamName", f"must be {due} in a batch of `{source}`")
+    for key in _TEXTS_ALWAYS:
+        text(metadata[key], f"{where}.{key}")
+    rfc3339_utc(metadata["startTimeUTC"], f"{where}.startTimeUTC")
+    _check_severity(metadata, where)
+
+
+def _check_severity(metadata: dict[str, Any], where: str) -> None:
+    label = metadata["severityLabel"]
+    if type(label) is not str or label not in SEVERITY_CODES:
+        breach("SEVERITY", f"{where}.severityLabel", f"must be one of {', '.join(SEVERITY_CODES)}")
+    if metadata["severityCode"] != SEVERITY_CODES[label]:
+        breach("SEVERITY", f"{where}.severityCode", f"must be {SEVERITY_CODES[label]} for `{label}`")
+
+
+def _check_field(field: object, where: str) -> None:
+    kind = type(field)
+    if kind is str:
+        _utf8_length(text(field, where), where)
+    elif kind is list:
+        for item in field:  # type: ignore[attr-defined]  # `kind` is not narrowed into `field`
+            _utf8_length(text(item, where), where)
+    elif kind is float:
+        if not math.isfinite(field):  # type: ignore[arg-type]  # the same
+            breach("NOT_JSON", where, "is no finite number")
+    elif kind is not int and kind is not bool:
+        breach(
+            "METADATA_VALUE", where, f"must be text, a number, a bool or a list of text, is {kind.__name__}"
+        )
+
+
+def _is_dotted(key: object) -> bool:
+    return type(key) is str and key.isascii() and "." in key.strip(".")
+
+
+def _utf8_length(value: str, where: str) -> int:
+    if value.isascii():
+        return len(value)
+    try:
+        return len(value.encode())
+    except UnicodeEncodeError:
+        breach("NOT_JSON", where, "holds half a surrogate pair, which UTF-8 cannot carry")

@@ -1,0 +1,92 @@
+"""What an instance is, several read from one file, and the one exception of all faults of such files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from signal_client_oci.contract import CONNECTOR
+from signal_client_oci.host.instances.names import listed, told
+from signal_client_oci.settings.schema import FORM, SECRETS
+from signal_client_oci.settings.secrecy import HiddenText, HoldsSecret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Instance", "InstanceSet", "InstancesError"]
+
+
+class InstancesError(ValueError):
+    """A file of instances, or one that it names, cannot be used; one line: where, what, way out."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(" ".join(f"{where}: {problem}; {remedy}".split()))
+        self.where = where
+        self.problem = problem
+        self.remedy = remedy
+
+
+class _Settings(HoldsSecret, Mapping[str, Any]):
+    """The settings of an instance: plain values by name, with a repr of the names, and no other way out."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {
+            name: HiddenText(value) if name in SECRETS and isinstance(value, str) else value
+            for name, value in values.items()
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<settings: {', '.join(name for name in self._values if name in FORM)}>"
+
+
+@dataclass(frozen=True)
+class Instance(HoldsSecret):
+    """One configured tenancy: the settings object that goes to the connector, and when it is polled.
+
+    It is neither pickled nor copied, and `dataclasses.asdict` refuses it.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(repr=False)
+    """The connector's settings, secrets among them; left out of the repr."""
+    connector: str = CONNECTOR
+    enabled: bool = True
+    poll_interval_minutes: int = 5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", _Settings(self.settings))
+
+    def with_settings(self, **changes: Any) -> Instance:
+        """The same instance with some settings changed."""
+        return replace(self, settings={**self.settings, **changes})
+
+
+@dataclass(frozen=True)
+class InstanceSet:
+    """What was read from `path`, and `warnings` (one line each) about files that others may read."""
+
+    path: Path
+    instances: tuple[Instance, ...]
+    warnings: tuple[str, ...] = ()
+
+    def only(self, name: str | None = None) -> Instance:
+        """The instance of that name, or the only one there is; raises `InstancesError`."""
+        names = listed(instance.name for instance in self.instances)
+        if name is None and len(self.instances) != 1:
+            raise InstancesError(str(self.path), "has several instances", f"name one of: {names}")
+        for instance in self.instances:
+            if name in {None, instance.name}:
+                return instance
+        raise InstancesError(str(self.path), f"has no instance {told(name)}", f"there are: {names}")

@@ -1,0 +1,1 @@
+"""The OCI SDK: clients, transport, one typed function for each call."""

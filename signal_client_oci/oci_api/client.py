@@ -1,0 +1,251 @@
+"""Settings → signer → SDK clients; the only place that knows the SDK's quirks.
+
+One client for each (tenancy, user, key, region, service), kept between polls because every new SDK client leaks a
+logger (`oci/base_client.py`), and lent to one poll at a time because a poll may end its requests from outside.
+Bodies come as bytes: the SDK's models drop unknown fields, and its own JSON reading turns an HTML page into a list
+of empty events. Retries are the poll's own, so the SDK's are off; its default circuit breaker is shared by every
+tenancy of the process and is off too.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+import oci
+from oci.circuit_breaker import NoCircuitBreakerStrategy
+from oci.retry import NoneRetryStrategy
+from oci.signer import AbstractBaseSigner
+
+from signal_client_oci import __version__
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.errors.service_text import request_id
+from signal_client_oci.oci_api.limits import LIST_BYTES
+from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
+from signal_client_oci.oci_api.sdk_errors import failure_from
+from signal_client_oci.oci_api.transport import Transport
+from signal_client_oci.settings.api_key import ApiKey
+from signal_client_oci.settings.model import Settings
+from signal_client_oci.settings.regions import shipped_domain
+from signal_client_oci.settings.secrecy import HoldsSecret
+
+__all__ = ["Answer", "Client", "ClientKey", "borrow", "rows_of"]
+
+_SDK_CLIENTS: Final[dict[str, Any]] = {
+    "audit": lambda: oci.audit.AuditClient,
+    "logging": lambda: oci.loggingsearch.LogSearchClient,
+    "log_groups": lambda: oci.logging.LoggingManagementClient,
+    "cloudguard": lambda: oci.cloud_guard.CloudGuardClient,
+    "identity": lambda: oci.identity.IdentityClient,
+}
+_ENDPOINT_NAMES: Final[dict[str, str]] = {"log_groups": "logging"}
+_LIST_SERVICES: Final = frozenset({"log_groups", "cloudguard", "identity"})
+_IDLE_CLIENTS: Final = 512
+
+
+class Answer(NamedTuple):
+    """One successful answer: the body's bytes, the next page's token, OCI's request id."""
+
+    body: bytes
+    next_page: str | None
+    opc_request_id: str | None
+
+
+def rows_of(answer: Answer, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """Decode an answer that is a list of small objects, such as compartments.
+
+    Raises:
+        Failure: RESPONSE_TOO_LARGE where there are too many, RESPONSE_NOT_JSON where it is something else.
+    """
+    try:
+        return decoded_rows(answer.body, decoder)
+    except PageError as error:
+        is_too_large = isinstance(error, PageTooLargeError)
+        raise Failure(
+            "RESPONSE_TOO_LARGE" if is_too_large else "RESPONSE_NOT_JSON",
+            detail=error.reason if is_too_large else "",
+            recovery=Recovery.REQUEST if is_too_large else Recovery.RETRY,
+            opc_request_id=answer.opc_request_id,
+        ) from error
+
+
+class ClientKey(NamedTuple):
+    """What two polls must share to use the same SDK client; holds no secret."""
+
+    tenancy: str
+    user: str
+    fingerprint: str
+    region: str
+    service: str
+    endpoint: str | None
+    connections: int
+
+
+class _KeySigner(HoldsSecret, AbstractBaseSigner):  # type: ignore[misc]  # the SDK has no types
+    """Signs with a key that was opened and checked before; the SDK's `Signer` would open its text once more.
+
+    The headers are those of `oci.signer.Signer`.
+    """
+
+    def __init__(self, key_id: str, api_key: ApiKey) -> None:
+        self.private_key = api_key.private_key
+        self.create_signers(
+            key_id,
+            api_key.private_key,
+            ["date", "(request-target)", "host"],
+            ["content-length", "content-type", "x-content-sha256"],
+        )
+
+
+class Client(HoldsSecret):
+    """One SDK client of one region and service.
+
+    `service` is its name in endpoints: audit, logging, cloudguard, identity; `log_groups` is Logging's management
+    API (ListLogGroups). `is_lost` is set where a request could not be ended; the client is not used again then.
+    """
+
+    def __init__(self, key: ClientKey, api_key: ApiKey) -> None:
+        self.key = key
+        self.is_lost = False
+        signer = _KeySigner(f"{key.tenancy}/{key.user}/{key.fingerprint}", api_key)
+        config = {
+            "tenancy": key.tenancy,
+            "user": key.user,
+            "fingerprint": key.fingerprint,
+            "key_content": "held by the signer",
+            "region": key.region,
+            "additional_user_agent": f"signal-client-oci/{__version__}",
+        }
+        endpoint = {"service_endpoint": key.endpoint} if key.endpoint else {}
+        self._sdk = _SDK_CLIENTS[key.service]()(
+            config,
+            signer=signer,
+            retry_strategy=NoneRetryStrategy(),
+            circuit_breaker_strategy=NoCircuitBreakerStrategy(),
+            **endpoint,
+        )
+        self.transport = Transport(
+            connections=key.connections,
+            origins=_origins(key),
+            direct=bool(key.endpoint and key.endpoint.startswith("http://")),
+        )
+        if key.service in _LIST_SERVICES:
+            self.transport.max_bytes = LIST_BYTES
+        _take_bodies_as_bytes(self._sdk.base_client)
+        self.transport.attach(self._sdk.base_client.session)
+
+    def __repr__(self) -> str:
+        return f"<{self.key.service} client of {self.key.region}>"
+
+    def call(self, operation: str, *args: Any, **kwargs: Any) -> Answer:
+        """Call one SDK operation, e.g. `list_events`, and return its answer's bytes.
+
+        Arguments that are None are not sent.
+
+        Raises:
+            Failure: whatever went wrong; it holds no secret, unlike some exceptions of the SDK.
+        """
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        try:
+            response = getattr(self._sdk, operation)(*args, **given)
+        except Failure:
+            raise
+        except Exception as error:  # noqa: BLE001  (the SDK raises a bare Exception, ValueError, TypeError, OSError too)
+            failure = failure_from(error, self.key.service, page=given.get("page"))
+            if self.transport.aborted:
+                failure = Failure("STOPPED", recovery=Recovery.REGION)
+        else:
+            identifier = request_id(response.headers.get("opc-request-id"))
+            return Answer(response.data, response.next_page or None, identifier)
+        raise failure
+
+    def check(self) -> None:
+        """Raise `Failure` (STOPPED) where nobody waits for the answers any more; for work that takes long."""
+        self.transport.check()
+
+    def close(self) -> None:
+        """Close the connections; the client itself can be used again."""
+        self._sdk.base_client.session.close()
+
+
+def _origins(key: ClientKey) -> re.Pattern[str]:
+    """Return what scheme and host of every request must match: the endpoint's, else the domain of the realm.
+
+    The SDK makes its endpoints with a table that files and variables of the machine can change.
+    """
+    if key.endpoint:
+        parts = urlsplit(key.endpoint.lower())
+        return re.compile(re.escape(f"{parts.scheme}://{parts.netloc}"))
+    domain = shipped_domain(key.region)
+    return re.compile(rf"https://(?:[a-z0-9-]+\.)+{re.escape(domain)}" if domain else "(?!)")
+
+
+def _take_bodies_as_bytes(base_client: Any) -> None:
+    """Hand bodies on as bytes; error bodies (response type "object") are still read for their code."""
+    read_error_body = base_client.deserialize_response_data
+
+    def body(content: bytes, response_type: Any, allow_control_chars: Any = None) -> Any:
+        if response_type == "object":
+            return read_error_body(
+                content.decode("utf-8", "replace").encode(), response_type, allow_control_chars
+            )
+        return content
+
+    base_client.deserialize_response_data = body
+
+
+_idle: dict[ClientKey, list[Client]] = {}
+_idle_lock = threading.Lock()
+
+
+@contextmanager
+def borrow(
+    settings: Settings, api_key: ApiKey, region: str, service: str, until: float | None
+) -> Iterator[Client]:
+    """Lend a client until the end of the `with` block; its connections are closed there.
+
+    Args:
+        settings: Whose tenancy, user and endpoint template are used.
+        api_key: The key that signs.
+        region: Region identifier.
+        service: See `Client`.
+        until: `time.monotonic()` at which every request has to be over, None for no such time.
+    """
+    key = ClientKey(
+        settings.tenancy_ocid,
+        settings.user_ocid,
+        api_key.fingerprint,
+        region,
+        service,
+        settings.endpoint(_ENDPOINT_NAMES.get(service, service), region),
+        settings.max_concurrency,
+    )
+    client = _take(key) or Client(key, api_key)
+    client.transport.reopen(until)
+    try:
+        yield client
+    finally:
+        client.close()
+        if not client.is_lost:
+            _give_back(client)
+
+
+def _take(key: ClientKey) -> Client | None:
+    with _idle_lock:
+        clients = _idle.get(key)
+        return clients.pop() if clients else None
+
+
+def _give_back(client: Client) -> None:
+    with _idle_lock:
+        _idle.setdefault(client.key, []).append(client)
+        while sum(map(len, _idle.values())) > _IDLE_CLIENTS:
+            oldest = next(iter(_idle))
+            _idle[oldest].pop()
+            if not _idle[oldest]:
+                del _idle[oldest]

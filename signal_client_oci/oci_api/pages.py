@@ -1,0 +1,275 @@
+"""Cuts an answer's body into the texts of its records, without reading what is in them.
+
+The texts are exact slices of what the service sent. A page that is JSON from end to end takes msgspec's
+fast way; one with a bad element takes a scanner that knows only strings, brackets and commas, so that a
+single bad element is cut out and delivered like the others.
+
+What a body of many tiny records would become is counted before anything is made of it: first its commas, which are
+an upper bound, then, where there are many, the elements themselves, without keeping them.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any, Final
+
+import msgspec
+
+from signal_client_oci.artifacts.json_scan import (
+    WHITESPACE,
+    Bounds,
+    PageError,
+    PageTooLargeError,
+    few,
+    list_elements,
+    members,
+    object_members,
+    too_many,
+)
+from signal_client_oci.oci_api.limits import (
+    LIST_BYTES,
+    LIST_ROWS,
+    MAX_BODY_BYTES,
+    PAGE_BYTES,
+    PAGE_RECORDS,
+    SMALLEST_SLICE_RECORDS,
+)
+
+__all__ = [
+    "LIST_BOUNDS",
+    "ORDINARY_PAGE",
+    "SMALLEST_SLICE_PAGE",
+    "Bounds",
+    "PageError",
+    "PageTooLargeError",
+    "decoded_rows",
+    "split_list_events",
+    "split_problems",
+    "split_search_results",
+]
+
+BOM: Final = b"\xef\xbb\xbf"
+
+_FEW_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
+_FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
+_WORTH_COUNTING_COMMAS: Final = 16 * 1024 * 1024  # a larger body has too many for them to tell anything
+ORDINARY_PAGE: Final = Bounds(PAGE_RECORDS, PAGE_BYTES)
+SMALLEST_SLICE_PAGE: Final = Bounds(SMALLEST_SLICE_RECORDS, MAX_BODY_BYTES)
+LIST_BOUNDS: Final = Bounds(LIST_ROWS, LIST_BYTES)
+
+
+class _Tally(threading.local):
+    """How many more elements the current thread may count."""
+
+    left = 0
+
+
+_tally: Final = _Tally()
+
+
+class _TooManyError(Exception):
+    """More elements than may be; unlike a ValueError, msgspec hands it on as it is."""
+
+
+class _Counted(msgspec.Struct, gc=False):
+    """An element that is only counted."""
+
+    def __post_init__(self) -> None:
+        _tally.left -= 1
+        if _tally.left < 0:
+            raise _TooManyError
+
+
+class _CountedSearch(msgspec.Struct):
+    results: list[_Counted]
+
+
+class _CountedProblems(msgspec.Struct):
+    items: list[_Counted]
+
+
+class _Result(msgspec.Struct):
+    """One item of a search answer: the record is its `data`."""
+
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Search(msgspec.Struct):
+    """The envelope of SearchLogs as it nearly always comes."""
+
+    results: list[_Result]
+
+
+class _Problems(msgspec.Struct):
+    """The envelope of ListProblems."""
+
+    items: list[msgspec.Raw]
+
+
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_SEARCH: Final = msgspec.json.Decoder(_Search)
+_PROBLEMS: Final = msgspec.json.Decoder(_Problems)
+_RESULT: Final = msgspec.json.Decoder(_Result)
+_COUNTED_LIST: Final = msgspec.json.Decoder(list[_Counted])
+_COUNTED_SEARCH: Final = msgspec.json.Decoder(_CountedSearch)
+_COUNTED_PROBLEMS: Final = msgspec.json.Decoder(_CountedProblems)
+# what msgspec raises for a text that is not JSON, not of the shape, not UTF-8 or too deep
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def split_list_events(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
+    """Cut a ListEvents body, a JSON list, into the texts of its events.
+
+    Elements that are no objects (`null`, numbers, strings) are returned like the others. Raises PageError
+    when the body is anything but one whole JSON list, PageTooLargeError when it holds more than `bounds`.
+    """
+    body = _sized(body, bounds)
+    if _may_be_decoded(body, bounds, _COUNTED_LIST):
+        try:
+            return few(list(map(bytes, _LIST.decode(body))), bounds)
+        except _UNREADABLE:
+            pass
+    return _list_texts(body, bounds)
+
+
+def split_search_results(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
+    """Cut a SearchLogs body, `{"results": [{"data": ...}], "summary": ...}`, into the texts of each `data`.
+
+    An item without `data` is returned whole. Raises PageError when the body is no whole JSON object or
+    its `results` is missing, doubled or no list, PageTooLargeError when it holds more than `bounds`.
+    """
+    body = _sized(body, bounds)
+    if body.count(b'"results"') == 1 and _may_be_decoded(body, bounds, _COUNTED_SEARCH):
+        try:
+            found = [item.data for item in _SEARCH.decode(body).results]
+        except _UNREADABLE:
+            found = [msgspec.UNSET]
+        texts = [bytes(data) for data in found if isinstance(data, msgspec.Raw)]
+        if len(texts) == len(found):
+            return few(texts, bounds)
+    return [_data_of(item, bounds) for item in _member_texts(body, "results", bounds)]
+
+
+def split_problems(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
+    """Cut a ListProblems body, `{"items": [...]}`, into the texts of its problem summaries.
+
+    Raises PageError when the body is no whole JSON object or its `items` is missing, doubled or no list,
+    PageTooLargeError when it holds more than `bounds`.
+    """
+    body = _sized(body, bounds)
+    if body.count(b'"items"') == 1 and _may_be_decoded(body, bounds, _COUNTED_PROBLEMS):
+        try:
+            return few(list(map(bytes, _PROBLEMS.decode(body).items)), bounds)
+        except _UNREADABLE:
+            pass
+    return _member_texts(body, "items", bounds)
+
+
+def decoded_rows(body: bytes, decoder: msgspec.json.Decoder[Any], bounds: Bounds = LIST_BOUNDS) -> Any:
+    """Decode a list of small objects, such as compartments, after looking how many there are.
+
+    Raises PageError when it is not what the decoder expects, PageTooLargeError when it holds more than `bounds`.
+    """
+    body = _sized(body, bounds)
+    if not _may_be_decoded(body, bounds, _COUNTED_LIST):
+        raise PageError("not the list that was asked for")
+    try:
+        return few(decoder.decode(body), bounds)
+    except _UNREADABLE as error:
+        raise PageError("not the list that was asked for") from error
+
+
+def _sized(body: bytes, bounds: Bounds) -> bytes:
+    """Return a body without its byte order mark; raise where it is too large to be cut."""
+    if len(body) > bounds.size:
+        raise PageTooLargeError(f"of more than {bounds.size >> 20} MiB")
+    return body.removeprefix(BOM)
+
+
+def _may_be_decoded(body: bytes, bounds: Bounds, counted: msgspec.json.Decoder[Any]) -> bool:
+    """Tell whether few enough objects would be made of a body; raise where there are more than may be.
+
+    False where they cannot be counted, because the body or one of its elements is not as it should be.
+    """
+    size = len(body)
+    if size <= _FEW_BYTES or (size <= _WORTH_COUNTING_COMMAS and body.count(b",") < _FEW_COMMAS):
+        return True
+    _tally.left = bounds.records
+    try:
+        counted.decode(body)
+    except _TooManyError:
+        raise too_many(bounds) from None
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def _data_of(item: bytes, bounds: Bounds) -> bytes:
+    """Give the text of a search item's `data`, or the whole item where it has none."""
+    bounds.check()
+    try:
+        data = _RESULT.decode(item).data
+    except _UNREADABLE:
+        spans = [span for key, span in object_members(item)[0] if key == "data"]
+        return item[slice(*spans[-1])] if spans else item
+    return bytes(data) if isinstance(data, msgspec.Raw) else item
+
+
+def _list_texts(body: bytes, bounds: Bounds) -> list[bytes]:
+    """Cut a JSON list by scanning, or say in a PageError what stands in its place."""
+    _expect(body, b"[", "a list")
+    spans, end = list_elements(body, bounds)
+    _expect_end(body, end)
+    for start, stop in spans:
+        if body[start] not in b'{["' and not _is_json(body[start:stop]):
+            raise PageError("not JSON")
+    return [body[start:stop] for start, stop in spans]
+
+
+def _member_texts(body: bytes, name: str, bounds: Bounds) -> list[bytes]:
+    """Cut the list under one key of a JSON object, or say in a PageError why there is none."""
+    _expect(body, b"{", "an object")
+    found, end = members(body, bounds)
+    _expect_end(body, end)
+    spans = [span for key, span in found if key == name]
+    if len(spans) != 1:
+        how = "without" if not spans else "with more than one"
+        raise PageError(f"a JSON object {how} `{name}`")
+    value = body[slice(*spans[0])]
+    if not value.startswith(b"["):
+        raise PageError(f"a JSON object whose `{name}` is no list")
+    return _list_texts(value, bounds)
+
+
+def _expect(body: bytes, opening: bytes, due: str) -> None:
+    """Raise a PageError that names what the body is, unless it starts as it should."""
+    head = body[:4096].lstrip(WHITESPACE)
+    if head.startswith(opening):
+        return
+    if not body.strip(WHITESPACE):
+        raise PageError("an empty body")
+    if head.startswith(b"<"):
+        html = re.search(rb"<\s*(!doctype\s+html|html|head|body)\b", head, re.IGNORECASE)
+        raise PageError("an HTML page" if html else "an XML or HTML document")
+    kind = {b"{": "object", b"[": "list", b'"': "string"}.get(head[:1])
+    if kind is None and _is_json(head):
+        kind = "null" if head.startswith(b"null") else "scalar"
+    raise PageError(f"a JSON {kind} where {due} is due" if kind else "not JSON")
+
+
+def _expect_end(body: bytes, end: int) -> None:
+    """Raise a PageError unless the page's list or object ends where the body ends."""
+    if end < 0:
+        raise PageError("cut off")
+    if body[end:].strip(WHITESPACE):
+        raise PageError("a JSON page with something after its end")
+
+
+def _is_json(text: bytes) -> bool:
+    """Tell whether a short text is JSON."""
+    try:
+        msgspec.json.decode(text)
+    except _UNREADABLE:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""One poll: scope, sources, batches, report."""

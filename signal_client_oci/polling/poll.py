@@ -1,0 +1,133 @@
+"""One poll: settings and checkpoint → scope → plan → fetch → artifacts → batches → report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
+from signal_client_oci.errors.failure import make_check
+from signal_client_oci.polling.context import Run, in_utc
+from signal_client_oci.polling.loop import Drive, internal_error
+from signal_client_oci.polling.report import failed_report, log_report
+from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
+from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
+from signal_client_oci.settings.parsing import concealed
+from signal_client_oci.state.checkpoint import CheckpointError, Progress, may_be_stored, parse
+from signal_client_oci.state.cursor import newest_readable
+from signal_client_oci.state.windows import floor_minute
+
+__all__ = ["poll"]
+
+DEFAULT_LOOKBACK: Final = 60
+LONGEST_LOOKBACK: Final = 20_160
+
+
+def poll(
+    instance: str, settings: object, checkpoint: object, context: Mapping[str, Any]
+) -> Iterator[Batch | Report]:
+    """Yield everything new as batches, then the report.
+
+    Args:
+        instance: The instance's name.
+        settings: The settings object as the host keeps it.
+        checkpoint: What the host stored last, or None.
+        context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
+    """
+    settings = concealed(settings)
+    clock = context.get("now") or _utc_now
+    started = in_utc(clock())
+    try:
+        parsed = parse_settings(settings)
+        api_key = _api_key(parsed)
+    except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook)
+        stored = _storable(checkpoint)
+        kept = stored or _first_checkpoint(settings, started)
+        report = failed_report(
+            _settings_check(error), started, in_utc(clock()), kept, _switched_off(settings)
+        )
+        if checkpoint and not stored:
+            report["warnings"].append(_replaced_check())
+        log_report(report, instance)
+        yield report
+        return
+    run = Run(instance, parsed, clock, Progress(parsed.tenancy_ocid), started)
+    kept = _storable(checkpoint) or _first_checkpoint(settings, started)
+    try:
+        _continue(run, checkpoint)
+        with closing(Drive(run, api_key, context).batches_and_report()) as items:
+            for item in items:
+                kept = item["checkpoint"]
+                yield item
+    except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
+        # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
+        check, off = internal_error(error), _switched_off(settings)
+        report = failed_report(check, started, in_utc(clock()), kept, off, run.batchers)
+        log_report(report, instance)
+        yield report
+
+
+def _continue(run: Run, checkpoint: object) -> None:
+    """Take up the stored checkpoint, or say why that is not possible and begin at the lookback."""
+    if checkpoint is None:
+        return
+    try:
+        progress = parse(checkpoint)
+    except CheckpointError as error:
+        run.warn(
+            "settings", "Checkpoint", error.code, f"the checkpoint cannot be continued from: {error.detail}"
+        )
+        return
+    if progress.tenancy and progress.tenancy != run.settings.tenancy_ocid:
+        message = (
+            f"the checkpoint is of {progress.tenancy[:100]!a}, the settings name {run.settings.tenancy_ocid}"
+        )
+        run.warn("settings", "Checkpoint", "TENANCY_CHANGED", message)
+        return
+    progress.tenancy = run.settings.tenancy_ocid
+    run.progress = progress
+
+
+def _storable(checkpoint: object) -> Checkpoint:
+    """Return the host's checkpoint as it is, an empty one where it is none or could not be stored again."""
+    return checkpoint if isinstance(checkpoint, dict) and may_be_stored(checkpoint) else {}
+
+
+def _replaced_check() -> Check:
+    message = "the checkpoint cannot be continued from: it is not JSON that may be stored again"
+    return make_check("settings", "Checkpoint", "warning", "CHECKPOINT_UNREADABLE", message)
+
+
+def _switched_off(settings: object) -> set[SourceName]:
+    """Name the sources that are switched off, also in settings that cannot be used as a whole."""
+    if not isinstance(settings, Mapping):
+        return set()
+    return {source for source in SOURCES if settings.get(f"{source}_enabled") is False}
+
+
+def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
+    """Keep the beginning of a first poll whose settings cannot be used, so that nothing is lost until they can."""
+    given = settings.get("lookback_minutes") if isinstance(settings, Mapping) else None
+    lookback = given if isinstance(given, int) and 0 < given <= LONGEST_LOOKBACK else DEFAULT_LOOKBACK
+    progress = Progress("")
+    progress.owed_since = max(1, newest_readable(floor_minute(started)) - lookback)
+    return progress.to_json()
+
+
+def _api_key(settings: Settings) -> ApiKey:
+    return load_api_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
+
+
+def _settings_check(error: Exception) -> Check:
+    if isinstance(error, PrivateKeyError):
+        return make_check("private_key", "Private key", "failed", error.code, error.message, error.remedy)
+    if not isinstance(error, SettingsError):
+        return internal_error(error)
+    message = "; ".join(f"{field}: {text}" for field, text in error.field_errors.items())
+    return make_check("settings", "Settings", "failed", "SETTINGS_INVALID", message)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)

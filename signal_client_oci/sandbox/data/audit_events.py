@@ -1,0 +1,152 @@
+"""Audit events in schema version 2, as ListEvents returns them (package `oci`, `audit/models`)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from signal_client_oci.sandbox.http.clocks import format_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["AuditFields", "audit_event", "audit_log_content"]
+
+
+class AuditFields(TypedDict, total=False):
+    """What of an audit event can be chosen; the rest is filled in plausibly.
+
+    Dictionaries are merged into their part of the event. `extra` is merged into the event's top level, `data`
+    into its `data`, last.
+    """
+
+    event_name: str
+    source: str
+    event_type: str
+    event_grouping_id: str | None
+    resource_name: str | None
+    resource_id: str | None
+    principal_name: str | None
+    principal_id: str | None
+    auth_type: str
+    ip_address: str | None
+    user_agent: str | None
+    credentials: str | None
+    action: str
+    path: str
+    parameters: dict[str, list[str]]
+    request_headers: dict[str, list[str]]
+    status: str
+    response_headers: dict[str, list[str]]
+    payload: dict[str, Any]
+    message: str | None
+    state_change: dict[str, Any]
+    additional_details: dict[str, Any] | None
+    freeform_tags: dict[str, str] | None
+    defined_tags: dict[str, dict[str, Any]] | None
+    data: dict[str, Any]
+    extra: dict[str, Any]
+
+
+def audit_event(
+    event_id: str, event_time: datetime, tenancy: str, compartment: tuple[str, str], fields: AuditFields
+) -> dict[str, Any]:
+    """Return one event; `compartment` is (OCID, name).
+
+    As in real events, header values are lists and `status` is a string.
+    """
+    name = fields.get("event_name", "GetInstance")
+    source = fields.get("source", "ComputeApi")
+    data = {
+        "eventGroupingId": fields.get("event_grouping_id"),
+        "eventName": name,
+        "compartmentId": compartment[0],
+        "compartmentName": compartment[1],
+        "resourceName": fields.get("resource_name"),
+        "resourceId": fields.get("resource_id"),
+        "availabilityDomain": "",
+        "freeformTags": fields.get("freeform_tags"),
+        "definedTags": fields.get("defined_tags"),
+        "identity": _identity(tenancy, fields),
+        "request": _request(event_id, event_time, fields),
+        "response": _response(event_id, event_time, fields),
+        "stateChange": {"previous": None, "current": None} | fields.get("state_change", {}),
+        "additionalDetails": fields.get("additional_details"),
+    }
+    return {
+        "eventType": fields.get("event_type", f"com.oraclecloud.{source}.{name}"),
+        "cloudEventsVersion": "0.1",
+        "eventTypeVersion": "2.0",
+        "source": source,
+        "eventId": event_id,
+        "eventTime": format_time(event_time),
+        "contentType": "application/json",
+        "data": data | fields.get("data", {}),
+    } | fields.get("extra", {})
+
+
+def audit_log_content(event: dict[str, Any], tenancy: str, ingested: datetime) -> bytes:
+    """Return the same event as a record of log group `_Audit`, as Logging Search returns `logContent`."""
+    data = event["data"]
+    content = {
+        "data": data | {"message": f"{data['eventName']} succeeded"},
+        "dataschema": "2.0",
+        "id": event["eventId"],
+        "oracle": {
+            "compartmentid": data["compartmentId"],
+            "ingestedtime": format_time(ingested),
+            "loggroupid": "_Audit",
+            "tenantid": tenancy,
+        },
+        "source": data["resourceName"] or "",
+        "specversion": "1.0",
+        "time": event["eventTime"],
+        "type": event["eventType"],
+    }
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _identity(tenancy: str, fields: AuditFields) -> dict[str, Any]:
+    return {
+        "principalName": fields.get("principal_name", "ada@example.test"),
+        "principalId": fields.get("principal_id"),
+        "authType": fields.get("auth_type", "natv"),
+        "callerName": None,
+        "callerId": None,
+        "tenantId": tenancy,
+        "ipAddress": fields.get("ip_address", "203.0.113.17"),
+        "credentials": fields.get("credentials"),
+        "userAgent": fields.get("user_agent", "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"),
+        "consoleSessionId": None,
+    }
+
+
+def _request(event_id: str, event_time: datetime, fields: AuditFields) -> dict[str, Any]:
+    return {
+        "id": event_id.replace("-", "").upper(),
+        "path": fields.get("path", "/20160918/instances"),
+        "action": fields.get("action", "GET"),
+        "parameters": fields.get("parameters", {}),
+        "headers": {
+            "Accept": ["application/json"],
+            "Connection": ["close"],
+            "User-Agent": [fields.get("user_agent") or "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"],
+            "opc-request-id": [event_id.replace("-", "").upper()],
+            "Date": [event_time.strftime("%a, %d %b %Y %H:%M:%S UTC")],
+        }
+        | fields.get("request_headers", {}),
+    }
+
+
+def _response(event_id: str, event_time: datetime, fields: AuditFields) -> dict[str, Any]:
+    return {
+        "status": fields.get("status", "200"),
+        "responseTime": format_time(event_time),
+        "headers": {
+            "Content-Type": ["application/json"],
+            "opc-request-id": [event_id.replace("-", "").upper()],
+        }
+        | fields.get("response_headers", {}),
+        "payload": fields.get("payload", {}),
+        "message": fields.get("message"),
+    }

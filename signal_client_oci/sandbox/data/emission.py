@@ -1,0 +1,244 @@
+"""Putting records into a tenancy's services, and noting each in the ground truth."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, cast
+
+from typing_extensions import Unpack
+
+from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event, audit_log_content
+from signal_client_oci.sandbox.data.ground_truth import Emitted, GroundTruth
+from signal_client_oci.sandbox.data.identifiers import Identifiers
+from signal_client_oci.sandbox.data.log_records import LogFields, log_content, search_result
+from signal_client_oci.sandbox.data.problems import Problem, ProblemFields, ProblemVersion
+from signal_client_oci.sandbox.data.timeline import Entry, StoredTimeline, Timeline
+from signal_client_oci.sandbox.http.clocks import Clock, format_time, from_micros, to_micros
+from signal_client_oci.sandbox.services.audit import AuditService
+from signal_client_oci.sandbox.services.cloud_guard import CloudGuardService
+from signal_client_oci.sandbox.services.compartments import Compartment, CompartmentTree
+from signal_client_oci.sandbox.services.logging_search import LoggingService, LogGroup
+
+__all__ = ["AuditEmission", "Emission", "LogEmission", "ProblemChange", "ProblemEmission"]
+
+_PROCESSING_TIME = timedelta(seconds=3)
+
+
+class AuditEmission(AuditFields, total=False):
+    """An Audit event's fields and moments.
+
+    `processed` (default: now) is what windows filter on, `event_time` (default: 3 s before) what the event
+    says, `visible` (default: `processed`) when it can first be read. `raw` is used as the event's exact JSON
+    text instead of all fields.
+    """
+
+    processed: datetime
+    event_time: datetime
+    visible: datetime
+    event_id: str
+    raw: bytes
+
+
+class LogEmission(LogFields, total=False):
+    """A log record's fields and moments.
+
+    `time` (default: now) is the record's own time, `visible` (default: `time`) when it can first be read.
+    `marker` is put into the payload as `sandboxMarker` (default: a new one; None: no marker). `raw` is used
+    as the exact text of the element of `results` instead.
+    """
+
+    time: datetime
+    visible: datetime
+    marker: str | None
+    raw: bytes
+
+
+class ProblemEmission(ProblemFields, total=False):
+    """A problem's fields and moments.
+
+    `visible` defaults to its last detection, which defaults to now. `raw` is used as the exact text of the
+    item of ListProblems and of GetProblem's body instead.
+    """
+
+    visible: datetime
+    raw: bytes
+
+
+class ProblemChange(TypedDict, total=False):
+    """What may change of a problem; what is not named stays. `visible` defaults to now."""
+
+    risk_level: str
+    lifecycle_detail: str
+    last_detected: datetime
+    comment: str | None
+    visible: datetime
+    raw: bytes
+
+
+class Emission:
+    """The services of one tenancy that hold records; `lock` guards them against its answers."""
+
+    def __init__(self, root: Compartment, clock: Clock, reporting_region: str) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.ocid = root.ocid
+        self.tree = CompartmentTree(root)
+        self.identifiers = Identifiers(root.ocid)
+        self.audit = AuditService()
+        self.logging = LoggingService()
+        self.cloud_guard = CloudGuardService(reporting_region)
+        self.ground_truth = GroundTruth()
+        self._sequence = itertools.count()
+
+    def emit_audit_event(self, region: str, compartment: str, **fields: Unpack[AuditEmission]) -> Emitted:
+        """Put one event into Audit (and, if `logging.includes_audit`, into Logging's `_Audit` too)."""
+        with self.lock:
+            processed, event_time = _audit_moments(fields, self.clock())
+            visible = fields.get("visible", processed)
+            event_id = fields.get("event_id") or self.identifiers.uuid()
+            named = (compartment, self.tree[compartment].name)
+            event = audit_event(event_id, event_time, self.ocid, named, cast("AuditFields", fields))
+            raw = fields.get("raw") or _text(event)
+            entry = Entry(to_micros(processed), next(self._sequence), to_micros(visible), raw, compartment)
+            _stored(self.audit.timelines, region, compartment).add(entry)
+            if self.logging.includes_audit and "raw" not in fields:
+                self._copy_to_logging(region, event, event_time, visible)
+            return self.ground_truth.add(
+                Emitted("audit", region, compartment, event_id, raw, processed, visible)
+            )
+
+    def emit_log_record(self, region: str, compartment: str, **fields: Unpack[LogEmission]) -> Emitted:
+        """Put one record into a log of this compartment, which is made if none is named."""
+        with self.lock:
+            time = fields.get("time") or self.clock()
+            visible = fields.get("visible", time)
+            marker = fields.get("marker", self.identifiers.uuid())
+            group, log = self._place(region, compartment, fields)
+            raw = fields.get("raw") or self._log_record(
+                compartment, (group, log), (time, visible), marker, fields
+            )
+            entry = Entry(
+                to_micros(time), next(self._sequence), to_micros(visible), raw, compartment, group, log
+            )
+            _stored(self.logging.timelines, region, compartment).add(entry)
+            key = hashlib.sha256(raw).hexdigest() if marker is None else marker
+            return self.ground_truth.add(Emitted("logging", region, compartment, key, raw, time, visible))
+
+    def add_log_group(self, region: str, compartment: str, name: str = "default") -> LogGroup:
+        """Add a log group; `LogGroup.ocid` names it in queries."""
+        with self.lock:
+            group = LogGroup(self.identifiers.ocid("loggroup", region), name, region, compartment)
+            self.logging.groups[group.ocid] = group
+            return group
+
+    def add_log(self, group: LogGroup, name: str = "default") -> str:
+        """Add a log to a group and return its OCID."""
+        with self.lock:
+            ocid = self.identifiers.ocid("log", group.region)
+            group.logs[ocid] = name
+            return ocid
+
+    def add_problem(self, compartment: str | None = None, **fields: Unpack[ProblemEmission]) -> str:
+        """Add a Cloud Guard problem (by default of the root compartment) and return its OCID."""
+        with self.lock:
+            last = fields.get("last_detected") or self.clock()
+            reporting_region = self.cloud_guard.reporting_region
+            lasting = cast("ProblemFields", {"regions": [reporting_region]} | fields)
+            ocid = self.identifiers.ocid("cloudguardproblem", reporting_region)
+            problem = Problem(ocid, compartment or self.ocid, fields.get("first_detected", last), lasting)
+            self.cloud_guard.problems[ocid] = problem
+            self._add_version(problem, ProblemVersion(to_micros(last), "HIGH", "OPEN", last), fields)
+            return ocid
+
+    def update_problem(self, ocid: str, **changes: Unpack[ProblemChange]) -> None:
+        """Change a problem from `visible` on; raises `KeyError` for an unknown one."""
+        with self.lock:
+            problem = self.cloud_guard.problems[ocid]
+            before = replace(problem.versions[-1], visible=to_micros(self.clock()), raw=None)
+            self._add_version(problem, before, changes)
+
+    def _add_version(
+        self, problem: Problem, before: ProblemVersion, changes: ProblemEmission | ProblemChange
+    ) -> None:
+        changed = ProblemVersion(
+            to_micros(changes["visible"]) if "visible" in changes else before.visible,
+            changes.get("risk_level", before.risk_level),
+            changes.get("lifecycle_detail", before.lifecycle_detail),
+            changes.get("last_detected", before.last_detected),
+            changes.get("comment", before.comment),
+            changes.get("raw"),
+        )
+        version = problem.add_version(changed)
+        last = version.last_detected
+        key = f"{problem.ocid} {version.lifecycle_detail} {version.risk_level} {format_time(last)}"
+        region, visible = self.cloud_guard.reporting_region, from_micros(version.visible)
+        self.ground_truth.add(
+            Emitted("cloudguard", region, problem.compartment, key, version.summary, last, visible)
+        )
+
+    def _place(self, region: str, compartment: str, fields: LogEmission) -> tuple[str, str]:
+        """Return log group and log of a record, making the compartment's own ones when needed."""
+        groups = self.logging.groups
+        if "group" in fields:
+            group = groups[fields["group"]]
+        else:
+            here = (one for one in groups.values() if (one.region, one.compartment) == (region, compartment))
+            group = next(here, None) or self.add_log_group(region, compartment)
+        return group.ocid, fields.get("log") or next(iter(group.logs), None) or self.add_log(group)
+
+    def _log_record(
+        self,
+        compartment: str,
+        place: tuple[str, str],
+        moments: tuple[datetime, datetime],
+        marker: str | None,
+        fields: LogEmission,
+    ) -> bytes:
+        ids = {"compartmentid": compartment, "loggroupid": place[0], "logid": place[1], "tenantid": self.ocid}
+        payload = fields.get("payload", {}) | ({} if marker is None else {"sandboxMarker": marker})
+        chosen = cast("LogFields", {**fields, "payload": payload})
+        return search_result(moments[0], log_content(moments[0], moments[1], ids, chosen))
+
+    def _copy_to_logging(
+        self, region: str, event: dict[str, Any], event_time: datetime, visible: datetime
+    ) -> None:
+        compartment, event_id = event["data"]["compartmentId"], event["eventId"]
+        raw = search_result(event_time, audit_log_content(event, self.ocid, visible))
+        entry = Entry(
+            to_micros(event_time), next(self._sequence), to_micros(visible), raw, compartment, "_Audit"
+        )
+        _stored(self.logging.timelines, region, compartment).add(entry)
+        self.ground_truth.add(
+            Emitted("logging", region, compartment, event_id, raw, event_time, visible, copy_of_audit=True)
+        )
+
+
+def _audit_moments(fields: AuditEmission, now: datetime) -> tuple[datetime, datetime]:
+    """Return processed time and event time, each by default 3 s from the other."""
+    if "processed" in fields:
+        processed = fields["processed"]
+    else:
+        processed = fields["event_time"] + _PROCESSING_TIME if "event_time" in fields else now
+    return processed, fields.get("event_time", processed - _PROCESSING_TIME)
+
+
+def _stored(
+    timelines: dict[tuple[str, str], list[Timeline]], region: str, compartment: str
+) -> StoredTimeline:
+    """Return the timeline that takes single records, making it when needed."""
+    here = timelines.setdefault((region, compartment), [])
+    for timeline in here:
+        if isinstance(timeline, StoredTimeline):
+            return timeline
+    made = StoredTimeline()
+    here.append(made)
+    return made
+
+
+def _text(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()

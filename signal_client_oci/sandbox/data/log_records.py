@@ -1,0 +1,56 @@
+"""Log records as Logging Search returns them: `{"data": {"datetime": epoch ms, "logContent": {…}}}`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from signal_client_oci.sandbox.http.clocks import format_time, to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = ["FLOW_LOG", "LogFields", "log_content", "search_result"]
+
+FLOW_LOG = "com.oraclecloud.vcn.flowlogs.DataEvent"
+
+
+class LogFields(TypedDict, total=False):
+    """What of a log record can be chosen.
+
+    `log_type` is logContent's `type`; `payload` its `data`; `group` and `log` are OCIDs; `record_id` is
+    logContent's `id`, which is not unique in reality; `oracle` and `extra` are merged into logContent's
+    `oracle` and top level.
+    """
+
+    log_type: str
+    payload: dict[str, Any]
+    group: str
+    log: str
+    record_id: str
+    subject: str
+    source: str
+    oracle: dict[str, Any]
+    extra: dict[str, Any]
+
+
+def log_content(time: datetime, ingested: datetime, place: Mapping[str, str], fields: LogFields) -> bytes:
+    """Return the text of `logContent`; `place` holds the ids of its `oracle` part."""
+    content: dict[str, Any] = {
+        "data": fields.get("payload", {}),
+        "id": fields.get("record_id", "159f15e5"),
+        "oracle": {**place, "ingestedtime": format_time(ingested), **fields.get("oracle", {})},
+        "source": fields.get("source", "-"),
+        "specversion": "1.0",
+        "time": format_time(time),
+        "type": fields.get("log_type", FLOW_LOG),
+    }
+    if "subject" in fields:
+        content["subject"] = fields["subject"]
+    return json.dumps(content | fields.get("extra", {}), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def search_result(time: datetime, content: bytes) -> bytes:
+    """Return the element of `results` that carries `content`."""
+    return b'{"data":{"datetime":%d,"logContent":%b}}' % (to_micros(time) // 1000, content)

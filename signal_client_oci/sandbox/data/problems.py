@@ -1,0 +1,167 @@
+"""Cloud Guard problems and their successive versions, each with the moment from which on it can be seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from signal_client_oci.sandbox.http.clocks import format_time, from_micros, to_micros
+
+__all__ = ["RISK_LEVELS", "Problem", "ProblemFields", "ProblemVersion"]
+
+RISK_LEVELS = ("MINOR", "LOW", "MEDIUM", "HIGH", "CRITICAL")
+"""From the least to the greatest (package `oci`, `cloud_guard/models/problem_summary.py`)."""
+
+_RISK_SCORES = {"MINOR": 5.0, "LOW": 18.0, "MEDIUM": 41.5, "HIGH": 73.2, "CRITICAL": 96.0}
+
+
+class ProblemFields(TypedDict, total=False):
+    """What of a problem can be chosen; the first four may change, `extra` is merged into every text."""
+
+    risk_level: str
+    lifecycle_detail: str
+    last_detected: datetime
+    comment: str | None
+    first_detected: datetime
+    detector_rule_id: str
+    detector_id: str
+    resource_id: str
+    resource_name: str
+    resource_type: str
+    labels: list[str]
+    regions: list[str]
+    target_id: str
+    description: str
+    recommendation: str
+    additional_details: dict[str, str]
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ProblemVersion:
+    """A problem as it stands from `visible` (microseconds since 1970) on.
+
+    `raw` replaces the text of both representations; `summary` is the item of ListProblems, made by
+    `add_version`.
+    """
+
+    visible: int
+    risk_level: str
+    lifecycle_detail: str
+    last_detected: datetime
+    comment: str | None = None
+    raw: bytes | None = None
+    summary: bytes = b""
+
+    @property
+    def lifecycle_state(self) -> str:
+        """ACTIVE while the problem is open, else INACTIVE."""
+        return "ACTIVE" if self.lifecycle_detail == "OPEN" else "INACTIVE"
+
+
+@dataclass
+class Problem:
+    """One problem: what stays the same, and its versions in the order in which they become visible."""
+
+    ocid: str
+    compartment: str
+    first_detected: datetime
+    fields: ProblemFields
+    versions: list[ProblemVersion] = field(default_factory=list)
+
+    def add_version(self, version: ProblemVersion) -> ProblemVersion:
+        """Add a version, in whatever order they become visible, and return it with its summary."""
+        summary = version.raw if version.raw is not None else self._summary(version)
+        version = replace(version, summary=summary)
+        self.versions.append(version)
+        self.versions.sort(key=lambda one: one.visible)
+        return version
+
+    def at(self, now: int) -> ProblemVersion | None:
+        """Return the version that a reader sees at `now`, None before the first."""
+        seen = [version for version in self.versions if version.visible <= now]
+        return seen[-1] if seen else None
+
+    def full(self, version: ProblemVersion) -> bytes:
+        """Return the body of GetProblem."""
+        if version.raw is not None:
+            return version.raw
+        more = {
+            "peakRiskScore": _RISK_SCORES.get(version.risk_level, 0.0),
+            "peakRiskScoreDate": format_time(version.last_detected),
+            "peakRiskScoreLookupPeriodInDays": 14,
+            "autoResolveDate": None,
+            "additionalDetails": self.fields.get("additional_details", {}),
+            "description": self.fields.get(
+                "description", "A bucket can be read by anyone without signing in."
+            ),
+            "recommendation": self.fields.get(
+                "recommendation", "Make the bucket private unless its public access is sanctioned."
+            ),
+            "comment": version.comment,
+            "impactedResourceId": None,
+            "impactedResourceName": None,
+            "impactedResourceType": None,
+        }
+        return _text(self._common(version) | more | self.fields.get("extra", {}))
+
+    def history(self, now: int) -> list[dict[str, Any]]:
+        """Return the items of ListProblemHistories, newest first."""
+        return [
+            {
+                "id": f"{self.ocid}.history.{number}",
+                "problemId": self.ocid,
+                "actorType": "CLOUD_GUARD_SERVICE",
+                "actorName": "Cloud Guard",
+                "explanation": f"Problem is {version.lifecycle_detail}, risk {version.risk_level}",
+                "lifecycleDetail": version.lifecycle_detail,
+                "eventStatus": "NOTIFIED",
+                "timeCreated": format_time(from_micros(version.visible)),
+                "delta": None,
+                "comment": version.comment,
+            }
+            for number, version in reversed(list(enumerate(self.versions, 1)))
+            if version.visible <= now
+        ]
+
+    def is_detected_within(
+        self, version: ProblemVersion, first: tuple[int, int], last: tuple[int, int]
+    ) -> bool:
+        """Whether first and last detection lie in these ranges, bounds included."""
+        return (
+            first[0] <= to_micros(self.first_detected) <= first[1]
+            and last[0] <= to_micros(version.last_detected) <= last[1]
+        )
+
+    def _summary(self, version: ProblemVersion) -> bytes:
+        return _text(self._common(version) | self.fields.get("extra", {}))
+
+    def _common(self, version: ProblemVersion) -> dict[str, Any]:
+        regions = self.fields.get("regions", [])
+        return {
+            "id": self.ocid,
+            "compartmentId": self.compartment,
+            "detectorRuleId": self.fields.get("detector_rule_id", "BUCKET_IS_PUBLIC"),
+            "riskLevel": version.risk_level,
+            "riskScore": _RISK_SCORES.get(version.risk_level),
+            "resourceId": self.fields.get("resource_id", "acme/exports"),
+            "resourceName": self.fields.get("resource_name", "exports"),
+            "resourceType": self.fields.get("resource_type", "Bucket"),
+            "labels": self.fields.get("labels", ["ObjectStorage"]),
+            "timeFirstDetected": format_time(self.first_detected),
+            "timeLastDetected": format_time(version.last_detected),
+            "lifecycleState": version.lifecycle_state,
+            "lifecycleDetail": version.lifecycle_detail,
+            "detectorId": self.fields.get("detector_id", "IAAS_CONFIGURATION_DETECTOR"),
+            "region": regions[0] if regions else None,
+            "regions": regions,
+            "targetId": self.fields.get("target_id"),
+            "timeDue": format_time(self.first_detected + timedelta(days=30)),
+            "manageType": "CUSTOMER_MANAGED",
+        }
+
+
+def _text(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()

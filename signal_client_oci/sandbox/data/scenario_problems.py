@@ -1,0 +1,109 @@
+"""Cloud Guard problems of an invented company, and how they change from one ten minutes to the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signal_client_oci.sandbox.data.emission import ProblemChange, ProblemEmission
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from signal_client_oci.sandbox.data.demo_tenancy import Landscape
+    from signal_client_oci.sandbox.tenancy import Tenancy
+
+__all__ = ["CHANGE_MINUTES", "Findings"]
+
+CHANGE_MINUTES = 10
+
+
+_BUCKET = ProblemEmission(
+    risk_level="CRITICAL",
+    detector_rule_id="BUCKET_IS_PUBLIC",
+    resource_id="acme/exports",
+    resource_name="exports",
+    resource_type="Bucket",
+    labels=["CIS_OCI_V1.1_OBJECTSTORAGE", "ObjectStorage"],
+    description="The bucket can be read by anyone without signing in.",
+    recommendation="Make the bucket private unless its public access is sanctioned.",
+    additional_details={"publicAccessType": "ObjectRead", "namespace": "acme"},
+)
+_SECURITY_LIST = ProblemEmission(
+    risk_level="HIGH",
+    detector_rule_id="SECURITY_LISTS_OPEN_SOURCE",
+    resource_name="public-subnet",
+    resource_type="SecurityList",
+    labels=["CIS_OCI_V1.1_NETWORK", "Network"],
+    description="A security list admits the whole internet to port 22.",
+    recommendation="Limit the source of the ingress rule to the addresses of your bastion.",
+    additional_details={"openPorts": "tcp:22", "source": "0.0.0.0/0"},
+)
+_PASSWORD = ProblemEmission(
+    risk_level="MEDIUM",
+    detector_rule_id="PASSWORD_TOO_OLD",
+    resource_name="grace@acme.example.test",
+    resource_type="User",
+    labels=["CIS_OCI_V1.1_IAM", "IAM"],
+    description="A user has not changed the password for more than 90 days.",
+    recommendation="Let the user change the password and turn on multi-factor authentication.",
+    additional_details={"passwordAgeInDays": "147"},
+)
+_API_KEY = ProblemEmission(
+    risk_level="LOW",
+    detector_id="IAAS_ACTIVITY_DETECTOR",
+    detector_rule_id="IAM_USER_UPLOADED_API_KEY",
+    resource_name="backup-job",
+    resource_type="User",
+    labels=["IAM"],
+    description="An API key was uploaded for a user.",
+    recommendation="Confirm with the owner that the key is known, else delete it.",
+)
+_TAGS = ProblemEmission(
+    risk_level="MINOR",
+    detector_rule_id="INSTANCE_WITHOUT_REQUIRED_TAGS",
+    resource_name="web-3",
+    resource_type="Instance",
+    labels=["Compute"],
+    description="An instance lacks the tags that the recipe requires.",
+    recommendation="Add the tags cost-center and owner to the instance.",
+)
+_TURNS = (
+    ProblemChange(),  # detected once more
+    ProblemChange(risk_level="CRITICAL"),
+    ProblemChange(lifecycle_detail="RESOLVED", comment="fixed"),
+    ProblemChange(lifecycle_detail="OPEN", comment=None),
+)
+
+
+def _catalogue(land: Landscape) -> list[tuple[str, ProblemEmission]]:
+    """Return (compartment, fields) of each problem."""
+    bucket = _BUCKET.copy()
+    bucket["regions"] = [land.other]
+    return [
+        (land.data, bucket),
+        (land.production, _SECURITY_LIST),
+        (land.root, _PASSWORD),
+        (land.root, _API_KEY),
+        (land.web, _TAGS),
+    ]
+
+
+class Findings:
+    """The problems of one tenancy, opened at `begun`; `change` moves them on, one at a time."""
+
+    def __init__(self, tenancy: Tenancy, land: Landscape, begun: datetime) -> None:
+        self._tenancy = tenancy
+        self._ocids = []
+        for compartment, fields in _catalogue(land):
+            opened = fields.copy()
+            opened["first_detected"] = opened["last_detected"] = begun
+            self._ocids.append(tenancy.add_problem(compartment, **opened))
+
+    def change(self, number: int, time: datetime) -> None:
+        """Play change `number` at `time`; each problem in turn goes through the whole of `_TURNS`."""
+        ocid = self._ocids[number % len(self._ocids)]
+        change = _TURNS[number // len(self._ocids) % len(_TURNS)].copy()
+        change["visible"] = time
+        if change.get("lifecycle_detail") != "RESOLVED":
+            change["last_detected"] = time
+        self._tenancy.update_problem(ocid, **change)

@@ -1,0 +1,130 @@
+"""The part of the Logging query language that the sandbox understands.
+
+`search "compartment[/group[/log]]"[, "…"] [| where field = 'value' [and …]] [| sort by datetime asc|desc]`,
+with the operators `=` and `!=`. Source: docs.oracle.com, Logging/Reference/query_language_specification.htm.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from signal_client_oci.sandbox.http.api_errors import RefusalError, invalid_parameter
+
+__all__ = ["Condition", "Scope", "SearchQuery", "parse_query"]
+
+_SCOPE = re.compile(r'\s*"([^"|]*)"\s*')
+_SORT = re.compile(r"sort\s+by\s+datetime(?:\s+(asc|desc))?", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"""\s*(?P<field>"[^"]+"|[A-Za-z_][\w.\-]*(?:\."[^"]+")*)\s*(?P<operator>!=|=)\s*"""
+    r"""(?P<value>'(?:[^'\\]|\\.)*'|-?\d+(?:\.\d+)?|true|false|null)\s*"""
+)
+_AND = re.compile(r"and\b", re.IGNORECASE)
+_LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One search stream: a compartment, in it a log group (or `_Audit`), in it a log; empty = all of them."""
+
+    compartment: str
+    group: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison; `path` leads from `logContent` to the field."""
+
+    path: tuple[str, ...]
+    equal: bool
+    value: Any
+
+    def holds(self, content: object) -> bool:
+        """Whether a decoded `logContent` meets the condition; a missing field equals nothing but null."""
+        for name in self.path:
+            content = content.get(name) if isinstance(content, dict) else None
+        return (content == self.value) is self.equal
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """A parsed query; `ordered` is 1 for ascending, -1 for descending, 0 for no order at all."""
+
+    scopes: tuple[Scope, ...]
+    conditions: tuple[Condition, ...] = ()
+    ordered: int = 0
+
+
+def parse_query(text: str) -> SearchQuery:
+    """Return the query that `text` spells; raises the 400 `RefusalError` for everything beyond the subset."""
+    search, *stages = _stages(text)
+    conditions: list[Condition] = []
+    ordered = 0
+    for stage in stages:
+        if sort := _SORT.fullmatch(stage):
+            ordered = -1 if (sort[1] or "").lower() == "desc" else 1
+        elif re.match(r"where\b", stage, re.IGNORECASE):
+            conditions += _conditions(stage[len("where") :])
+        else:
+            raise _refused(stage)
+    return SearchQuery(_scopes(search), tuple(conditions), ordered)
+
+
+def _refused(part: str) -> RefusalError:
+    return invalid_parameter(f"The search query is not valid near: {part.strip()[:80]}")
+
+
+def _stages(text: str) -> list[str]:
+    """Cut at the pipes outside of quotes."""
+    parts = re.findall(r"""(?:[^|'"]|'(?:[^'\\]|\\.)*'|"[^"]*")+|\|""", text)
+    stages, pipes = parts[::2], parts[1::2]
+    if "".join(parts) != text or len(stages) != len(pipes) + 1 or "|" in stages or set(pipes) - {"|"}:
+        raise _refused(text)
+    return [stage.strip() for stage in stages]
+
+
+def _scopes(search: str) -> tuple[Scope, ...]:
+    keyword, _space, rest = search.partition(" ")
+    if keyword.lower() != "search":
+        raise invalid_parameter('The search query must begin with: search "')
+    scopes = []
+    while match := _SCOPE.match(rest):
+        parts = match[1].split("/")
+        if not parts[0] or len(parts) > len(Scope.__dataclass_fields__):
+            raise _refused(rest)
+        scopes.append(Scope(*parts))
+        rest = rest[match.end() :]
+        if not rest:
+            return tuple(scopes)
+        if not rest.startswith(","):
+            break
+        rest = rest[1:]
+    raise _refused(rest or search)
+
+
+def _conditions(text: str) -> list[Condition]:
+    conditions = []
+    while match := _CONDITION.match(text):
+        conditions.append(Condition(_path(match["field"]), match["operator"] == "=", _value(match["value"])))
+        text = text[match.end() :]
+        if not text:
+            return conditions
+        keyword = _AND.match(text)
+        if keyword is None:
+            break
+        text = text[keyword.end() :]
+    raise _refused(text or "where")
+
+
+def _path(field: str) -> tuple[str, ...]:
+    names = re.findall(r'"([^"]+)"|([\w\-]+)', field)
+    path = [part for quoted, plain in names for part in (quoted.split(".") if quoted else [plain])]
+    return tuple(path[1:] if path[0] == "logContent" else path)
+
+
+def _value(literal: str) -> Any:
+    if literal.startswith("'"):
+        return re.sub(r"\\(.)", r"\1", literal[1:-1])
+    return _LITERALS[literal] if literal in _LITERALS else float(literal)

@@ -1,0 +1,1 @@
+"""Requests in flight: lanes, workers, retries, rate limits."""

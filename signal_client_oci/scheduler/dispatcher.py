@@ -1,0 +1,327 @@
+"""Bounded concurrency: requests in, answers out in order of arrival; how many and how often adapts to 429.
+
+The poll's own thread decides everything; workers only send. One lane for each (region, service), so that what is
+slow or throttled there holds no other lane's places. A request that may succeed later waits here without holding a
+worker. Nothing is in flight that the poll has not asked for, and all lanes share one memory for what has arrived, so
+the host's pace bounds what is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import queue
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Final, NamedTuple
+
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.page_memory import PageMemory
+from signal_client_oci.scheduler.lane import Lane
+from signal_client_oci.scheduler.requests import Collector, LaneName, Page, Request
+
+__all__ = ["Crew", "Outcome"]
+
+ATTEMPTS: Final = 4
+ATTEMPTS_AFTER_TIMEOUT: Final = 2
+FAILURES_WITHOUT_HOPE: Final = 10
+FAILURES_THAT_ARE_THE_SERVICE: Final = 3
+_FIRST_DELAY: Final = 0.5
+_LONGEST_DELAY: Final = 60.0
+_PATIENCE_AT_END: Final = 1.0
+
+
+class Outcome(NamedTuple):
+    """A request and what came of it: what `send` returned, or a Failure."""
+
+    request: Request
+    result: Any
+
+
+class Crew:
+    """The workers of one poll.
+
+    Args:
+        borrow: Lends the client of a region and service for the time of a `with` block.
+        width: Requests in flight in one lane at most.
+        until: `time.monotonic()` at which everything has to be over, None = no such time.
+
+    Attributes:
+        requests: Source → requests sent.
+        retries: Source → requests that were not the first attempt.
+        unanswered: Source → seconds for which the longest request had waited when everything was aborted.
+        memory: The bytes of answers that were received and not yet mapped.
+    """
+
+    def __init__(
+        self,
+        borrow: Callable[[str, str], AbstractContextManager[Client]],
+        width: int,
+        until: float | None,
+    ) -> None:
+        self._borrow = borrow
+        self._width = width
+        self._until = until
+        self._lanes: dict[LaneName, Lane] = {}
+        self._outcomes: queue.SimpleQueue[tuple[Outcome, int]] = queue.SimpleQueue()
+        self._arrived: deque[tuple[Outcome, int]] = deque()
+        self._later: list[tuple[float, int, Request]] = []
+        self._order = itertools.count()
+        self._borrowed = ExitStack()
+        self._open = 0
+        self._owed: dict[int, int] = {}
+        self._aborted = False
+        self._held: dict[Request, int] = {}
+        self._in_hand = 0
+        self.memory = PageMemory()
+        self.requests: dict[str, int] = {}
+        self.retries: dict[str, int] = {}
+        self.unanswered: dict[str, float] = {}
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; it is sent as soon as its lane has a place."""
+        self._open += 1
+        self._owed[id(request.owner)] = self._owed.get(id(request.owner), 0) + 1
+        self._lane(request.lane).waiting.append(request)
+        self._dispatch(request.lane)
+
+    @property
+    def busy(self) -> bool:
+        """True while an outcome is still to come."""
+        return self._open > 0
+
+    def has_place(self, lane_name: LaneName) -> bool:
+        """True if a request submitted now would be sent at once."""
+        lane = self._lane(lane_name)
+        return not lane.waiting and lane.shut is None and lane.may_send and not self.memory.is_full
+
+    def waits_for(self, owner: Collector) -> bool:
+        """True while an outcome for `owner` is still to come."""
+        return self._owed.get(id(owner), 0) > 0
+
+    def is_hopeful(self, lane_name: LaneName) -> bool:
+        """True unless nothing but failures came out of the lane: then it is the service, not what was asked for."""
+        lane = self._lane(lane_name)
+        return lane.answered or lane.barren < FAILURES_THAT_ARE_THE_SERVICE
+
+    def next_outcome(self, patience: float) -> Outcome | None:
+        """Return the next final outcome, None if there is none within about `patience` seconds.
+
+        A failure that may pass comes out only when its attempts are used up. Whoever asks for the next outcome is
+        done with the one before, whose memory is given back.
+        """
+        self._let_go()
+        self._wake()
+        if refused := self._next_refused():
+            return refused
+        began = time.monotonic()
+        outcome, size = self._next_arrived(self._pause(patience))
+        if outcome is None:
+            return None
+        lane_name = outcome.request.lane
+        lane = self._lanes[lane_name]
+        lane.in_flight -= 1
+        lane.fit_window(size, time.monotonic() - began)
+        self._in_hand = self._held.pop(outcome.request, 0)
+        final = self._judge(lane, outcome, lane.sent.pop(outcome.request))
+        self._dispatch(lane_name)
+        return self._handed_out(outcome) if final else None
+
+    def _next_arrived(self, seconds: float) -> tuple[Outcome | None, int]:
+        """Return the outcome that came first and its bytes, None if there is none within `seconds`."""
+        with contextlib.suppress(queue.Empty):
+            if not self._arrived:
+                self._arrive(*self._outcomes.get(timeout=seconds))
+            while True:
+                self._arrive(*self._outcomes.get_nowait())
+        if not self._arrived:
+            return None, 0
+        outcome, size = self._arrived.popleft()
+        self._lanes[outcome.request.lane].behind -= size
+        return outcome, size
+
+    def _arrive(self, outcome: Outcome, size: int) -> None:
+        self._arrived.append((outcome, size))
+        self._lanes[outcome.request.lane].behind += size
+
+    def _let_go(self) -> None:
+        """Give back the memory of the outcome that was handed out last."""
+        self.memory.give_back(self._in_hand)
+        self._in_hand = 0
+
+    def abort(self) -> None:
+        """End what is under way and send nothing more; outcomes that are already here still come."""
+        self._aborted = True
+        now = time.monotonic()
+        for lane in self._lanes.values():
+            for request, sent_at in lane.sent.items():
+                source = request.owner.source
+                self.unanswered[source] = max(self.unanswered.get(source, 0.0), now - sent_at)
+        dropped = len(self._later) + sum(len(lane.waiting) for lane in self._lanes.values())
+        self._open -= dropped
+        self._later.clear()
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+            if lane.client is not None:
+                lane.client.transport.abort()
+
+    def last_outcomes(self) -> Iterator[Outcome]:
+        """After `abort`, yield the answers that are here or arrive within a second, and those that were cut off."""
+        end = time.monotonic() + _PATIENCE_AT_END
+        while self._open > 0:
+            self._let_go()
+            outcome, _ = self._next_arrived(max(0.0, end - time.monotonic()))
+            if outcome is None:
+                return
+            self._open -= 1
+            self._in_hand = self._held.pop(outcome.request, 0)
+            if not isinstance(outcome.result, Failure) or outcome.result.has_begun:
+                yield outcome
+
+    def close(self) -> None:
+        """End the threads and give the clients back."""
+        if self._open > 0 and not self._aborted:
+            self.abort()
+        for lane in self._lanes.values():
+            for _ in lane.threads:
+                lane.jobs.put(None)
+        end = time.monotonic() + _PATIENCE_AT_END
+        for lane in self._lanes.values():
+            for thread in lane.threads:
+                thread.join(max(0.0, end - time.monotonic()))
+                if thread.is_alive() and lane.client is not None:
+                    lane.client.is_lost = True
+        self._borrowed.close()
+
+    def _lane(self, name: LaneName) -> Lane:
+        if name not in self._lanes:
+            self._lanes[name] = Lane(self._width, float(self._width))
+        return self._lanes[name]
+
+    def _dispatch(self, name: LaneName) -> None:
+        lane = self._lanes[name]
+        while lane.waiting and lane.shut is None and not self._aborted and lane.may_send:
+            if self.memory.is_full:
+                return
+            if len(lane.threads) <= lane.in_flight:
+                self._hire(name, lane)
+                if lane.shut is not None:
+                    return
+            request = lane.waiting.popleft()
+            self._count(self.requests, request)
+            if request.attempt > 1:
+                self._count(self.retries, request)
+            lane.send(request)
+
+    def _count(self, counts: dict[str, int], request: Request) -> None:
+        source = request.owner.source
+        counts[source] = counts.get(source, 0) + 1
+
+    def _hire(self, name: LaneName, lane: Lane) -> None:
+        thread = threading.Thread(
+            target=self._work, args=(name, lane), name=f"oci-cloud {name.service} {name.region}", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the system starts no more threads: those that there are do the work
+            if not lane.threads:
+                lane.shut = Failure("CLIENT_ERROR", detail="the system starts no more threads")
+        else:
+            lane.threads.append(thread)
+
+    def _work(self, name: LaneName, lane: Lane) -> None:
+        while (request := lane.jobs.get()) is not None:
+            try:
+                result: Any = request.send(self._client(name, lane))
+            except Failure as failure:
+                result = failure.with_traceback(None)  # the frames would keep connections alive
+                result.__cause__ = result.__context__ = None
+            except Exception as error:  # noqa: BLE001  (a dead worker would leave the poll waiting; reported by name)
+                result = Failure("CLIENT_ERROR", detail=type(error).__name__)
+            self._hold(request, result)
+            size = sum(map(len, result.texts)) if isinstance(result, Page) else 0
+            self._outcomes.put((Outcome(request, result), size))
+            del request, result  # a worker that waits must not keep its last page
+
+    def _hold(self, request: Request, result: Any) -> None:
+        """Keep the memory of an answer until it is mapped; what failed needs none."""
+        claimed = self.memory.finish()
+        if isinstance(result, Failure):
+            self.memory.give_back(claimed)
+        elif claimed:
+            self._held[request] = claimed
+
+    def _client(self, name: LaneName, lane: Lane) -> Client:
+        with lane.lock:
+            if self._aborted:
+                raise Failure("STOPPED", recovery=Recovery.REGION)
+            if lane.client is None:
+                lane.client = self._borrowed.enter_context(self._borrow(*name))
+                lane.client.transport.memory = self.memory
+                if self._aborted:
+                    lane.client.transport.abort()
+            return lane.client
+
+    def _judge(self, lane: Lane, outcome: Outcome, sent_at: float) -> bool:
+        """Adapt the lane to the outcome; True if it is final."""
+        request, failure = outcome
+        if not isinstance(failure, Failure):
+            lane.welcome()
+            return True
+        delay = None if lane.barren >= FAILURES_WITHOUT_HOPE else self._delay(request, failure)
+        lane.note_failure(request, failure, sent_at, delay)
+        if delay is None:
+            return True
+        request.attempt += 1
+        heapq.heappush(self._later, (time.monotonic() + delay, next(self._order), request))
+        return False
+
+    def _delay(self, request: Request, failure: Failure) -> float | None:
+        """Return the seconds to wait before the next attempt, None if there is none."""
+        attempts = ATTEMPTS_AFTER_TIMEOUT if failure.code == "TIMEOUT" else ATTEMPTS
+        if failure.recovery is not Recovery.RETRY or request.attempt >= attempts or self._aborted:
+            return None
+        delay = _FIRST_DELAY * 2 ** (request.attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+        if failure.retry_after is not None:
+            delay = max(delay, failure.retry_after)
+        if delay > _LONGEST_DELAY:
+            return None
+        return delay if self._until is None or time.monotonic() + delay < self._until else None
+
+    def _wake(self) -> None:
+        """Send what has waited long enough."""
+        now = time.monotonic()
+        while self._later and self._later[0][0] <= now:
+            request = heapq.heappop(self._later)[2]
+            self._lane(request.lane).waiting.append(request)
+        for name, lane in self._lanes.items():
+            if lane.waiting:
+                self._dispatch(name)
+
+    def _next_refused(self) -> Outcome | None:
+        """Return a waiting request of a lane that was shut, with the lane's failure."""
+        for lane in self._lanes.values():
+            if lane.shut is not None and lane.waiting:
+                return self._handed_out(Outcome(lane.waiting.popleft(), lane.shut))
+        return None
+
+    def _handed_out(self, outcome: Outcome) -> Outcome:
+        self._open -= 1
+        self._owed[id(outcome.request.owner)] -= 1
+        return outcome
+
+    def _pause(self, patience: float) -> float:
+        now = time.monotonic()
+        moments = [ready for ready, _, _ in self._later[:1]]
+        moments += [
+            lane.sends_from
+            for lane in self._lanes.values()
+            if lane.waiting and lane.sends_from > now and lane.has_room
+        ]
+        return max(0.001, min([patience, *(moment - now for moment in moments)]))

@@ -1,0 +1,1 @@
+"""The settings of one instance: the form, the model, and the reading of what was typed."""

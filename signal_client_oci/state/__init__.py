@@ -1,0 +1,1 @@
+"""What was read, what has to be read again, and what was delivered."""

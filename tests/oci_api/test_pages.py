@@ -1,0 +1,275 @@
+"""Pages are cut into the exact texts of their records, and what is no page is refused."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signal_client_oci.artifacts import json_scan
+from signal_client_oci.artifacts.json_scan import object_members, string_end
+from signal_client_oci.oci_api import pages
+from signal_client_oci.oci_api.pages import (
+    Bounds,
+    PageError,
+    PageTooLargeError,
+    decoded_rows,
+    split_list_events,
+    split_problems,
+    split_search_results,
+)
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def in_list(*texts: bytes) -> bytes:
+    """Write a ListEvents body."""
+    return b"[" + b",".join(texts) + b"]"
+
+
+def in_results(*texts: bytes) -> bytes:
+    """Write a SearchLogs body."""
+    return (
+        b'{"results":['
+        + b",".join(b'{"data":' + text + b"}" for text in texts)
+        + b'],"summary":{"resultCount":1}}'
+    )
+
+
+def in_items(*texts: bytes) -> bytes:
+    """Write a ListProblems body."""
+    return b'{"items": [' + b", ".join(texts) + b"]}"
+
+
+WAYS = [(split_list_events, in_list), (split_search_results, in_results), (split_problems, in_items)]
+WAY = pytest.mark.parametrize(("split", "page_of"), WAYS, ids=["audit", "logging", "cloud_guard"])
+
+
+@WAY
+@settings(deadline=None)
+@given(values=st.lists(JSON_VALUES), indent=st.sampled_from([None, 1]))
+def test_texts_are_the_services_own(split, page_of, values, indent):
+    """Whatever JSON the records are, their texts come back byte for byte and in order."""
+    texts = [json.dumps(value, indent=indent).encode() for value in values]
+    assert split(page_of(*texts)) == texts
+
+
+POISON = [
+    b'{"a":"raw \x01 control"}',
+    b'{"a":"broken \xff\xfe UTF-8"}',
+    b'{"a":"lone \\ud800 surrogate"}',
+    b'{"a":NaN,"b":[Infinity]}',
+    b'{"a":bare words, "b":1}',
+    b'{"a":' + DEEP + b"}",
+    b'{"a":[1}',
+    b'{"a":1}{"b":2}',
+    b'{"a":"' + b"\\n" * 5000 + b'\x01"}',
+    b'{"a" 1}',
+]
+
+
+@WAY
+@pytest.mark.parametrize("bad", POISON, ids=range(len(POISON)))
+def test_a_bad_record_does_not_block_its_page(split, page_of, bad):
+    """A record that is no JSON is cut out exactly, and its neighbours with it."""
+    good = [b'{"n": 1, "s": "]},{"}', b'{"n":2}']
+    assert split(page_of(good[0], bad, good[1])) == [good[0], bad, good[1]]
+
+
+@WAY
+def test_records_that_are_no_objects_are_records(split, page_of):
+    """Null, numbers and texts in place of a record are handed on."""
+    texts = [b"null", b"5", b'"x"', b"true", b"[]"]
+    assert split(page_of(*texts)) == texts
+
+
+@WAY
+def test_an_empty_page_has_no_records(split, page_of):
+    """A page without records is no error, with white space and a byte order mark too."""
+    assert split(page_of()) == []
+    assert split(b"\xef\xbb\xbf" + page_of(b"1") + b" \r\n") == [b"1"]
+    assert split_list_events(b" [ ] ") == []
+
+
+REFUSED = [
+    (b"", "an empty body"),
+    (b" \n ", "an empty body"),
+    (b"<!DOCTYPE html><html><body>Sign in</body></html>", "an HTML page"),
+    (b"\n<HTML>", "an HTML page"),
+    (b"<?xml version='1.0'?><Error/>", "an XML or HTML document"),
+    (b"upstream connect error", "not JSON"),
+    (b"\x1f\x8b\x08\x00", "not JSON"),
+    (b"\xff\xfe[\x001\x00]\x00", "not JSON"),
+    (b'"text"', "a JSON string where"),
+    (b"17", "a JSON scalar where"),
+    (b"null", "a JSON null where"),
+]
+
+
+@WAY
+@pytest.mark.parametrize(("body", "reason"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_no_page_is_refused(split, page_of, body, reason):
+    """A body that is something else is never taken for an empty page, and the reason does not quote it."""
+    del page_of
+    with pytest.raises(PageError) as refused:
+        split(body)
+    assert refused.value.reason.startswith(reason)
+    assert refused.value.reason.isprintable()
+    assert len(refused.value.reason) < 80
+
+
+@WAY
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_page_that_is_cut_off_is_refused(split, page_of, data):
+    """Cut anywhere before its end, a page is an error and never a shorter page."""
+    page = page_of(b'{"a":"x\\"]}","b":[1,{"c":2}]}', b'{"d":"\x01"}', b"{}")
+    cut = page[: data.draw(st.integers(0, len(page) - 1))]
+    with pytest.raises(PageError):
+        split(cut)
+
+
+@pytest.mark.parametrize(
+    ("split", "body", "reason"),
+    [
+        (split_list_events, b"{}", "a JSON object where a list is due"),
+        (split_list_events, b'{"code":"TooManyRequests"}', "a JSON object where a list is due"),
+        (split_search_results, b"[]", "a JSON list where an object is due"),
+        (split_search_results, b"{}", "a JSON object without `results`"),
+        (split_search_results, b'{"results":null}', "a JSON object whose `results` is no list"),
+        (split_search_results, b'{"results":{}}', "a JSON object whose `results` is no list"),
+        (split_search_results, b'{"results":[],"results":[]}', "a JSON object with more than one `results`"),
+        (split_problems, b'{"items":null}', "a JSON object whose `items` is no list"),
+        (split_problems, b'{"results":[]}', "a JSON object without `items`"),
+        (split_problems, b'{"items":[],"items":[]}', "a JSON object with more than one `items`"),
+        (split_list_events, b"[1] [2]", "a JSON page with something after its end"),
+        (split_search_results, b'{"results":[]}x', "a JSON page with something after its end"),
+        (split_list_events, b"[1,]", "not JSON"),
+        (split_list_events, b"[,1]", "not JSON"),
+        (split_list_events, b"[Not authorized]", "not JSON"),
+    ],
+)
+def test_the_reason_says_what_came(split, body, reason):
+    """The reason names the shape that came in place of the one that was due."""
+    with pytest.raises(PageError) as refused:
+        split(body)
+    assert refused.value.reason == reason
+
+
+def test_a_search_item_without_data_is_returned_whole():
+    """An item of another shape is a record of its own; null data stays null."""
+    body = b'{"results":[{"data":{"results":1}},{"x":"\x01"},{"data":null},7]}'
+    assert split_search_results(body) == [b'{"results":1}', b'{"x":"\x01"}', b"null", b"7"]
+
+
+def test_members_of_an_object_are_found_without_reading_them():
+    """Keys are resolved, the last of doubled ones comes last, and values keep their bytes."""
+    text = b' {"a" : [1, {"b": 2}], "\\u0062":"}", "a":\x01 x } tail'
+    members, end = object_members(text)
+    assert [(key, text[slice(*span)]) for key, span in members] == [
+        ("a", b'[1, {"b": 2}]'),
+        ("b", b'"}"'),
+        ("a", b"\x01 x"),
+    ]
+    assert text[end:] == b" tail"
+    assert object_members(b"[1]") == ([], -1)
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_the_end_of_a_string_is_found(text):
+    """A string's end is found past escapes and quotes, however many there are."""
+    written = json.dumps(text * 50).encode()
+    assert string_end(written + b'"', 0) == len(written)
+    assert string_end(written[:-1], 0) == -1
+
+
+# --- how much a page may hold -------------------------------------------------------------------------------------
+
+
+@WAY
+@pytest.mark.parametrize("text", [b"{}", b"0", b'"x"', b"[]", b'{"a":{"b":[1,2]}}'])
+@pytest.mark.parametrize("bad", [b"", b'{"a":\x01}'], ids=["sound", "with a bad one"])
+def test_a_page_holds_as_many_records_as_it_may(split, page_of, text, bad):
+    """As many as the bounds allow are cut, one more is refused, by whichever way they are cut."""
+    texts = [text] * (99 if bad else 100) + [bad] * bool(bad)
+    assert split(page_of(*texts), Bounds(100, 1 << 20)) == texts
+    with pytest.raises(PageTooLargeError) as refused:
+        split(page_of(*texts, text), Bounds(100, 1 << 20))
+    assert refused.value.reason == "of more than 100 records"
+
+
+@WAY
+def test_a_page_is_as_large_as_it_may_be(split, page_of):
+    """A body beyond its bytes is refused before it is looked at."""
+    page = page_of(b"{}")
+    assert split(page, Bounds(9, len(page))) == [b"{}"]
+    with pytest.raises(PageTooLargeError):
+        split(page, Bounds(9, len(page) - 1))
+
+
+@WAY
+@pytest.mark.parametrize("text", [b"{}", b"0"], ids=["objects", "numbers"])
+def test_many_records_are_refused_without_being_made(split, page_of, text):
+    """Counting a body of tiny records takes less memory than the body, whatever the records are."""
+    page = page_of(*[text] * 400_000)
+    tracemalloc.start()
+    with pytest.raises(PageTooLargeError):
+        split(page)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(page) + (8 << 20)
+
+
+def test_scanning_a_page_has_an_end(monkeypatch):
+    """A page that is nothing but brackets is given up after so many steps, whoever waits for it."""
+    monkeypatch.setattr(records, "_MOST_STEPS", 1 << 14)
+    assert split_list_events(in_list(b"[" * 1000 + b"]" * 1000 + b"x")) != []
+    with pytest.raises(PageTooLargeError):
+        split_list_events(in_list(b"[" * 100_000 + b"]" * 100_000 + b"x"))
+
+
+def test_rows_are_counted_too():
+    """A list of small objects is decoded when it is short enough, and refused when it is not or is none."""
+    decoder = msgspec.json.Decoder(list[dict[str, int]])
+    assert decoded_rows(b'[{"a":1}]', decoder) == [{"a": 1}]
+    with pytest.raises(PageTooLargeError):
+        decoded_rows(in_list(*[b'{"a":1}'] * 20_001), decoder)
+    with pytest.raises(PageTooLargeError):
+        decoded_rows(in_list(*[b"{}"] * 400_000), decoder)
+    for body in (b"{}", b"[1]", b"", b"<html>"):
+        with pytest.raises(PageError):
+            decoded_rows(body, decoder)
+
+
+class _EndedError(Exception):
+    """Nobody waits any more."""
+
+
+def test_cutting_that_takes_long_can_be_ended():
+    """A page that has to be scanned asks now and then whether anybody still waits for it."""
+    asked = []
+
+    def check():
+        asked.append(1)
+        if len(asked) == 3:
+            raise _EndedError
+
+    with pytest.raises(_EndedError):
+        split_list_events(in_list(b"[" * 1_000_000), Bounds(100, 1 << 30, check))
+
+
+def test_an_object_of_too_many_parts_is_not_looked_through():
+    """How many steps one odd record costs is bounded; what it is too large for counts as cut off."""
+    assert object_members(b'{"a":[' + b"{}," * 2_000_000 + b"1]}") == ([], -1)
+    assert object_members(b'{"a":"' + b"x" * (9 << 20) + b'"}') == ([], -1)
+    assert object_members(b'{"a":[' + b"{}," * 100_000 + b"1]}")[0][0][0] == "a"

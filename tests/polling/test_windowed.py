@@ -1,0 +1,1075 @@
+"""Reading by windows, with a service in memory: whatever happens on the way, each record is delivered once."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import seam
+from support.collecting import raw_settings
+
+from signal_client_oci.artifacts.envelope import Made
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.oci_api.client import Answer
+from signal_client_oci.oci_api.pages import PageError
+from signal_client_oci.polling.context import Run
+from signal_client_oci.polling.scope import Compartment
+from signal_client_oci.polling.sources import windowed
+from signal_client_oci.polling.sources.windowed import WindowCollector
+from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.state.batcher import Batcher
+from signal_client_oci.state.checkpoint import Progress, parse
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record that can be read from `visible` on; `names` is what it says of its compartment, if not the truth."""
+
+    id: str
+    region: str
+    compartment: str
+    moment: datetime
+    visible: datetime
+    names: str = ""
+
+    def made(self):
+        """Its artifact."""
+        return Made({"id": self.id, "raw": "x" * 10, "metadata": {}}, 0, False)  # noqa: FBT003
+
+
+@dataclass
+class Service:
+    """Holds records, and fails when it is told to."""
+
+    together: int = 1
+    page_size: int = 3
+    longest: int = 7 * 24 * 60
+    source: str = "audit"
+    title: str = "Audit Events"
+    service: str = "audit"
+    least_overlap: int = 0
+    shortest_retention: int = 90
+    records: list = field(default_factory=list)
+    now: datetime = NOON
+    asked: list = field(default_factory=list)
+    trouble: object = None
+    region: str = HOME
+
+    def ask(self, region, compartments, start, end, page):
+        """One page: what is visible of the compartments in `[start, end)`; the token is where it goes on."""
+        self.asked.append((region, tuple(compartments), start, end, page))
+        if self.trouble is not None and (failure := self.trouble(region, compartments, start, end, page)):
+            raise failure
+        found = sorted(
+            (one.moment.isoformat(), one.id)
+            for one in self.records
+            if one.compartment in compartments and one.region == region
+            if start <= one.moment < end and one.visible <= self.now
+        )
+        if page is not None:
+            found = [one for one in found if list(one) > json.loads(page)]
+        token = json.dumps(found[self.page_size - 1]) if len(found) > self.page_size else None
+        return Answer(json.dumps([key for _, key in found[: self.page_size]]).encode(), token, "RID")
+
+    def with_smaller_pages(self):
+        """Its pages have one size."""
+
+    def split(self, body, bounds):
+        """The ids on a page."""
+        del bounds
+        if body.startswith(b"<"):
+            raise PageError("HTML")
+        return [key.encode() for key in json.loads(body)]
+
+    def read(self, text, origin):
+        """The record of an id."""
+        return next(one for one in self.records if one.id == text.decode() and one.region == origin.region)
+
+    def left_out(self, record):
+        """Nothing is another source's."""
+        del record
+        return False
+
+    def key_of(self, record, keys):
+        """Records name their compartment."""
+        return keys.get(record.names or record.compartment) if self.together > 1 else None
+
+
+@dataclass
+class Scope:
+    """The regions and compartments of a poll."""
+
+    compartments: list
+    regions: list = field(default_factory=lambda: [HOME])
+    listed_before: int = 0
+    owed_since: int = 0
+
+
+@dataclass
+class Crew:
+    """Says what the collector asks it."""
+
+    random: Random
+    hopeful: bool = True
+
+    def has_place(self, lane):
+        """Now and then."""
+        del lane
+        return self.random.random() < 0.5
+
+    def is_hopeful(self, lane):
+        """As told."""
+        del lane
+        return self.hopeful
+
+
+class Reader:
+    """Polls one service again and again, without threads; stores what a host would store."""
+
+    def __init__(self, service, scope, seed=1, **given_settings):
+        self.service, self.scope, self.random = service, scope, Random(seed)
+        self.settings = parse_settings(raw_settings("audit", **given_settings))
+        self.stored = Progress(seam.TENANCY).to_json()
+        self.delivered = Counter()
+        self.result = None
+        self.warnings = []
+        self.batch_limits = (5, 1000)
+        self.give_up_after = None
+        self.cuts_off = False
+
+    def now(self):
+        """The service's clock is everybody's."""
+        return self.service.now
+
+    def poll(self, *, stop_after=None, crash_after=None, lose=False):
+        """Poll until all is read, or so many answers came, or so many batches were published.
+
+        `lose` says that the last published batch's checkpoint was not stored.
+        """
+        run = Run("acme", self.settings, self.now, parse(self.stored), self.now())
+        run.progress.tenancy = seam.TENANCY
+        batcher = Batcher("audit", run.progress.to_json, *self.batch_limits)
+        run.batchers["audit"] = batcher
+        collector = WindowCollector(self.service, run, Crew(self.random), self.scope)
+        for number, batch in enumerate(self._batches(collector, batcher, stop_after), 1):
+            self.delivered.update(one["id"] for one in batch["artifacts"])
+            if number == crash_after and lose:
+                return
+            self.stored = json.loads(json.dumps(batch["checkpoint"]))
+            if number == crash_after:
+                return
+        self.result = collector.end(interrupted=stop_after is not None)
+        self.warnings = run.warnings
+        self.stored = json.loads(json.dumps(run.progress.to_json()))
+
+    def _batches(self, collector, batcher, stop_after):
+        waiting = list(collector.begin())
+        answers = 0
+        while waiting and answers != stop_after:
+            request = waiting.pop(self.random.randrange(len(waiting)))
+            answers += 1
+            self.service.now += timedelta(milliseconds=self.random.randrange(50))
+            waiting += self._followed(collector, request)
+            waiting += collector.more()
+            yield from batcher.ready()
+        yield from batcher.flush()
+
+    def _followed(self, collector, request):
+        client = Client(request.lane.region, self.service)
+        if self.cuts_off:
+            self.service.asked.append((request.lane.region, (), *request.send.args[2:4], None))
+            collector.cut_off(request)
+            return []
+        try:
+            result = request.send(client)
+        except Failure as failure:
+            return _requests(collector.failed(request, failure))
+        return _requests(collector.answered(request, result), self.give_up_after)
+
+    def position(self, ocid, region=HOME):
+        """The stored position of a compartment."""
+        return parse(self.stored).track("audit", region).positions[_key(ocid)]
+
+
+@dataclass
+class Client:
+    """Stands for the client of one region."""
+
+    region: str
+    service: Service
+
+    def check(self):
+        """Let everything take its time."""
+
+
+class Asking:
+    """A service as the collector sees it: `ask` gets the client, which knows its region."""
+
+    def __init__(self, service):
+        self._service = service
+
+    def __getattr__(self, name):
+        return getattr(self._service, name)
+
+    @property
+    def now(self):
+        """The clock."""
+        return self._service.now
+
+    @now.setter
+    def now(self, moment):
+        self._service.now = moment
+
+    def ask(self, client, compartments, start, end, page):
+        """One page of the client's region."""
+        return self._service.ask(client.region, compartments, start, end, page)
+
+
+def _requests(steps, give_up_after=None):
+    """What is named until the end, or until so many turns were taken."""
+    found, turns = [], 0
+    for step in steps:
+        turns += step is None
+        if step is not None:
+            found.append(step)
+        elif turns == give_up_after:
+            break
+    return found
+
+
+def _key(ocid):
+    from signal_client_oci.state.checkpoint import compartment_key  # noqa: PLC0415
+
+    return compartment_key(ocid)
+
+
+def compartment(name, created=0, *, deleted=False):
+    """A compartment of that name."""
+    return Compartment(f"ocid1.compartment.oc1..{name}", name, created, deleted)
+
+
+def reader(service, compartments, *, regions=(HOME,), seed=1, **given_settings):
+    """A reader of these compartments."""
+    return Reader(Asking(service), Scope(list(compartments), list(regions)), seed, **given_settings)
+
+
+A, B, C = (compartment(name) for name in "abc")
+
+
+def record(number, moment, of=A, visible=None, region=HOME, names=""):
+    """Record `number` of a compartment."""
+    return Record(f"{number:016x}" * 2, region, of.ocid, moment, visible or moment, names)
+
+
+# --- the whole ----------------------------------------------------------------------------------------------------
+
+FAILURES = [
+    ("SERVICE_ERROR", Recovery.RETRY),
+    ("TIMEOUT", Recovery.RETRY),
+    ("RESPONSE_TOO_LARGE", Recovery.REQUEST),
+    ("PAGE_TOKEN_REFUSED", Recovery.REQUEST),
+    ("INVALID_REQUEST", Recovery.REQUEST),
+    ("AUDIT_NOT_AUTHORIZED", Recovery.COMPARTMENT),
+    ("NOT_AUTHENTICATED", Recovery.REGION),
+]
+
+
+@st.composite
+def histories(draw):
+    """How some hours go by: records, late ones among them, and polls that fare differently."""
+    random = Random(draw(st.integers(0, 2**32)))
+    overlap = draw(st.sampled_from([1, 5, 15, 60]))
+    gaps = draw(st.lists(st.sampled_from([1, 5, 5, 5, 17, 90, 400]), min_size=2, max_size=8))
+    return random, overlap, gaps, draw(st.sampled_from([1, 2, 50])), draw(st.integers(1, 6))
+
+
+def _emit(random, service, overlap, minutes):
+    for _ in range(random.randrange(0, 25)):
+        moment = service.now + timedelta(seconds=random.randrange(60 * minutes))
+        late = timedelta(seconds=random.choice([0, 0, 3, random.randrange(60 * overlap)]))
+        service.records.append(
+            record(
+                len(service.records),
+                moment,
+                random.choice([A, B, C]),
+                moment + late,
+                random.choice([HOME, FAR]),
+            )
+        )
+
+
+def _troubled(random, rate):
+    def trouble(region, compartments, start, end, page):
+        del region, compartments, start, end
+        if random.random() >= rate:
+            return None
+        code, recovery = random.choice(FAILURES)
+        if code == "PAGE_TOKEN_REFUSED" and page is None:
+            return None
+        return Failure(code, recovery=recovery)
+
+    return trouble
+
+
+def _lived(history, *, crashes):
+    random, overlap, gaps, together, page_size = history
+    service = Service(together=together, page_size=page_size)
+    one = reader(service, [A, B, C], regions=(HOME, FAR), seed=random.random(), overlap_minutes=overlap)
+    service.now = NOON - timedelta(minutes=59)
+    _emit(random, service, overlap, 58)
+    service.now = NOON
+    one.poll()
+    for gap in gaps:
+        _emit(random, service, overlap, gap)
+        service.now += timedelta(minutes=gap)
+        service.trouble = _troubled(random, random.choice([0, 0, 0.2, 0.6]))
+        how = {"stop_after": random.choice([None, None, 0, 1, 3, 10])}
+        if crashes:
+            how |= {"crash_after": random.choice([None, 1, 2, 4]), "lose": random.random() < 0.5}
+        before = one.delivered.copy()
+        one.poll(**how)
+        assert all(count <= 1 for count in (one.delivered - before).values())
+    service.trouble = None
+    for _ in range(4):
+        service.now += timedelta(minutes=overlap + 1)
+        one.poll()
+    assert one.result.status == "ok"
+    return service, one
+
+
+@given(histories())
+@settings(max_examples=30, deadline=None)
+def test_each_record_is_delivered_once(history):
+    """Late records, failures of all kinds, divided queries, interruptions: nothing is lost, nothing comes twice."""
+    service, one = _lived(history, crashes=False)
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+@given(histories())
+@settings(max_examples=30, deadline=None)
+def test_after_a_crash_only_the_batch_that_was_not_stored_comes_again(history):
+    """A process that dies after any batch loses nothing; each crash repeats one batch at most."""
+    service, one = _lived(history, crashes=True)
+    assert set(one.delivered) == {each.id for each in service.records}
+    repeats = sum(one.delivered.values()) - len(one.delivered)
+    assert repeats <= one.batch_limits[0] * len(history[2])
+
+
+# --- windows and pieces -------------------------------------------------------------------------------------------
+
+
+def test_a_long_window_is_read_in_pieces_that_grow_over_quiet_time():
+    """Two quiet weeks are few requests; all pieces touch."""
+    service = Service()
+    one = reader(service, [A], lookback_minutes=20160)
+    one.poll()
+    windows = sorted((start, end) for _, _, start, end, _ in service.asked)
+    assert windows[0][0] == NOON - timedelta(minutes=1, days=14)
+    assert windows[-1][1] == NOON - timedelta(minutes=1)
+    assert [end for _, end in windows[:-1]] == [start for start, _ in windows[1:]]
+    assert len(windows) < 40
+
+
+def test_a_busy_time_is_read_in_smaller_pieces():
+    """Where an hour has many pages, the pieces after it are shorter."""
+    service = Service(page_size=1)
+    service.records = [record(n, NOON - timedelta(minutes=300 - n / 2)) for n in range(400)]
+    one = reader(service, [A], lookback_minutes=600)
+    one.poll()
+    lengths = {end - start for _, _, start, end, _ in service.asked}
+    assert min(lengths) < timedelta(minutes=30)
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_a_piece_is_not_longer_than_the_service_allows():
+    """The service's longest window bounds each request."""
+    service = Service(longest=14 * 24 * 60)
+    one = reader(service, [A])
+    one.poll()
+    service.now += timedelta(days=40)
+    service.asked.clear()
+    one.poll()
+    assert max(end - start for _, _, start, end, _ in service.asked) <= timedelta(days=14)
+
+
+def test_the_position_moves_only_over_what_was_read_to_its_last_page():
+    """A window of which the last page is missing leaves the position where it was."""
+    service = Service(page_size=1)
+    service.records = [record(n, NOON - timedelta(minutes=30 - n)) for n in range(4)]
+    service.trouble = lambda *asked: Failure("SERVICE_ERROR", recovery=Recovery.RETRY) if asked[4] else None
+    one = reader(service, [A])
+    one.poll()
+    first = one.position(A.ocid)
+    assert first.through == first.begin
+    assert sum(one.delivered.values()) == 1
+    service.trouble = None
+    service.now += timedelta(minutes=5)
+    one.poll()
+    assert one.position(A.ocid).through > first.through
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_after_a_timeout_the_next_poll_asks_for_less():
+    """What could not be read in one piece is asked for in shorter ones, until it gets through."""
+    service = Service()
+
+    def slow(region, compartments, start, end, page):
+        del region, compartments, page
+        too_long = end - start > timedelta(minutes=5)
+        return Failure("TIMEOUT", recovery=Recovery.RETRY) if too_long else None
+
+    service.trouble = slow
+    service.records = [record(n, NOON - timedelta(minutes=3 * n + 2)) for n in range(15)]
+    one = reader(service, [A])
+    for _ in range(8):
+        one.poll()
+        service.now += timedelta(minutes=5)
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_an_answer_that_is_too_large_is_asked_for_in_parts():
+    """Shorter windows of the same poll bring what one answer could not hold."""
+    service = Service()
+
+    def large(region, compartments, start, end, page):
+        del region, compartments, page
+        return Failure("RESPONSE_TOO_LARGE") if end - start > timedelta(minutes=20) else None
+
+    service.trouble = large
+    service.records = [record(n, NOON - timedelta(minutes=3 * n + 2)) for n in range(15)]
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_a_minute_that_is_too_large_stays_and_is_named():
+    """Where even one minute is too large, the rest is read later, and the report says so each time."""
+    service = Service()
+    bad = NOON - timedelta(minutes=30)
+    service.trouble = lambda _region, _compartments, start, end, _page: (
+        Failure("RESPONSE_TOO_LARGE") if start <= bad < end else None
+    )
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.error["code"] == "RESPONSE_TOO_LARGE"
+    assert one.position(A.ocid).through * 60 <= bad.timestamp()
+
+
+# --- who is asked together ----------------------------------------------------------------------------------------
+
+
+def test_compartments_at_one_position_are_asked_together():
+    """One query holds as many as the service takes; those that stand elsewhere are asked for apart."""
+    service = Service(together=2)
+    one = reader(service, [A, B, C])
+    one.poll()
+    assert sorted(len(names) for _, names, _, _, _ in service.asked) == [1, 2]
+
+
+def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
+    """It keeps its position, costs one request a poll, and joins the others once it has caught up."""
+    service = Service(together=50)
+
+    def denial(region, compartments, start, end, page):
+        del region, start, end, page
+        return (
+            Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in compartments else None
+        )
+
+    service.trouble = denial
+    one = reader(service, [A, B, C])
+    one.poll()
+    stuck = one.position(B.ocid).through
+    assert one.result.status == "partial"
+    assert (one.result.counts["read"], one.result.counts["denied"]) == (2, 1)
+    assert B.ocid in one.result.error["message"]
+    service.records = [record(1, NOON - timedelta(minutes=20), B)]
+    service.now += timedelta(minutes=5)
+    service.asked.clear()
+    one.poll()
+    assert sorted(len(names) for _, names, _, _, _ in service.asked) == [1, 2]
+    assert one.position(B.ocid).through == stuck
+    service.trouble = None
+    for _ in range(6):
+        service.now += timedelta(minutes=5)
+        service.asked.clear()
+        one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert [len(names) for _, names, _, _, _ in service.asked] == [3]
+
+
+@pytest.mark.parametrize("stays_behind", [A, C])
+def test_a_record_that_names_another_compartment_comes_once(stays_behind):
+    """It is remembered as long as the compartment in whose answer it came stays behind, whichever it names."""
+    service = Service(together=2)
+    recent = NOON - timedelta(minutes=5)
+    service.records = [record(1, recent, C, names=A.ocid), record(2, recent, A, names=C.ocid)]
+    one = reader(service, [A, B, C])
+    one.poll()
+    service.trouble = lambda _region, names, *_: (
+        Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if stays_behind.ocid in names else None
+    )
+    for _ in range(6):
+        service.now += timedelta(minutes=15)
+        one.poll()
+    service.trouble = None
+    for _ in range(2):
+        service.now += timedelta(minutes=15)
+        one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_what_is_stored_does_not_grow_with_the_compartments():
+    """Answers come one after another, and still all that were read in one poll stand at few different positions."""
+    service = Service()
+    one = reader(service, [compartment(str(number)) for number in range(300)])
+    for _ in range(4):
+        one.poll()
+        service.now += timedelta(minutes=5)
+    track = parse(one.stored).track("audit", HOME)
+    assert len(track.positions) == 300
+    assert len(set(track.positions.values())) <= 30
+
+
+def test_all_denied_is_failed():
+    """Where nothing can be read, the source has failed."""
+    service = Service()
+    service.trouble = lambda *_: Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT)
+    one = reader(service, [A, B])
+    one.poll()
+    assert one.result.status == "failed"
+    assert one.result.counts == {"read": 0, "denied": 2}
+
+
+def test_a_region_that_refuses_leaves_the_other_alone():
+    """Each region has its own positions, and the report counts both."""
+    service = Service()
+    service.trouble = lambda region, *_: (
+        Failure("NOT_AUTHENTICATED", recovery=Recovery.REGION) if region == FAR else None
+    )
+    one = reader(service, [A], regions=(HOME, FAR))
+    one.poll()
+    assert one.result.status == "partial"
+    assert FAR in one.result.error["message"]
+    assert one.position(A.ocid, HOME).through > one.position(A.ocid, FAR).through
+
+
+def test_who_waited_longest_is_first():
+    """A poll that is always cut off gets around: no compartment starves."""
+    service = Service()
+    several = [compartment(f"c{number}") for number in range(6)]
+    one = reader(service, several, seed=7)
+    first = one.random
+    one.random = Random(0)
+    one.random.randrange = lambda *_: 0
+    read = set()
+    for _ in range(6):
+        service.asked.clear()
+        one.poll(stop_after=1)
+        read |= {names[0] for _, names, _, _, _ in service.asked}
+        service.now += timedelta(minutes=5)
+    assert read == {each.ocid for each in several}
+    assert first is not one.random
+
+
+def test_one_that_always_fails_does_not_hold_up_the_others():
+    """Of those that waited equally long, the one that failed last comes last."""
+    service = Service()
+    service.trouble = lambda _region, names, *_: (
+        Failure("TIMEOUT", recovery=Recovery.RETRY) if A.ocid in names else None
+    )
+    one = reader(service, [A, B, C])
+    one.poll()
+    service.now += timedelta(minutes=5)
+    service.asked.clear()
+    one.random.randrange = lambda *_: 0
+    one.poll()
+    assert service.asked[-1][1] == (A.ocid,)
+
+
+# --- which compartments are read ----------------------------------------------------------------------------------
+
+
+def _minute(moment):
+    return int(moment.timestamp()) // 60
+
+
+def test_a_first_poll_begins_at_its_lookback():
+    """Every compartment of a first poll has a position from then on, even if nothing could be read."""
+    service = Service()
+    service.trouble = lambda *_: Failure("SERVICE_ERROR", recovery=Recovery.RETRY)
+    one = reader(service, [A, B], lookback_minutes=120)
+    one.poll()
+    assert one.position(A.ocid).through == one.position(B.ocid).through == _minute(NOON) - 121
+    service.trouble = None
+    service.now += timedelta(days=2)
+    service.asked.clear()
+    one.poll()
+    assert min(start for _, _, start, _, _ in service.asked) == NOON - timedelta(minutes=121)
+
+
+def test_a_compartment_that_appears_later_is_read_from_its_creation():
+    """Also if it was created long before the poll that sees it first, as after an outage."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    service.now += timedelta(hours=10)
+    made = NOON + timedelta(hours=2)
+    service.records = [record(1, made + timedelta(seconds=30), B)]
+    one.scope.listed_before = int(NOON.timestamp())
+    one.scope.compartments.append(compartment("b", _minute(made)))
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert min(start for _, names, start, _, _ in service.asked if B.ocid in names) == made
+
+
+def test_an_old_compartment_that_joins_the_scope_begins_at_the_lookback():
+    """What is new to the scope but not to the tenancy is like a first poll."""
+    service = Service()
+    one = reader(service, [A], lookback_minutes=60)
+    one.poll()
+    service.now += timedelta(hours=10)
+    one.scope.listed_before = int(NOON.timestamp())
+    one.scope.compartments.append(compartment("b", _minute(NOON - timedelta(days=30))))
+    one.poll()
+    assert one.position(B.ocid).begin == _minute(NOON + timedelta(hours=10)) - 61
+
+
+def test_a_region_that_is_added_begins_at_the_lookback():
+    """Its compartments, however new, begin where a first poll would."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    service.now += timedelta(hours=10)
+    one.scope.regions.append(FAR)
+    one.poll()
+    assert one.position(A.ocid, FAR).begin == _minute(NOON + timedelta(hours=10)) - 61
+
+
+def test_what_left_the_scope_goes_on_when_it_comes_back():
+    """Its position is kept, and nothing of the time between is lost."""
+    service = Service()
+    one = reader(service, [A, B])
+    one.poll()
+    one.scope.compartments.remove(B)
+    service.now += timedelta(hours=5)
+    one.poll()
+    service.records = [record(1, NOON + timedelta(hours=1), B)]
+    one.scope.compartments.append(B)
+    service.now += timedelta(minutes=5)
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+
+
+def test_a_deleted_compartment_is_read_until_its_late_events_are_in():
+    """It is read on for the overlap and half an hour more, then no longer asked for."""
+    service = Service()
+    one = reader(service, [A, B], overlap_minutes=15)
+    one.poll()
+    one.scope.compartments[1] = compartment("b", deleted=True)
+    service.records = [
+        record(1, NOON + timedelta(minutes=4), B, NOON + timedelta(minutes=18)),
+        record(2, NOON + timedelta(minutes=25), B),
+    ]
+    asked = []
+    for number in range(16):
+        service.now = NOON + timedelta(minutes=5 * (number + 1))
+        service.asked.clear()
+        one.poll()
+        assert one.result.status == "ok"
+        asked.append(any(B.ocid in names for _, names, _, _, _ in service.asked))
+    assert one.delivered == Counter([each.id for each in service.records])
+    assert asked[:9] == [True] * 9
+    assert asked[-4:] == [False] * 4
+
+
+def test_a_deleted_compartment_that_cannot_be_read_is_no_failure():
+    """A 404 for it is counted, not reported as an error, and it is given up in the end."""
+    service = Service()
+    one = reader(service, [A, B])
+    one.poll()
+    one.scope.compartments[1] = compartment("b", deleted=True)
+    service.trouble = lambda _region, names, *_: (
+        Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in names else None
+    )
+    for number in range(16):
+        service.now = NOON + timedelta(minutes=5 * (number + 1))
+        service.asked.clear()
+        one.poll()
+        assert one.result.status == "ok"
+        assert one.result.error is None
+    assert not any(B.ocid in names for _, names, _, _, _ in service.asked)
+
+
+def test_one_that_was_deleted_before_the_first_poll_is_read_too():
+    """Its events of the lookback may still be there."""
+    service = Service()
+    service.records = [record(1, NOON - timedelta(minutes=20), B)]
+    one = reader(service, [A, compartment("b", deleted=True)])
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+
+
+def test_one_that_is_neither_new_nor_alive_is_not_begun():
+    """A compartment that was deleted long ago and joins the scope is not asked for."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    one.scope.compartments.append(compartment("b", 1, deleted=True))
+    one.scope.listed_before = int(NOON.timestamp())
+    service.asked.clear()
+    service.now += timedelta(minutes=5)
+    one.poll()
+    assert not any(B.ocid in names for _, names, _, _, _ in service.asked)
+
+
+# --- the report ---------------------------------------------------------------------------------------------------
+
+
+def test_covered_until_is_where_the_last_one_stands():
+    """Up to that minute, everything of every compartment and region was read."""
+    service = Service()
+    one = reader(service, [A, B])
+    one.poll()
+    assert one.result.covered_until == "2026-03-02T11:59:00Z"
+    service.trouble = lambda _region, names, *_: (
+        Failure("SERVICE_ERROR", recovery=Recovery.RETRY) if B.ocid in names else None
+    )
+    service.now += timedelta(minutes=30)
+    one.poll()
+    assert one.result.covered_until == "2026-03-02T11:59:00Z"
+    assert one.result.counts == {"read": 1, "failed": 1}
+
+
+def test_a_gap_longer_than_the_retention_is_told():
+    """After more days than the service may keep, the report says from when on records may be missing."""
+    service = Service(shortest_retention=30)
+    one = reader(service, [A])
+    one.poll()
+    service.now += timedelta(days=29)
+    one.poll()
+    assert one.warnings == []
+    service.now += timedelta(days=31)
+    one.poll()
+    (warning,) = one.warnings
+    assert warning["code"] == "RETENTION_EXCEEDED"
+    assert "from 2026-03-31T" in warning["message"]
+
+
+def test_what_no_service_keeps_is_not_asked_for():
+    """A first poll of a machine without a clock, in 1970, costs no thousands of requests when the clock is right."""
+    service = Service(now=datetime(1970, 1, 8, tzinfo=timezone.utc))
+    service.trouble = lambda *_: Failure("UNREACHABLE", recovery=Recovery.REGION)
+    one = reader(service, [A])
+    one.poll()
+    service.now, service.trouble = NOON, None
+    service.records = [record(1, NOON - timedelta(days=365))]
+    service.asked.clear()
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert len(service.asked) < 200
+    assert [warning["code"] for warning in one.warnings] == ["RETENTION_EXCEEDED"]
+
+
+def test_names_of_compartments_are_made_safe_for_the_report():
+    """A name that holds control characters cannot break a line of the host's log."""
+    service = Service()
+    service.trouble = lambda *_: Failure("SERVICE_ERROR", recovery=Recovery.RETRY)
+    one = reader(service, [A._replace(name="evil\n[INFO] all good\x1b[2J" + "x" * 500)])
+    one.poll()
+    message = one.result.error["message"]
+    assert message.isprintable()
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=30)])
+def test_a_clock_that_comes_back_reads_the_stretch_again(ahead):
+    """A poll in the future delivers nothing wrongly for good: what was leapt over is read once it has passed."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    service.now = NOON + ahead
+    one.poll()
+    service.now = NOON + timedelta(minutes=10)
+    service.records = [record(1, NOON + timedelta(minutes=6))]
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+
+
+SKEWED = ("CLOCK_SKEW", Recovery.REGION)
+UNREACHABLE = ("UNREACHABLE", Recovery.REGION)
+
+
+def _fails(service, failure):
+    code, recovery = failure or ("", Recovery.RETRY)
+    service.trouble = (lambda *_: Failure(code, recovery=recovery)) if failure else None
+
+
+@pytest.mark.parametrize("failure", [SKEWED, UNREACHABLE, None])
+@pytest.mark.parametrize("hours", [2, 10, 400])
+@pytest.mark.parametrize("polls_ahead", [1, 30])
+def test_a_clock_that_was_ahead_from_the_first_poll_on_loses_nothing(failure, hours, polls_ahead):
+    """Refused or answered, far or not so far in the future: once the clock is right, everything new arrives."""
+    service = Service()
+    one = reader(service, [A])
+    _fails(service, failure)
+    for number in range(polls_ahead):
+        service.now = NOON + timedelta(hours=hours, minutes=5 * number)
+        one.poll()
+    _fails(service, None)
+    right = NOON + timedelta(minutes=5 * polls_ahead)
+    service.records = [record(number, right + timedelta(minutes=7 * number)) for number in range(20)]
+    for number in range(1, 40):
+        service.now = right + timedelta(minutes=5 * number)
+        one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def _lived_for_a_day(service):
+    """A reader that has delivered a record every ten minutes, with a gap of three hours in the middle."""
+    one = reader(service, [A])
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(150)]
+    for number in [*range(0, 144, 12), *range(180, 289, 6)]:
+        service.now = NOON + timedelta(minutes=5 * number)
+        one.poll()
+    return one
+
+
+@pytest.mark.parametrize(
+    ("failure", "behind"),
+    [
+        (SKEWED, timedelta(minutes=3)),
+        (SKEWED, timedelta(hours=3)),
+        (SKEWED, timedelta(days=9000)),
+        (UNREACHABLE, timedelta(days=2)),
+        (UNREACHABLE, timedelta(days=9000)),
+    ],
+)
+def test_a_clock_that_is_behind_and_gets_no_answer_repeats_nothing(failure, behind):
+    """A machine that starts in the past and is refused for it, or cannot reach OCI yet, goes on where it was."""
+    service = Service()
+    one = _lived_for_a_day(service)
+    right = service.now
+    service.now = right - behind
+    _fails(service, failure)
+    one.poll()
+    one.poll()
+    _fails(service, None)
+    service.now = right + timedelta(minutes=5)
+    one.poll()
+    service.now = right + timedelta(hours=2)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records if each.moment < service.now)
+
+
+@pytest.mark.parametrize("days", [2, 400])
+def test_a_clock_that_was_far_ahead_and_gets_no_answer_at_first_loses_nothing(days):
+    """Right again, but without an answer for hours: reading starts before the first poll of the right clock."""
+    service = Service()
+    service.now = NOON + timedelta(days=days)
+    one = reader(service, [A])
+    for _ in range(30):
+        one.poll()
+        service.now += timedelta(minutes=5)
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(40)]
+    _fails(service, UNREACHABLE)
+    for minutes in range(0, 300, 5):
+        service.now = NOON + timedelta(minutes=minutes)
+        one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=7)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_a_leap_is_undone_though_the_polls_after_it_fail():
+    """What was read before it existed is read again, even if nothing answers until the clock gets there."""
+    service = Service()
+    one = reader(service, [A])
+    one.poll()
+    service.now = NOON + timedelta(hours=3)
+    one.poll()
+    service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(1, 20)]
+    _fails(service, UNREACHABLE)
+    service.now = NOON + timedelta(minutes=10)
+    one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=4)
+    one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_nothing_to_read_behind_the_clock_is_told():
+    """While the clock stands behind all that was read, the report says why nothing comes."""
+    service = Service()
+    one = reader(service, [A], overlap_minutes=0)
+    one.poll()
+    service.now -= timedelta(minutes=30)
+    one.poll()
+    assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+
+
+def test_a_clock_that_is_refused_forgets_nobody():
+    """A poll years ahead does not forget where a compartment stands that is out of the scope at present."""
+    service = Service()
+    one = reader(service, [A, B])
+    one.poll()
+    one.scope.compartments.remove(B)
+    service.now = NOON + timedelta(days=400)
+    _fails(service, SKEWED)
+    one.poll()
+    _fails(service, None)
+    service.now = NOON + timedelta(hours=5)
+    one.poll()
+    service.records = [record(1, NOON + timedelta(hours=1), B)]
+    one.scope.compartments.append(B)
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+
+
+# --- how much at a time -------------------------------------------------------------------------------------------
+
+
+def _turns(monkeypatch, texts, seconds_a_record):
+    """How many records each turn of a page has, when a record takes so many seconds."""
+    now = [0.0]
+    monkeypatch.setattr(windowed, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    turns, lengths = windowed._Turns(texts), []
+    while turns.has_more:
+        length = 0
+        for _ in turns.next_turn():
+            now[0] += seconds_a_record
+            length += 1
+        lengths.append(length)
+    return lengths
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "lengths"),
+    [
+        (10, 0.0001, [500, 500, 0]),
+        (10, 3.0, [1] * 1000 + [0]),
+        (1 << 20, 0.0, [2] * 500 + [0]),
+        (10, 0.0, [1000]),
+    ],
+    ids=["quick", "slow", "large", "no time at all"],
+)
+def test_a_turn_is_short_whatever_its_records_are(monkeypatch, size, seconds, lengths):
+    """A turn ends after a time, after some megabytes, and after each record that takes longer; none is left out."""
+    found = _turns(monkeypatch, [b"x" * size] * 1000, seconds)
+    assert sum(found) == 1000
+    assert len(found) == pytest.approx(len(lengths), abs=2)
+    assert max(found) <= max(lengths) + 1
+
+
+def test_a_poll_may_end_between_any_two_turns():
+    """Wherever a page's taking is given up, what was delivered of it is remembered and the rest is read again."""
+    for given_up in range(1, 8):
+        service = Service(page_size=100)
+        service.records = [record(n, NOON - timedelta(minutes=30, seconds=n)) for n in range(8)]
+        one = reader(service, [A])
+        one.give_up_after = given_up
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(windowed, "TURN_SECONDS", 0.0)
+            one.poll(stop_after=1)
+        assert sum(one.delivered.values()) == given_up
+        assert one.result.status == "partial"
+        assert one.position(A.ocid).through == one.position(A.ocid).begin
+        one.give_up_after = None
+        one.poll()
+        assert one.delivered == Counter(each.id for each in service.records)
+
+
+def test_what_was_cut_off_while_it_arrived_is_asked_for_in_smaller_pieces():
+    """An answer that began and could not end within the poll counts like one that was read half."""
+    service = Service()
+    one = reader(service, [A], lookback_minutes=120)
+    one.cuts_off = True
+    one.poll(stop_after=1)
+    one.cuts_off = False
+    before = len(service.asked)
+    service.now += timedelta(minutes=1)
+    one.poll()
+    spans = [end - start for _, _, start, end, _ in service.asked]
+    assert max(spans[before:]) <= spans[0] / 2
+
+
+def test_pages_that_are_too_many_are_read_in_shorter_pieces(monkeypatch):
+    """A window with more pages than may be is cut; every record comes once, and the report tells."""
+    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    service = Service(page_size=1)
+    service.records = [record(n, NOON - timedelta(minutes=n + 2)) for n in range(40)]
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+    (warning,) = one.warnings
+    assert warning["code"] == "PAGES_WITHOUT_END"
+    assert HOME in warning["message"]
+
+
+def test_a_minute_of_too_many_pages_is_named(monkeypatch):
+    """Where it cannot be cut, the error says which minute of which compartment; the position stays before it."""
+    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    service = Service(page_size=1)
+    minute = NOON - timedelta(minutes=30)
+    service.records = [record(n, minute + timedelta(seconds=n)) for n in range(20)]
+    one = reader(service, [A])
+    one.poll()
+    assert one.result.error["code"] == "PAGES_WITHOUT_END"
+    assert "the minute from 2026-03-02T11:30:00Z" in one.result.error["message"]
+    assert A.ocid in one.result.error["message"]
+    assert one.position(A.ocid).through <= int(minute.timestamp()) // 60
+
+
+def test_a_minute_that_is_too_large_is_asked_for_with_smaller_pages():
+    """A service that can give fewer records a page is asked for them in that minute, and nowhere else."""
+    service = Service(page_size=100)
+    minute = NOON - timedelta(minutes=30)
+    service.records = [record(n, minute + timedelta(seconds=n)) for n in range(30)]
+    service.records.append(record(99, NOON - timedelta(minutes=3)))
+    sizes = []
+
+    def large(region, compartments, start, end, page):
+        del region, compartments, page
+        sizes.append((start, end, service.page_size))
+        is_large = start <= minute < end and service.page_size > 10
+        return Failure("RESPONSE_TOO_LARGE") if is_large else None
+
+    service.trouble = large
+    one = Reader(Shrinking(Asking(service)), Scope([A]))
+    one.poll()
+    assert one.result.status == "ok"
+    assert one.delivered == Counter(each.id for each in service.records)
+    small = {(start, end) for start, end, size in sizes if size == 10}
+    assert small == {(minute, minute + timedelta(minutes=1))}
+
+
+class Shrinking:
+    """A service whose pages can be made smaller."""
+
+    def __init__(self, service, page_size=100):
+        self._service, self._page_size = service, page_size
+
+    def __getattr__(self, name):
+        return getattr(self._service, name)
+
+    def with_smaller_pages(self):
+        """A tenth of the records."""
+        return Shrinking(self._service, self._page_size // 10) if self._page_size > 1 else None
+
+    def ask(self, client, compartments, start, end, page):
+        """One page, in this size."""
+        self._service._service.page_size = self._page_size
+        return self._service.ask(client, compartments, start, end, page)

@@ -1,0 +1,182 @@
+"""The operator's part of a Logging query: it filters, and can do nothing else."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from signal_client_oci.settings.logging_query import logging_clause
+
+
+@pytest.mark.parametrize(
+    ("query", "clause"),
+    [
+        ("", ""),
+        (" \n ", ""),
+        ("-- nothing but a comment", ""),
+        ("where type = 'x'", "where type = 'x'"),
+        ("| where type = 'x'", "where type = 'x'"),
+        ("WHERE type = 'x'", "where type = 'x'"),
+        (
+            "where type = 'x'\n  and\r\n\tdata.\"first name\" = 'a'",
+            "where type = 'x' and data.\"first name\" = 'a'",
+        ),
+        ("where a = 'x' | where b = 'y'", "where a = 'x' | where b = 'y'"),
+        ("where a='x'|where (b=1 or c in [1,2])", "where a='x' | where (b=1 or c in [1,2])"),
+        ("where a = 'it\\'s | sort' and b = 2", "where a = 'it\\'s | sort' and b = 2"),
+        ('where "a | ""b""" = \'--\'', 'where "a | ""b""" = \'--\''),
+        ("where a = 'x' -- why | count\n and b = 'y'", "where a = 'x' and b = 'y'"),
+        ("where a = 'x' /* | count\n */ and b = 'y'", "where a = 'x' and b = 'y'"),
+        ("where a = - /**/ - 1", "where a = - - 1"),
+        ("where a/2 >= 1.5e10 and b != 3h", "where a/2 >= 1.5e10 and b != 3h"),
+        ("where logContent = '*ERROR*' and data.isPar", "where logContent = '*ERROR*' and data.isPar"),
+        ('where data."opc-request-id" = $id', 'where data."opc-request-id" = $id'),
+        (
+            "where data.search = 'x' and \"search\" = 'search'",
+            "where data.search = 'x' and \"search\" = 'search'",
+        ),
+        ("extend upper(type) as kind | where kind = 'X'", "extend upper(type) as kind | where kind = 'X'"),
+        ("where a = 'Größe 中文'", "where a = 'Größe 中文'"),
+        ("where a = 'C:\\temp' and b = 'x\\\\y'", "where a = 'C:\\temp' and b = 'x\\\\y'"),
+    ],
+)
+def test_normal_form(query, clause):
+    """Filters become one line without leading pipe, comments and line ends; what is in quotes stays."""
+    assert logging_clause(query) == clause
+    assert logging_clause(clause) == clause
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("type = 'x'", "Begin each step with where"),
+        ("data.isPar", "Begin each step with where"),
+        ("'x'", "Begin each step with where"),
+        (', "ocid1.compartment.oc1..other" | where a = 1', "Begin each step with where"),
+        ('"ocid1.compartment.oc1..other"', "Begin each step with where"),
+        ("where a = 1 | take 3", "Begin each step with where"),
+        ('search "ocid1.tenancy.oc1..x" | where a = 1', "writes the search part itself"),
+        ('where a = 1 | search "x"', "writes the search part itself"),
+        ('where a = 1 and search "x"', "double quotes"),
+        ("where (search = 1)", "double quotes"),
+        ("where a = 1 | sort by datetime desc", "sorts by time itself"),
+        ("| SORT by b", "sorts by time itself"),
+        ("top 3 by datetime", "would be lost"),
+        ("where a = 1 | limit 20", "would be lost"),
+        ("dedup type", "would be lost"),
+        ("count", "Totals"),
+        ("where a = 1 | summarize count() by type", "Totals"),
+        ("select type", "could not be told apart"),
+        ("extend 'x' as datetime", "must not replace datetime"),
+        ("extend 'x' as \"logContent\" | where a = 1", "must not replace"),
+        ("where", "A condition must follow where"),
+        ("where a = 1 | extend", "A condition must follow extend"),
+        ("where a = 1 |", "nothing between"),
+        ("|", "nothing between"),
+        ("where a = 1 || where b = 1", "nothing between"),
+        ("where a = 'x", "not closed"),
+        ("where a = 'x\n'", "not closed"),
+        ('where "a = 1', "not closed"),
+        ('where "a\\" = 1', "not closed"),
+        ("where a = 'x\\' | sort by b", "not closed"),
+        ("where a = 'x\\\\' | search \"y\" and b = '", "two ways"),
+        ("where a = 1 /* and b = 2", "comment (/*) is not closed"),
+        ("where (a = 1", "never closed"),
+        ("where a = 1)", "without its"),
+        ("where (a = [1)]", "without its"),
+        ("where (a = 1 | where b = 2)", "inside brackets"),
+        ('where a = 1; search "x"', "The character ; has no meaning"),
+        ("where a // b", "The character / has no meaning"),
+        ("where a = `b`", "The character ` has no meaning"),
+        ("where a = {b}", "The character { has no meaning"),
+        ("where a = 1 # b", "The character # has no meaning"),
+        ("where größe = 1", "has no meaning outside quotes"),
+        ("where a = \u2018x\u2019", "curly quotes"),
+        ("where a = 'x\x00'", "U+0000"),
+        ("where a = 'x'\x1b", "U+001B"),
+        ("where a = 'x\u202e'", "U+202E"),
+        ("where a = 'x' --\u2028 and b = 1", "U+2028"),
+        ("where a = '" + "x" * 5000 + "'", "4000 are the most"),
+    ],
+)
+def test_refused(query, said):
+    """Each thing that has no place is refused with the reason and the way out."""
+    with pytest.raises(ValueError, match=re.escape(said)):
+        logging_clause(query)
+
+
+def _stage_names(query, text):
+    """Split a whole query at its pipes, with `text` as the pattern of a text in single quotes."""
+    bare = re.sub(rf"{text}|\"(?:[^\"]|\"\")*\"", "Q", query)
+    assert "--" not in bare
+    assert "/*" not in bare
+    assert not re.search("['\"]", bare)
+    return [stage.split()[0] for stage in bare.split("|")]
+
+
+_PIECES = [
+    "where ",
+    "a = ",
+    "'x'",
+    "'",
+    '"',
+    "\\'",
+    "\\",
+    "\\\\",
+    "|",
+    " | ",
+    "search ",
+    '"ocid"',
+    "sort by b",
+    "--",
+    "\n",
+]
+_PIECES += [
+    "/*",
+    "*/",
+    "(",
+    ")",
+    "and ",
+    "b",
+    ".",
+    "/",
+    "-",
+    "extend ",
+    " as ",
+    "datetime",
+    ";",
+    " ",
+    "\u2028",
+    "''",
+    '""',
+]
+
+
+@hypothesis_settings(max_examples=1500, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map(lambda pieces: "where a = " + "".join(pieces)))
+def test_no_clause_leaves_its_place(query):
+    """However the service reads a backslash, an accepted clause is filters between the scope and the sort."""
+    try:
+        clause = logging_clause(query)
+    except ValueError:
+        return
+    whole = f'search "ocid1.tenancy.oc1..t" | {clause} | sort by datetime asc'
+    for text in (r"'(?:[^'\\]|\\.)*'", r"'(?:[^'\\]|\\(?!')|\\')*'", r"'(?:[^'\\]|\\[^'\\]|\\'|\\\\)*'"):
+        first, *stages, last = _stage_names(whole, text)
+        assert (first, last) == ("search", "sort")
+        assert set(stages) <= {"where", "extend"}
+    assert logging_clause(clause) == clause
+
+
+@hypothesis_settings(deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_is_a_clause_or_refused(query):
+    """Whatever is typed, the outcome is a clause or a `ValueError` of one sentence or two."""
+    try:
+        clause = logging_clause(query)
+    except ValueError as error:
+        clause = ""
+        assert str(error).endswith(".")  # noqa: PT017
+    assert "\n" not in clause

@@ -1,0 +1,146 @@
+"""Minutes, windows and their pieces."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signal_client_oci.state.windows import (
+    DAY,
+    floor_minute,
+    minute_to_datetime,
+    minute_to_text,
+    next_span,
+    piece_end,
+    spare_span,
+    to_millisecond,
+    to_text,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+minutes = st.integers(0, 60_000_000)
+moments = st.datetimes(
+    datetime(1971, 1, 1),  # noqa: DTZ001  (the strategy adds the zone)
+    datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.timezones(),
+    allow_imaginary=False,
+)
+
+
+def cut(start, end, spans, tail, longest):
+    """The pieces of a window whose span changes from piece to piece."""
+    pieces = []
+    at = start
+    while at < end:
+        span = spans[len(pieces) % len(spans)]
+        stop = min(piece_end(at, end, span, tail), at + longest)
+        assert stop > at, "a piece must hold at least a minute"
+        pieces.append((at, stop))
+        at = stop
+    return pieces
+
+
+@given(
+    minutes,
+    st.integers(1, 30 * DAY),
+    st.lists(st.one_of(st.just(0), st.integers(30, 20 * DAY)), min_size=1, max_size=8),
+    st.integers(0, 120),
+    st.sampled_from([7 * DAY, 14 * DAY]),
+)
+def test_pieces_tile_their_window(start, length, spans, tail, longest):
+    """Whatever the spans, the pieces cover `[start, end)` in order, without a gap and without an overlap."""
+    pieces = cut(start, start + length, spans, tail, longest)
+    assert pieces[0][0] == start
+    assert pieces[-1][1] == start + length
+    assert [stop for _, stop in pieces[:-1]] == [at for at, _ in pieces[1:]]
+    assert max(stop - at for at, stop in pieces) <= longest
+
+
+@given(minutes, st.integers(1, 600), st.integers(0, 120))
+def test_pieces_of_one_minute_tile_too(start, length, tail):
+    """The smallest span there is cuts a window into its minutes."""
+    assert cut(start, start + length, [1], tail, DAY) == [(at, at + 1) for at in range(start, start + length)]
+
+
+@given(minutes, st.integers(181, 20 * DAY), st.integers(0, 20 * DAY), st.integers(0, 120))
+def test_a_long_window_cuts_before_its_overlap(start, length, span, tail):
+    """In a long window no piece reaches from before the tail into it, so that the digests stay few."""
+    end = start + length
+    pieces = [(start, piece_end(start, end, span, tail))]
+    assert all(stop <= end - tail or at >= end - tail for at, stop in pieces)
+
+
+@given(minutes, st.integers(1, 180), st.integers(0, 120))
+def test_the_usual_window_is_one_request(start, length, tail):
+    """A window of up to three hours of which nothing is known yet is asked for at once."""
+    assert piece_end(start, start + length, 0, tail) == start + length
+
+
+@given(st.integers(1, 14 * DAY), st.integers(0, 100_000), st.sampled_from([7 * DAY, 14 * DAY]))
+def test_spans_stay_within_bounds(span, pages, longest):
+    """The next span is never less than a minute nor more than the service takes."""
+    assert 1 <= next_span(span, pages, longest) <= longest
+
+
+@given(st.integers(1, 3 * DAY), st.integers(9, 10_000))
+def test_a_full_piece_is_followed_by_smaller_ones(span, pages):
+    """More than eight pages make the next piece smaller, down to a minute; one page makes it larger."""
+    assert next_span(span, pages, 14 * DAY) < span or span == 1
+    assert next_span(span, 1, 14 * DAY) == 4 * span
+    assert next_span(span, 0, 14 * DAY) == 4 * span
+
+
+@given(st.integers(1, 14 * DAY), st.integers(2, 8))
+def test_a_comfortable_piece_keeps_its_size(span, pages):
+    """Between two and eight pages the span stays as it is."""
+    assert next_span(span, pages, 14 * DAY) == span
+
+
+@given(start=st.integers(0, 40_000_000), length=st.integers(181, 14 * DAY))
+def test_pieces_for_spare_places_get_shorter_and_end_together(start, length):
+    """Cut for spare places alone, a window's pieces never grow, and the last ones are minutes long."""
+    at, spans = start, []
+    while at < start + length:
+        spans.append(min(spare_span(at, start + length), start + length - at))
+        at += spans[-1]
+    assert spans == sorted(spans, reverse=True)
+    assert max(spans[-12:]) <= 15
+    assert len(spans) <= 100
+
+
+@given(moments)
+def test_floor_minute_is_the_minute_that_a_moment_lies_in(moment):
+    """In every zone, and on both sides of every change of its clock, the minute begins at or before the moment."""
+    begins = minute_to_datetime(floor_minute(moment))
+    assert timedelta(0) <= moment - begins < timedelta(minutes=1)
+
+
+def test_a_naive_moment_counts_as_utc():
+    """A moment without a zone is the same as with UTC."""
+    naive = datetime(2026, 3, 29, 1, 59, 59, 999_999)  # noqa: DTZ001  (that is the point)
+    aware = naive.replace(tzinfo=timezone.utc)
+    assert floor_minute(naive) == floor_minute(aware)
+    assert to_text(naive) == to_text(aware) == "2026-03-29T01:59:59.999Z"
+
+
+@given(minutes)
+def test_minutes_are_written_as_the_services_want_them(minute):
+    """A minute's text is RFC 3339 with seconds of zero, and is read back as the same minute."""
+    text = minute_to_text(minute)
+    assert text.endswith(":00Z")
+    assert floor_minute(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")) == minute
+
+
+@pytest.mark.parametrize("minute", [-1, -(10**30), 10**30, 253_402_300_800 // 60])
+def test_minutes_out_of_time_are_bounded(minute):
+    """A number that no datetime can hold gives the nearest one, not an exception."""
+    assert EPOCH <= minute_to_datetime(minute) < datetime(9999, 12, 31, 23, 59, 1, tzinfo=timezone.utc)
+    assert minute_to_text(minute)[:4] in {"1970", "9999"}
+
+
+@given(moments)
+def test_milliseconds_are_exact(moment):
+    """Milliseconds are floored, with no rounding of floats in between."""
+    rest = moment - EPOCH - timedelta(milliseconds=to_millisecond(moment))
+    assert timedelta(0) <= rest < timedelta(milliseconds=1)

@@ -1,0 +1,67 @@
+"""The example records beside this file, and the artifacts that they make.
+
+`python tests/artifacts/example_records.py` writes the artifacts anew; look at the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from signal_client_oci.artifacts.audit.record import read_audit_event
+from signal_client_oci.artifacts.envelope import Made, Origin
+from signal_client_oci.artifacts.logs.record import read_log_record
+from signal_client_oci.artifacts.problems.record import read_problem
+
+DIRECTORY = Path(__file__).parents[1] / "artifacts" / "examples"
+NAMES = sorted(path.stem for path in DIRECTORY.glob("*.json"))
+ORIGIN = Origin(
+    instance="acme",
+    tenancy_ocid="ocid1.tenancy.oc1..aaaaaaaat3nancy7examp1e",
+    region="us-ashburn-1",
+    redact=True,
+    read_at="2026-03-04T09:20:00.000Z",
+)
+
+
+def example(name: str) -> dict[str, Any]:
+    """Give an example: `source`, `record`, perhaps `details`, and the expected `artifact`."""
+    return json.loads((DIRECTORY / f"{name}.json").read_text("utf-8"))
+
+
+def text_of(record: Any) -> bytes:
+    """Write a record as the services do; half a surrogate pair can only be written as an escape."""
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(record, separators=(",", ":")).encode()
+
+
+def made(source: str, record: Any, details: Any = None, origin: Origin = ORIGIN) -> Made:
+    """Make the artifact of a record of a source."""
+    text = record if isinstance(record, bytes) else text_of(record)
+    if source == "audit":
+        return read_audit_event(text, origin).made()
+    if source == "logging":
+        return read_log_record(text, origin).made()
+    return read_problem(text, origin).made(None if details is None else text_of(details))
+
+
+def made_of(name: str) -> Made:
+    """Make the artifact of an example."""
+    given = example(name)
+    return made(given["source"], given["record"], given.get("details"))
+
+
+def _write_anew() -> None:
+    for name in NAMES:
+        given = example(name)
+        given["artifact"] = made_of(name).artifact
+        (DIRECTORY / f"{name}.json").write_text(
+            json.dumps(given, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
+
+
+if __name__ == "__main__":
+    _write_anew()
