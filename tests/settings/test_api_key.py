@@ -530,7 +530,7 @@ def _never_opened(monkeypatch):
     def opened(*_, **__):
         pytest.fail("the key was handed to OpenSSL")
 
-    for place in ("pem_repair.serialization", "pem_repair"):
+    for place in ("settings.pem.serialization", "settings.pem"):
         for name in ("load_der_private_key", "load_pem_private_key"):
             monkeypatch.setattr(f"signal_client_oci.{place}.{name}", opened)
 
