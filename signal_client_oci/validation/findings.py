@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signal_client_oci.contract import Check, CheckStatus
-from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure, make_check
 
 __all__ = ["TITLES", "Finding", "bad", "detail_of", "good", "listed", "skipped", "trouble"]
@@ -61,12 +61,12 @@ def good(message: str, opc_request_id: str | None = None) -> Finding:
 
 def skipped(code: str) -> Finding:
     """Return the finding of a check that was not made; `code` is SWITCHED_OFF or NOT_CHECKED."""
-    return Finding("skipped", code, TROUBLES[code].meaning)
+    return Finding("skipped", code, CATALOG[code].summary)
 
 
 def trouble(status: CheckStatus, code: str, message: str = "", opc_request_id: str | None = None) -> Finding:
     """Return the finding for a code of the table; `message` replaces its sentence where more is known."""
-    return Finding(status, code, message or TROUBLES[code].meaning, TROUBLES[code].remedy, opc_request_id)
+    return Finding(status, code, message or CATALOG[code].summary, CATALOG[code].remedy, opc_request_id)
 
 
 def bad(failure: Failure, message: str = "") -> Finding:
@@ -77,7 +77,7 @@ def bad(failure: Failure, message: str = "") -> Finding:
 
 def detail_of(failure: Failure) -> str:
     """Return what a failure says beyond its code's meaning, the service's own words for example; often ""."""
-    return failure.message.removeprefix(TROUBLES[failure.code].meaning).strip(" ()")
+    return failure.message.removeprefix(CATALOG[failure.code].summary).strip(" ()")
 
 
 def listed(names: Iterable[str]) -> str:
