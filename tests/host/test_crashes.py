@@ -24,7 +24,7 @@ def start(directory):
     )
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_random_moments_everything_arrives(tmp_path):
     """The union is complete, every line whole, and each kill repeats one batch at most, with the same ids."""
     chance = random.Random(20240501)

@@ -170,7 +170,7 @@ def test_no_compartment_starves(world):
     assert_exactly_once(instance, "audit")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["audit", "logging"])
 def test_a_window_that_no_deadline_is_long_enough_for_is_read_in_parts(world, service):
     """One compartment holds more than a poll can read; pieces shrink until they fit, and it is read completely."""

@@ -123,7 +123,7 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
     assert_exactly_once(free)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_attempts")
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""

@@ -60,7 +60,7 @@ def test_a_gap_is_read_oldest_first(world):
     assert len(times) == 60
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("store_last", [True, False])
 def test_a_gap_is_restart_safe(world, store_last):
     """The poll is dropped again and again half-way; the next one goes on there until all is in."""
