@@ -21,7 +21,7 @@ from signal_client_oci.host.instances import (
     read_instances,
 )
 from signal_client_oci.host.instances.names import word_told
-from signal_client_oci.settings.schema import FORM
+from signal_client_oci.settings.schema import FIELDS
 
 __all__ = [
     "Chosen",
@@ -173,10 +173,10 @@ def _change(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise Fault("--set: is not NAME=VALUE; for example --set logging_enabled=false")
-    if name not in FORM:
-        close = difflib.get_close_matches(name, FORM, n=1)
+    if name not in FIELDS:
+        close = difflib.get_close_matches(name, FIELDS, n=1)
         place = f"--set {word_told(name)}".rstrip()
         raise Fault(f"{place}: is no setting; {f'did you mean {close[0]}?' if close else 'see: schema'}")
-    if FORM[name].get("writeOnly"):
+    if FIELDS[name].is_secret:
         raise Fault(f"--set {name}: a secret on the command line can be seen by others; put it into a file")
     return name, value
