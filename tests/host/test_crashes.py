@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.host_fakes import artifact
+from support.host_fakes import artifact, child_environment
 
 TOTAL = 1500
 BATCH = 5
@@ -19,9 +19,8 @@ KILLS = 12
 def start(directory):
     """A process that polls into the directory."""
     child = Path(__file__).with_name("crash_child.py")
-    return subprocess.Popen(
-        [sys.executable, child, str(directory), str(TOTAL)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, child, str(directory), str(TOTAL)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment())
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.host_fakes import Fake, counting, instance, plugins_of, report
+from support.host_fakes import Fake, child_environment, counting, instance, plugins_of, report
 
 from signal_client_oci.host import Host, MemoryCheckpoints, MemorySink, Observer, Schedule
 from signal_client_oci.host.schedule import deadline_seconds
@@ -152,7 +152,7 @@ def test_a_failing_poll_is_told_and_tried_again():
 
 
 def test_a_failure_is_logged_once_without_secrets(caplog):
-    """One WARNING with the instance's name; an unknown exception's text is left out."""
+    """One WARNING with the instance's name; an unknown exception's text was rejected."""
 
     class Broken(MemorySink):
         def publish(self, _name, _artifacts):
@@ -162,7 +162,7 @@ def test_a_failure_is_logged_once_without_secrets(caplog):
     with caplog.at_level(logging.DEBUG):
         run(host, Clock(1))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.records[0].getMessage().startswith("one: the poll broke off: RuntimeError at ")
+    assert caplog.records[0].getMessage().startswith("one: the poll was aborted: RuntimeError at ")
     assert "canary" not in caplog.text
 
 
@@ -269,7 +269,8 @@ def test_ctrl_c_ends_run_cleanly(hanging):
     """A real SIGINT: the poll in flight ends with its report stored, a hanging one is named, no traceback."""
     child = Path(__file__).with_name("interrupted_child.py")
     command = [sys.executable, child, "hanging" if hanging else "obeying"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=child_environment()) as process:
         try:
             assert process.stdout.readline() == "polling\n"
             process.send_signal(signal.SIGINT)
