@@ -141,6 +141,6 @@ def test_the_layers_hold():
 def test_the_sources_are_the_contracts():
     """The sources are named alike in the descriptor, the report's shape and the settings' switches."""
     (info,) = plugin.signal_client_register_connectors()
-    assert tuple(one["name"] for one in info["sources"]) == SOURCES
+    assert tuple(one["name"] for one in info["sources"]) == tuple(SOURCES)
     properties = plugin.signal_client_settings_schema(CONNECTOR)["properties"]
     assert [f"{source}_enabled" in properties for source in SOURCES] == [True] * 3

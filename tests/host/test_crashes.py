@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.host_fakes import artifact, child_environment
+from support.host_fakes import artifact
 
 TOTAL = 1500
 BATCH = 5
@@ -20,7 +20,7 @@ def start(directory):
     """A process that polls into the directory."""
     child = Path(__file__).with_name("crash_child.py")
     command = [sys.executable, child, str(directory), str(TOTAL)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment())
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.long

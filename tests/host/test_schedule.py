@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.host_fakes import Fake, child_environment, counting, instance, plugins_of, report
+from support.host_fakes import Fake, counting, instance, plugins_of, report
 
 from signal_client_oci.host import Host, MemoryCheckpoints, MemorySink, Observer, Schedule
 from signal_client_oci.host.schedule import deadline_seconds
@@ -269,8 +269,7 @@ def test_ctrl_c_ends_run_cleanly(hanging):
     """A real SIGINT: the poll in flight ends with its report stored, a hanging one is named, no traceback."""
     child = Path(__file__).with_name("interrupted_child.py")
     command = [sys.executable, child, "hanging" if hanging else "obeying"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=child_environment()) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "polling\n"
             process.send_signal(signal.SIGINT)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -156,11 +154,6 @@ class Fake:
     def signal_client_poll(self, connector, instance, settings, checkpoint, context):
         """What the given function answers."""
         return self.poll(instance, settings, checkpoint, context) if connector == self.name else None
-
-
-def child_environment() -> dict[str, str]:
-    """The environment of a child process that imports `support` too."""
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def plugins_of(*fakes: Any) -> Plugins:

@@ -24,7 +24,7 @@ class PollTerms:
 
     instance: str
     connector: str = CONNECTOR
-    sources: tuple[str, ...] = SOURCES
+    sources: tuple[str, ...] = tuple(SOURCES)
     max_batch_artifacts: int = DEFAULT_MAX_BATCH_ARTIFACTS
     max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES
 
