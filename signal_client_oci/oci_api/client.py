@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from oci.signer import AbstractBaseSigner
 from signal_client_oci import __version__
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.service_text import request_id
+from signal_client_oci.oci_api.http_dates import parse_http_date
 from signal_client_oci.oci_api.limits import LIST_BYTES
 from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
@@ -49,11 +51,12 @@ _IDLE_CLIENTS: Final = 512
 
 
 class Answer(NamedTuple):
-    """One successful answer: the body's bytes, the next page's token, OCI's request id."""
+    """One successful answer: the body's bytes, the next page's token, OCI's request id, the time of its `Date`."""
 
     body: bytes
     next_page: str | None
     opc_request_id: str | None
+    date: datetime | None = None
 
 
 def rows_of(answer: Answer, decoder: msgspec.json.Decoder[Any]) -> Any:
@@ -160,8 +163,13 @@ class Client(HoldsSecret):
             if self.transport.aborted:
                 failure = Failure("STOPPED", recovery=Recovery.REGION)
         else:
-            identifier = request_id(response.headers.get("opc-request-id"))
-            return Answer(response.data, response.next_page or None, identifier)
+            headers = response.headers
+            return Answer(
+                response.data,
+                response.next_page or None,
+                request_id(headers.get("opc-request-id")),
+                parse_http_date(headers.get("date")),
+            )
         raise failure
 
     def check(self) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "Bounds",
     "PageError",
     "PageTooLargeError",
+    "PageTruncatedError",
     "decoded_rows",
     "split_list_events",
     "split_problems",
@@ -57,6 +58,10 @@ _WORTH_COUNTING_COMMAS: Final = 16 * 1024 * 1024  # a larger body has too many f
 ORDINARY_PAGE: Final = Bounds(PAGE_RECORDS, PAGE_BYTES)
 SMALLEST_SLICE_PAGE: Final = Bounds(SMALLEST_SLICE_RECORDS, MAX_BODY_BYTES)
 LIST_BOUNDS: Final = Bounds(LIST_ROWS, LIST_BYTES)
+
+
+class PageTruncatedError(PageError):
+    """A body ends before its JSON does; the same request may well bring the whole of it."""
 
 
 class _Tally(threading.local):
@@ -261,7 +266,7 @@ def _expect(body: bytes, opening: bytes, due: str) -> None:
 def _expect_end(body: bytes, end: int) -> None:
     """Raise a PageError unless the page's list or object ends where the body ends."""
     if end < 0:
-        raise PageError("cut off")
+        raise PageTruncatedError("cut off")
     if body[end:].strip(WHITESPACE):
         raise PageError("a JSON page with something after its end")
 

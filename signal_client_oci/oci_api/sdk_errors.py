@@ -6,7 +6,6 @@ The exceptions are only looked at, never quoted as a whole: the text of some hol
 
 from __future__ import annotations
 
-import email.utils
 import errno
 import http.client
 import os
@@ -24,11 +23,12 @@ from urllib3 import exceptions as wire
 from signal_client_oci.errors.catalog import denied_code
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.service_text import one_line
+from signal_client_oci.oci_api.http_dates import parse_http_date
 
 __all__ = ["failure_from"]
 
 _SKEW_SECONDS: Final = 300
-_MAX_HEADER: Final = 100  # of a date or a number of seconds
+_MAX_HEADER: Final = 100  # characters of a number of seconds
 _CLIENT_ERRORS: Final = range(400, 500)
 
 _BY_STATUS: Final[dict[int, tuple[str, Recovery]]] = {
@@ -220,8 +220,8 @@ def _skew_text(error: ServiceError) -> str:
 
 def _skew_seconds(headers: Mapping[str, Any]) -> int:
     """Return by how many seconds this machine is ahead of the answer's Date header, 0 if it has none."""
-    date = _moment(str(headers.get("date") or ""))
-    return 0 if date is None else round(time.time() - date)
+    date = parse_http_date(headers.get("date"))
+    return 0 if date is None else round(time.time() - date.timestamp())
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float | None:
@@ -232,14 +232,5 @@ def _retry_after(headers: Mapping[str, Any]) -> float | None:
     try:
         return max(0.0, float(text[:_MAX_HEADER]))
     except ValueError:
-        date = _moment(text)
-        return None if date is None else max(0.0, date - time.time())
-
-
-def _moment(text: str) -> float | None:
-    """Read a header's date as seconds since 1970; None where there is none that can be read."""
-    try:
-        date = email.utils.parsedate_tz(text[:_MAX_HEADER])
-        return None if date is None else float(email.utils.mktime_tz(date))
-    except (ArithmeticError, LookupError, TypeError, ValueError):
-        return None
+        date = parse_http_date(text)
+        return None if date is None else max(0.0, date.timestamp() - time.time())

@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 
 import pytest
 import responses
-from responses import matchers
 from support import seam
 from support.loopback_servers import LoopbackServer, certificate, closed_port, http_answer
 
@@ -27,13 +26,10 @@ from signal_client_oci.sandbox import Fault, Sandbox
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
-from signal_client_oci.state.windows import floor_minute, minute_to_datetime, minute_to_text
+from signal_client_oci.state.windows import floor_minute, minute_to_datetime
 
 FIRST = floor_minute(datetime.now(timezone.utc)) - 60
 START, END = minute_to_datetime(FIRST), minute_to_datetime(FIRST + 2)
-START_TEXT, END_TEXT = minute_to_text(FIRST), minute_to_text(FIRST + 2)
-IDENTITY = "https://identity.us-ashburn-1.oci.oraclecloud.com/20160918"
-PROBLEM = "ocid1.cloudguardproblem.oc1.iad.aaaa"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -81,96 +77,6 @@ def eventually(holds, seconds=5.0):
     while not holds() and time.monotonic() < end:
         time.sleep(0.005)
     return holds()
-
-
-REQUESTS = {
-    "list_events": (
-        ("audit", (seam.TENANCY, START, END), {"page": "P"}),
-        ("GET", "https://audit.us-ashburn-1.oraclecloud.com/20190901/auditEvents"),
-        {"compartmentId": seam.TENANCY, "startTime": START_TEXT, "endTime": END_TEXT, "page": "P"},
-    ),
-    "search_logs": (
-        (
-            "logging",
-            ({"timeStart": START, "timeEnd": END, "searchQuery": 'search "x"'},),
-            {"limit": 1000, "page": "P"},
-        ),
-        ("POST", "https://logging.us-ashburn-1.oci.oraclecloud.com/20190909/search"),
-        {"limit": "1000", "page": "P"},
-    ),
-    "list_log_groups": (
-        ("log_groups", (seam.TENANCY,), {"limit": 1}),
-        ("GET", "https://logging.us-ashburn-1.oci.oraclecloud.com/20200531/logGroups"),
-        {"compartmentId": seam.TENANCY, "limit": "1"},
-    ),
-    "get_configuration": (
-        ("cloudguard", (seam.TENANCY,), {}),
-        ("GET", "https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/configuration"),
-        {"compartmentId": seam.TENANCY},
-    ),
-    "list_problems": (
-        (
-            "cloudguard",
-            (seam.TENANCY,),
-            {
-                "compartment_id_in_subtree": True,
-                "access_level": "ACCESSIBLE",
-                "lifecycle_state": "ACTIVE",
-                "limit": 1000,
-                "page": None,
-            },
-        ),
-        ("GET", "https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/problems"),
-        {
-            "compartmentId": seam.TENANCY,
-            "compartmentIdInSubtree": "true",
-            "accessLevel": "ACCESSIBLE",
-            "lifecycleState": "ACTIVE",
-            "limit": "1000",
-        },
-    ),
-    "get_problem": (
-        ("cloudguard", (PROBLEM,), {}),
-        ("GET", f"https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/problems/{PROBLEM}"),
-        {},
-    ),
-    "list_compartments": (
-        (
-            "identity",
-            (seam.TENANCY,),
-            {"compartment_id_in_subtree": True, "access_level": "ANY", "limit": 1000, "page": None},
-        ),
-        ("GET", f"{IDENTITY}/compartments"),
-        {
-            "compartmentId": seam.TENANCY,
-            "compartmentIdInSubtree": "true",
-            "accessLevel": "ANY",
-            "limit": "1000",
-        },
-    ),
-    "list_region_subscriptions": (
-        ("identity", (seam.TENANCY,), {}),
-        (
-            "GET",
-            f"{IDENTITY}/tenancies/{seam.TENANCY}/regionSubscriptions",
-        ),
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize("operation", REQUESTS)
-def test_request_of_each_operation(operation):
-    """Path, query parameters and body are those of the API, and arguments that are None are not sent."""
-    (service, arguments, keywords), (method, url), params = REQUESTS[operation]
-    match = [matchers.query_param_matcher(params)]
-    if method == "POST":
-        body = {"timeStart": START_TEXT, "timeEnd": END_TEXT, "searchQuery": 'search "x"'}
-        match.append(matchers.json_params_matcher(body))
-    with responses.RequestsMock(target=seam.TARGET) as mocked:
-        mocked.add(method, url, body=b"[]", headers={"opc-request-id": "R"}, match=match)
-        answer = seam.call(service, operation, *arguments, **keywords)
-    assert answer == (b"[]", None, "R")
 
 
 def test_request_is_signed_and_names_the_plugin():

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from signal_client_oci.artifacts import json_scan
 from signal_client_oci.artifacts.json_scan import object_members, string_end
-from signal_client_oci.oci_api import pages
 from signal_client_oci.oci_api.pages import (
     Bounds,
     PageError,
@@ -232,7 +231,7 @@ def test_many_records_are_refused_without_being_made(split, page_of, text):
 
 def test_scanning_a_page_has_an_end(monkeypatch):
     """A page that is nothing but brackets is given up after so many steps, whoever waits for it."""
-    monkeypatch.setattr(records, "_MOST_STEPS", 1 << 14)
+    monkeypatch.setattr(json_scan, "_MOST_STEPS", 1 << 14)
     assert split_list_events(in_list(b"[" * 1000 + b"]" * 1000 + b"x")) != []
     with pytest.raises(PageTooLargeError):
         split_list_events(in_list(b"[" * 100_000 + b"]" * 100_000 + b"x"))
