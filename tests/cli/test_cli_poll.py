@@ -209,7 +209,7 @@ def test_a_state_that_another_could_change_is_refused_before_anything_is_read(
 def test_a_home_of_nobody_is_told(capsys, toml):
     """A path that begins with a user's home that does not exist is one line, no traceback."""
     told = one_line(call(capsys, "poll", toml, "--state", "~nobody-of-this-name/prod.state"))
-    assert "begins with the ~ of nobody; give a full path" in told
+    assert "begins with ~ but there is no such home directory; give a full path" in told
 
 
 @pytest.mark.slow

@@ -19,9 +19,8 @@ KILLS = 12
 def start(directory):
     """A process that polls into the directory."""
     child = Path(__file__).with_name("crash_child.py")
-    return subprocess.Popen(
-        [sys.executable, child, str(directory), str(TOTAL)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, child, str(directory), str(TOTAL)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ class Scope:
 
 
 @dataclass
-class Crew:
+class Dispatcher:
     """Says what the collector asks it."""
 
     random: Random
@@ -125,7 +125,7 @@ class Crew:
         del lane
         return self.random.random() < 0.5
 
-    def is_hopeful(self, lane):
+    def is_healthy(self, lane):
         """As told."""
         del lane
         return self.hopeful
@@ -158,7 +158,7 @@ class Reader:
         run.progress.tenancy = seam.TENANCY
         batcher = Batcher("audit", run.progress.to_json, *self.batch_limits)
         run.batchers["audit"] = batcher
-        collector = WindowCollector(self.service, run, Crew(self.random), self.scope)
+        collector = WindowCollector(self.service, run, Dispatcher(self.random), self.scope)
         for number, batch in enumerate(self._batches(collector, batcher, stop_after), 1):
             self.delivered.update(one["id"] for one in batch["artifacts"])
             if number == crash_after and lose:

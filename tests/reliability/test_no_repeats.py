@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
 
-from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 from signal_client_oci.state import checkpoint as checkpoints
 from signal_client_oci.state.batcher import Batcher

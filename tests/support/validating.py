@@ -7,7 +7,7 @@ import threading
 import time
 
 from signal_client_oci import plugin
-from signal_client_oci.host.hook_checks import check_validation
+from signal_client_oci.host.conformance.hook_checks import check_validation
 from signal_client_oci.sandbox import Fault, Sandbox
 from signal_client_oci.sandbox.services.policies import Denials
 

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES, PollConformance, PollTerms
-from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.plugin import signal_client_poll
 from signal_client_oci.sandbox import Emitted, Fault, Sandbox, Tenancy, VirtualClock
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
