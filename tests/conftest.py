@@ -4,6 +4,7 @@ import gc
 
 import pytest
 import responses
+import support.faults  # noqa: F401  registers the kinds of faults that tests inject
 from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings

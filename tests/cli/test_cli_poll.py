@@ -23,9 +23,9 @@ from support.command_lines import (
     start,
     write_instances,
 )
+from support.generated_load import generate_audit_events
 
 from signal_client_oci.sandbox import system_clock
-from signal_client_oci.sandbox.generated import generate_audit_events
 
 MANY = 2000
 MORE_THAN_A_PIPE_HOLDS = 300

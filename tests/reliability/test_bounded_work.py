@@ -6,6 +6,7 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
+from support.generated_load import generate_audit_events, generate_log_records
 from support.loopback_servers import LoopbackServer, http_answer
 from support.validating import by_name, validated
 from support.world import (
@@ -22,7 +23,6 @@ from support.world import (
 
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.oci_api.pages import Bounds
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 from signal_client_oci.scheduler import dispatcher as workers
 
 SLACK = 2.0

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from support.generated_load import generate_audit_events, generate_log_records
 from support.world import (
     FAR,
     HOME,
@@ -18,8 +19,6 @@ from support.world import (
     nothing_left,
     statuses,
 )
-
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 
 SLACK = 2.0
 

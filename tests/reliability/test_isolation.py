@@ -131,7 +131,7 @@ def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
         logging.getLogger("signal_client_oci"), "disabled", True
     )  # pytest keeps what is logged
     instance = Instance(world.tenancy())
-    world.sandbox.journal.enabled = False
+    world.sandbox.request_log.enabled = False
     for kind in ("html", "reset", "cut_json", "null"):
         world.fault(kind, probability=0.3)
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.generated_load import generate_audit_events, generate_log_records
 from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
 
 from signal_client_oci.host.conformance.contract_checks import compact_json
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 from signal_client_oci.state import checkpoint as checkpoints
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.checkpoint import Progress, compartment_key, parse, tag_of
