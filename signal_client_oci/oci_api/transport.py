@@ -41,21 +41,34 @@ _SAFE_TO_QUOTE: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,300}")
 class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
     """An adapter for `http://` and `https://` of one SDK client, borrowed by one poll at a time.
 
+    Args:
+        connections: Connections kept for each host.
+        origins: What scheme and host of every request must match.
+        direct: True where no proxy is to be used.
+        max_bytes: Decoded bytes of an answer at most, None for `MAX_BODY_BYTES`.
+
     Attributes:
         until: `time.monotonic()` at which every request has to be over; None = only the limits of a request.
         aborted: True from `abort()` to `reopen()`; requests fail with STOPPED then.
-        max_bytes: Decoded bytes of an answer at most, None = `MAX_BODY_BYTES`.
-        memory: Where room for what is received is claimed, None = nowhere.
+        memory: Where memory for what is received is claimed, None = nowhere.
+        sockets_in_use: The socket that each thread's request waits on, by the thread's number.
     """
 
-    def __init__(self, *, connections: int, origins: re.Pattern[str], direct: bool) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int,
+        origins: re.Pattern[str],
+        direct: bool,
+        max_bytes: int | None = None,
+    ) -> None:
         self.until: float | None = None
         self.aborted = False
-        self.max_bytes: int | None = None
         self.memory: PageMemory | None = None
         self.sockets_in_use: dict[int, socket.socket] = {}
         self._origins = origins
         self._direct = direct
+        self._max_bytes = max_bytes
         self._pools: dict[str, Any] = {}
         self._tls: ssl.SSLContext | None = None
         self._tls_lock = threading.Lock()
@@ -191,7 +204,7 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         return end if self.until is None else min(end, self.until + _GRACE_SECONDS)
 
     def _body_limits(self, end: float) -> BodyLimits:
-        max_bytes = MAX_BODY_BYTES if self.max_bytes is None else min(self.max_bytes, MAX_BODY_BYTES)
+        max_bytes = MAX_BODY_BYTES if self._max_bytes is None else self._max_bytes
         return BodyLimits(end, max_bytes, self._claim, lambda: self.aborted)
 
     def _is_awaited(self) -> bool:

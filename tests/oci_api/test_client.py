@@ -192,12 +192,29 @@ def test_keys_do_not_share_a_client():
 
 def test_idle_clients_are_bounded(monkeypatch):
     """Of many instances' clients the oldest are given up."""
-    monkeypatch.setattr(clients, "_IDLE_CLIENTS", 2)
-    monkeypatch.setattr(clients, "_idle", {})
-    for region in ("us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1"):
-        with borrow(seam.settings(), seam.api_key(), region, "audit", None):
-            pass
-    assert [key.region for key in clients._idle] == ["us-phoenix-1", "eu-frankfurt-1"]
+    monkeypatch.setattr(clients, "_idle_clients", clients._IdleClients(limit=2))
+    regions = ("us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1")
+    lent = [loan_of(region) for region in regions]
+    assert loan_of(regions[1]) is lent[1]
+    assert loan_of(regions[2]) is lent[2]
+    assert loan_of(regions[0]) is not lent[0]
+
+
+def test_idle_clients_are_bounded_while_the_oldest_is_lent(monkeypatch):
+    """A client that somebody works with is not given up, and does not stand in the way of giving up others."""
+    monkeypatch.setattr(clients, "_idle_clients", clients._IdleClients(limit=1))
+    kept = loan_of("us-ashburn-1")
+    with borrow(seam.settings(), seam.api_key(), "us-ashburn-1", "audit", None) as oldest:
+        assert oldest is kept
+        first, last = loan_of("us-phoenix-1"), loan_of("eu-frankfurt-1")
+        assert loan_of("eu-frankfurt-1") is last
+        assert loan_of("us-phoenix-1") is not first
+
+
+def loan_of(region):
+    """Borrow a client of a region, give it back, and return it."""
+    with borrow(seam.settings(), seam.api_key(), region, "audit", None) as client:
+        return client
 
 
 def test_connections_end_with_the_loan(sandbox, tenancy):
