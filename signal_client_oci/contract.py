@@ -1,6 +1,6 @@
-"""The shapes that cross the border to the host (`docs/host-contract.md`): plain JSON-able dictionaries.
+"""The data that the plugin and its host exchange (`docs/host-contract.md`): plain JSON-compatible dictionaries.
 
-Nothing here computes. Each name is the contract's; a change of one is a change of the contract.
+This module has no logic. Every name is part of the contract: renaming one changes the contract.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ __all__ = [
 CONNECTOR: Final = "oci-cloud"
 
 SourceName = Literal["audit", "logging", "cloud_guard"]
-SOURCES: Final[tuple[SourceName, ...]] = ("audit", "logging", "cloud_guard")
 
 CheckStatus = Literal["ok", "warning", "failed", "skipped"]
 MetadataValue = str | int | float | bool | list[str]
@@ -45,8 +44,16 @@ class SourceInfo(TypedDict):
     default_interval_minutes: int
 
 
+SOURCES: Final[dict[SourceName, SourceInfo]] = {
+    "audit": {"name": "audit", "title": "Audit Events", "default_interval_minutes": 5},
+    "logging": {"name": "logging", "title": "Logging Search", "default_interval_minutes": 5},
+    "cloud_guard": {"name": "cloud_guard", "title": "Cloud Guard Problems", "default_interval_minutes": 30},
+}
+"""The sources by name, in the order of reports; each title and interval is defined here only."""
+
+
 class ConnectorInfo(TypedDict):
-    """What `signal_client_register_connectors` says of a connector."""
+    """What `signal_client_register_connectors` returns for a connector."""
 
     name: str
     full_name: str
@@ -62,7 +69,7 @@ class ConnectorInfo(TypedDict):
 
 
 class Check(TypedDict):
-    """One finding: what was looked at, how it stands and, if it is wrong, what to do."""
+    """One finding: what was checked, the result and, if it needs attention, what to do."""
 
     name: str
     title: str
@@ -75,7 +82,7 @@ class Check(TypedDict):
 
 
 class Validation(TypedDict):
-    """The answer of `signal_client_validate_connection`."""
+    """The result of `signal_client_validate_connection`."""
 
     ok: bool
     status: Literal["ok", "degraded", "failed"]
@@ -85,7 +92,7 @@ class Validation(TypedDict):
 
 
 class Artifact(TypedDict):
-    """One record as the platform ingests it; `id` is 32 lower-case hex digits."""
+    """One record as the platform ingests it; `id` is 32 lowercase hex digits."""
 
     id: str
     source: str
@@ -104,7 +111,7 @@ class Batch(TypedDict):
 
 
 class SourceReport(TypedDict):
-    """How one source fared in a poll; `fetched` counts the artifacts that were delivered."""
+    """The result of one source in a poll; `fetched` counts the artifacts that were delivered."""
 
     status: Literal["ok", "failed", "skipped", "partial"]
     fetched: int
@@ -128,7 +135,7 @@ class Report(TypedDict):
 
 
 class Context(TypedDict, total=False):
-    """What the host lends to a poll; every key is optional."""
+    """What the host passes to a poll; every key is optional."""
 
     deadline_seconds: float
     should_stop: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""The four hooks of the contract and nothing else; everything they need is imported when they are called."""
+"""The four hooks of the contract and nothing else. Each imports what it needs when the host calls it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import pluggy
 
 from signal_client_oci import __version__
-from signal_client_oci.contract import CONNECTOR, Batch, ConnectorInfo, Report, Validation
+from signal_client_oci.contract import CONNECTOR, SOURCES, Batch, ConnectorInfo, Report, Validation
 
 __all__ = [
     "signal_client_poll",
@@ -35,18 +35,14 @@ def signal_client_register_connectors() -> list[ConnectorInfo]:
             "default_poll_interval_minutes": 5,
             "vendor_docs_url": "https://docs.oracle.com/en-us/iaas/Content/home.htm",
             "version": __version__,
-            "sources": [
-                {"name": "audit", "title": "Audit Events", "default_interval_minutes": 5},
-                {"name": "logging", "title": "Logging Search", "default_interval_minutes": 5},
-                {"name": "cloud_guard", "title": "Cloud Guard Problems", "default_interval_minutes": 30},
-            ],
+            "sources": [source.copy() for source in SOURCES.values()],
         }
     ]
 
 
 @hookimpl
 def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
-    """Return the settings form as JSON Schema, None for a connector that is not ours."""
+    """Return the settings form as JSON Schema; None for another connector."""
     if connector != CONNECTOR:
         return None
     from signal_client_oci.settings.schema import settings_schema  # noqa: PLC0415
@@ -56,13 +52,13 @@ def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
 
 @hookimpl
 def signal_client_validate_connection(connector: str, settings: dict[str, Any]) -> Validation | None:
-    """Check settings, key and every enabled service, None for a connector that is not ours."""
+    """Check the settings, the key and every enabled service; None for another connector."""
     if connector != CONNECTOR:
         return None
     from signal_client_oci.settings.parsing import concealed  # noqa: PLC0415
     from signal_client_oci.validation.connection_test import validate_connection  # noqa: PLC0415
 
-    given, settings = concealed(settings), {}  # what a crash reporter sees of this frame holds no secret
+    given, settings = concealed(settings), {}  # crash reporters show local variables: none may hold a secret
     return validate_connection(given)
 
 
@@ -74,11 +70,11 @@ def signal_client_poll(
     checkpoint: dict[str, Any] | None,
     context: dict[str, Any],
 ) -> Iterator[Batch | Report] | None:
-    """Yield what is new as batches and then a report, None for a connector that is not ours."""
+    """Yield new records in batches, then one report; None for another connector."""
     if connector != CONNECTOR:
         return None
     from signal_client_oci.polling.poll import poll  # noqa: PLC0415
     from signal_client_oci.settings.parsing import concealed  # noqa: PLC0415
 
-    given, settings = concealed(settings), {}  # the same
+    given, settings = concealed(settings), {}  # as above
     return poll(instance, given, checkpoint, context)

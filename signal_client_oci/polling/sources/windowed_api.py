@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from typing_extensions import Self
 
-from signal_client_oci.artifacts.envelope import Made, Origin
+from signal_client_oci.artifacts.envelope import MappedRecord, Origin
 from signal_client_oci.contract import SourceName
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Answer, Client
@@ -31,7 +31,7 @@ class WindowedRecord(Protocol):
         """The OCID of the compartment that the record names, None where only the request tells."""
         ...
 
-    def made(self) -> Made:
+    def to_artifact(self) -> MappedRecord:
         """Return the record's artifact."""
         ...
 
