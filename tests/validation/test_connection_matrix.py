@@ -598,6 +598,15 @@ def test_remedy_names_a_group_by_its_ocid_where_its_name_is_odd(world):
     assert "all-resources" not in remedy
 
 
+def test_remedy_does_not_take_the_first_groups_for_all(world):
+    """Where the list of groups goes on, the one that is known is named as one of them and put into no statement."""
+    world.tenancy.deny("audit")
+    world.fault("endless_page_tokens", operation="list_user_group_memberships")
+    remedy = by_name(world.validated())["audit"]["remedy"]
+    assert "Allow group <group> to read audit-events in tenancy" in remedy
+    assert "in the groups signal-readers" in remedy
+
+
 @pytest.mark.parametrize("kind", ["status", "html"])
 @pytest.mark.parametrize("operation", ["list_user_group_memberships", "get_group"])
 def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, kind):
