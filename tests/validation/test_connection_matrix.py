@@ -558,6 +558,14 @@ def test_log_groups_are_looked_for_below_the_scope_and_in_every_region(world):
     assert "no record" in check["message"]
 
 
+def test_an_empty_page_with_more_behind_it_is_not_taken_for_no_log_groups(world):
+    """A list that begins with an empty page may hold log groups further on, so their lack is not reported."""
+    world.tenancy.logging.groups.clear()
+    assert by_name(world.validated())["logging"]["code"] == "LOGGING_NO_LOG_GROUPS"
+    world.fault("endless_page_tokens", operation="list_log_groups")
+    assert by_name(world.validated())["logging"]["code"] == "OK"
+
+
 def test_records_spare_the_search_for_log_groups(world):
     """Where the search finds something, nothing else is asked."""
     world.tenancy.logging.groups.clear()
