@@ -102,7 +102,8 @@ def _read_field(name: str, value: object) -> Any:
     if is_blank(value):
         value = ""  # a required field's reader says that it is missing
     read = field.default if value == "" and not field.is_required else field.reader(value)
-    return SecretText(read) if field.is_secret else read
+    # `str`: a `HiddenText` that settings keep would be a second object that gives the secret to whoever formats it
+    return SecretText(str(read)) if field.is_secret else read
 
 
 def _check_size(name: str, value: object) -> None:
