@@ -1,7 +1,7 @@
 """A small host in memory over the sandbox: it publishes, stores and breaks off as the contract says.
 
 Every poll goes through `signal_client_oci.plugin.signal_client_poll`, over real sockets, and every item that it
-yields is held against the contract by `devhost`'s conformance check.
+yields is checked against the contract by `host.conformance`.
 """
 
 from __future__ import annotations
