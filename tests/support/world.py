@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES, PollConformance, PollTerms
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
+from signal_client_oci.host.conformance import PollConformance, PollTerms
 from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.plugin import signal_client_poll
 from signal_client_oci.sandbox import Emitted, Fault, Sandbox, Tenancy, VirtualClock
