@@ -82,7 +82,7 @@ _VALUE_BEFORE: Final = re.compile(
 _HELD: Final = frozenset(
     b"value values content contents data text plaintext plain string base64 parameter secret password token raw".split()
 )
-# metadata that tell who and from where
+# metadata that tell who, from where and when
 _IDENTITIES: Final = (
     "userName",
     "clientIP",
@@ -93,6 +93,8 @@ _IDENTITIES: Final = (
     "serverHostname",
     "emailFrom",
     "emailTo",
+    "startTimeUTC",
+    "endTimeUTC",
 )
 _USER_DATA: Final = frozenset({b"userdata"})
 _CUSTOMER_KEY: Final = re.compile(rb"customer[-_ ]?secret[-_ ]?key", re.IGNORECASE)

@@ -22,7 +22,7 @@ from signal_client_oci.host.instances import (
     read_instances,
 )
 from signal_client_oci.host.instances.names import shown_setting
-from signal_client_oci.settings.schema import FORM
+from signal_client_oci.settings.schema import FIELDS
 
 __all__ = [
     "Chosen",
@@ -175,13 +175,13 @@ def _change(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise CommandError("--set: not NAME=VALUE; for example --set logging_enabled=false")
-    if name not in FORM:
-        close = difflib.get_close_matches(name, FORM, n=1)
+    if name not in FIELDS:
+        close = difflib.get_close_matches(name, FIELDS, n=1)
         place = f"--set {shown_setting(name)}".rstrip()
         raise CommandError(
             f"{place}: not a setting; {f'did you mean {close[0]}?' if close else 'see: signal-client-oci schema'}"
         )
-    if FORM[name].get("writeOnly"):
+    if FIELDS[name].is_secret:
         raise CommandError(
             f"--set {name}: other users can see a secret on the command line; put it into a file"
         )

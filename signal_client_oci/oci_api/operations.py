@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.oci_api.client import Answer, Client, rows_of
+from signal_client_oci.oci_api.client import Answer, Client
 from signal_client_oci.oci_api.pages import (
     ORDINARY_PAGE,
     Bounds,
     PageError,
-    PageTooLargeError,
+    PageErrorKind,
+    decoded_object,
+    decoded_rows,
     split_list_events,
     split_problems,
     split_search_results,
@@ -34,7 +36,7 @@ __all__ = [
     "CompartmentRow",
     "Group",
     "GroupMembership",
-    "LogGroup",
+    "LogGroupRow",
     "Page",
     "RegionSubscription",
     "get_compartment",
@@ -57,7 +59,11 @@ T = TypeVar("T")
 MAX_PAGE_LIMIT: Final = 1000
 """The most items a page that SearchLogs gives (oci-cli#443); the other lists are asked for as many."""
 
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_FAILURES: Final[dict[PageErrorKind, tuple[str, Recovery]]] = {
+    "unexpected": ("RESPONSE_NOT_JSON", Recovery.RETRY),
+    "truncated": ("RESPONSE_CUT_OFF", Recovery.RETRY),
+    "too_large": ("RESPONSE_TOO_LARGE", Recovery.REQUEST),
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class Group(msgspec.Struct, frozen=True):
     name: str
 
 
-class LogGroup(msgspec.Struct, frozen=True):
+class LogGroupRow(msgspec.Struct, frozen=True):
     """A log group."""
 
     id: str = ""
@@ -136,7 +142,7 @@ _COMPARTMENT: Final = msgspec.json.Decoder(CompartmentRow)
 _SUBSCRIPTIONS: Final = msgspec.json.Decoder(list[RegionSubscription])
 _MEMBERSHIPS: Final = msgspec.json.Decoder(list[GroupMembership])
 _GROUP: Final = msgspec.json.Decoder(Group)
-_LOG_GROUPS: Final = msgspec.json.Decoder(list[LogGroup])
+_LOG_GROUPS: Final = msgspec.json.Decoder(list[LogGroupRow])
 _CONFIGURATION: Final = msgspec.json.Decoder(CloudGuardConfiguration)
 _ANY_OBJECT: Final = msgspec.json.Decoder(_AnyObject)
 
@@ -165,8 +171,7 @@ def list_compartments(
 
 def get_compartment(client: Client, compartment_ocid: str) -> CompartmentRow:
     """Return one compartment; a 404 means that there is none, or no right to see it."""
-    compartment: CompartmentRow = _decoded(client.call("get_compartment", compartment_ocid), _COMPARTMENT)
-    return compartment
+    return _object(client.call("get_compartment", compartment_ocid), _COMPARTMENT)
 
 
 def list_region_subscriptions(client: Client, tenancy_ocid: str) -> Page[RegionSubscription]:
@@ -184,8 +189,7 @@ def list_user_group_memberships(client: Client, tenancy_ocid: str, user_ocid: st
 
 def get_group(client: Client, group_ocid: str) -> Group:
     """Return one group."""
-    group: Group = _decoded(client.call("get_group", group_ocid), _GROUP)
-    return group
+    return _object(client.call("get_group", group_ocid), _GROUP)
 
 
 # --- Audit --------------------------------------------------------------------------------------------------------
@@ -242,7 +246,7 @@ def search_logs(  # noqa: PLR0913  (what one request consists of)
 
 def list_log_groups(
     client: Client, compartment_ocid: str, *, subtree: bool = False, limit: int = MAX_PAGE_LIMIT
-) -> Page[LogGroup]:
+) -> Page[LogGroupRow]:
     """Return the first page of the log groups of a compartment; the client's service is `log_groups`.
 
     With `subtree` those below it are asked for too, which some regions ignore.
@@ -259,8 +263,7 @@ def list_log_groups(
 def get_configuration(client: Client, tenancy_ocid: str) -> CloudGuardConfiguration:
     """Return Cloud Guard's configuration, which every region tells; see `reporting_region`."""
     answer = client.call("get_configuration", tenancy_ocid)
-    configuration: CloudGuardConfiguration = _decoded(answer, _CONFIGURATION)
-    return msgspec.structs.replace(configuration, opc_request_id=answer.opc_request_id)
+    return msgspec.structs.replace(_object(answer, _CONFIGURATION), opc_request_id=answer.opc_request_id)
 
 
 def reporting_region(configuration: CloudGuardConfiguration) -> str:
@@ -318,7 +321,7 @@ def list_problems(  # noqa: PLR0913  (what one request consists of)
 def get_problem(client: Client, problem_ocid: str) -> bytes:
     """Return the text of one problem with its details, which lists leave out."""
     answer = client.call("get_problem", problem_ocid)
-    _decoded(answer, _ANY_OBJECT)
+    _object(answer, _ANY_OBJECT)
     return answer.body
 
 
@@ -328,33 +331,31 @@ def get_problem(client: Client, problem_ocid: str) -> bytes:
 def _records(
     client: Client, answer: Answer, split: Callable[[bytes, Bounds], list[bytes]], bounds: Bounds
 ) -> Page[bytes]:
-    """Cut a body into its records' texts; cutting ends where nobody waits for the client's answers any more."""
-    try:
-        texts = split(answer.body, bounds._replace(check=client.check))
-    except PageTooLargeError as error:
-        raise Failure(
-            "RESPONSE_TOO_LARGE", detail=error.reason, opc_request_id=answer.opc_request_id
-        ) from error
-    except PageError as error:
-        raise Failure(
-            "RESPONSE_CUT_OFF" if error.kind == "truncated" else "RESPONSE_NOT_JSON",
-            detail=error.reason,
-            recovery=Recovery.RETRY,
-            opc_request_id=answer.opc_request_id,
-        ) from error
-    return Page(texts, answer.next_page, answer.opc_request_id, answer.date)
+    """Cut a body into its records; this ends early where nobody waits for the client's answers any more."""
+    bounds = bounds._replace(check=client.check)
+    return _page(answer, _parsed(answer, lambda body: split(body, bounds)))
 
 
 def _rows(answer: Answer, decoder: msgspec.json.Decoder[list[T]]) -> Page[T]:
     """Decode a list of small objects."""
-    return Page(rows_of(answer, decoder), answer.next_page, answer.opc_request_id, answer.date)
+    return _page(answer, _parsed(answer, lambda body: decoded_rows(body, decoder)))
 
 
-def _decoded(answer: Answer, decoder: msgspec.json.Decoder[Any]) -> Any:
+def _object(answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
     """Decode one small object."""
+    return _parsed(answer, lambda body: decoded_object(body, decoder))
+
+
+def _page(answer: Answer, items: Sequence[T]) -> Page[T]:
+    return Page(items, answer.next_page, answer.opc_request_id, answer.date)
+
+
+def _parsed(answer: Answer, parse: Callable[[bytes], T]) -> T:
+    """Parse an answer's body; one that is not what was requested is a failed request."""
     try:
-        return decoder.decode(answer.body)
-    except _UNREADABLE as error:
+        return parse(answer.body)
+    except PageError as error:
+        code, recovery = _FAILURES[error.kind]
         raise Failure(
-            "RESPONSE_NOT_JSON", recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id
+            code, detail=error.reason, recovery=recovery, opc_request_id=answer.opc_request_id
         ) from error

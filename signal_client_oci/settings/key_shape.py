@@ -1,8 +1,8 @@
-"""What the DER of a key says of itself before any library opens it: its kind, its size, the cost of its encryption.
+"""Checks the DER of a key before any library opens it: its kind, its size, and the cost of its encryption.
 
-Whoever can paste a key can choose its numbers. OpenSSL opens a key with the interpreter's lock held: an iteration
-count of 2^31 takes half an hour, the look at an RSA key of 16384 bits a minute, and every other instance of the
-process stands still meanwhile. So only DER that is understood here, and cheap, is handed on.
+Whoever can paste a key can choose its numbers. OpenSSL opens a key while it holds the interpreter's lock: an iteration
+count of 2^31 takes half an hour, checking an RSA key of 16384 bits a minute, and every other instance in the process
+stops meanwhile. So only DER that is understood here, and cheap to open, is passed on.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import Final, NamedTuple
 from signal_client_oci.errors.key_errors import MAX_KDF_ROUNDS, MAX_RSA_BITS, MAX_SCRYPT_COST
 from signal_client_oci.settings.secrecy import HiddenBytes
 
-__all__ = ["MAX_LOCKED_BYTES", "prime_bits", "shape_problem"]
+__all__ = ["MAX_ENCRYPTED_BYTES", "MAX_PRIVATE_KEY", "prime_bits", "shape_problem"]
 
-MAX_LOCKED_BYTES: Final = 4800
-"""What an encrypted key of `MAX_RSA_BITS` has at most; what is inside shows only when it is open."""
+MAX_PRIVATE_KEY: Final = 20_000
+"""How many characters a pasted key may have: RSA with 4096 bits has 3,300, six times as many as JSON escapes."""
 
-_MAX_DERIVED_BYTES: Final = 64  # the longest key of a cipher has 32
+MAX_ENCRYPTED_BYTES: Final = 4800
+"""The most that an encrypted key of `MAX_RSA_BITS` can have; its real size shows only once it is open."""
+
+_MAX_DERIVED_BYTES: Final = 64  # the longest cipher key has 32
 
 _INTEGER: Final = 0x02
 _BITS: Final = 0x03
@@ -44,7 +47,7 @@ _OTHER_KINDS: Final[dict[tuple[int, ...], str]] = {
     (_SEQUENCE, _SEQUENCE, _BITS): "PRIVATE_KEY_IS_CERTIFICATE",
     (_INTEGER,) * _DSA_NUMBERS: "PRIVATE_KEY_NOT_RSA",
 }
-"""What stands in the outermost sequence → the code of what that is."""
+"""The tags in the outermost sequence → the code for that kind of file."""
 
 
 class _Value(NamedTuple):
@@ -53,7 +56,7 @@ class _Value(NamedTuple):
 
 
 def shape_problem(encoded: bytes) -> str:
-    """Return the code of what keeps a DER from being opened as an RSA key, "" if nothing does."""
+    """Return the code of the reason why a DER must not be opened as an RSA key, "" if there is none."""
     try:
         return _problem(_children(_only(encoded, _SEQUENCE)))
     except ValueError:
@@ -61,7 +64,7 @@ def shape_problem(encoded: bytes) -> str:
 
 
 def prime_bits(encoded: bytes) -> int:
-    """Return the size of the larger prime of an RSA key's DER that is not encrypted, 0 for anything else."""
+    """Return the bits of the larger prime in the unencrypted DER of an RSA key, 0 for anything else."""
     try:
         return max(map(_bits, _rsa_numbers(_children(_only(encoded, _SEQUENCE)))[_PRIMES]), default=0)
     except ValueError:
@@ -71,12 +74,12 @@ def prime_bits(encoded: bytes) -> int:
 def _problem(parts: list[_Value]) -> str:
     tags = [part.tag for part in parts]
     if tags[:2] == [_SEQUENCE, _OCTETS]:
-        return _lock_problem(parts)
+        return _encryption_problem(parts)
     return _OTHER_KINDS.get(tuple(tags)) or _plain_problem(parts, tags)
 
 
 def _plain_problem(parts: list[_Value], tags: list[int]) -> str:
-    # EC has its number in octets, and every other kind comes as PKCS#8
+    # EC has its number in octets; every other kind uses PKCS#8.
     is_pkcs8 = tags[:3] == [_INTEGER, _SEQUENCE, _OCTETS]
     if tags[:2] == [_INTEGER, _OCTETS] or (is_pkcs8 and _oid_of(parts[1]) not in _RSA):
         return "PRIVATE_KEY_NOT_RSA"
@@ -87,7 +90,7 @@ def _plain_problem(parts: list[_Value], tags: list[int]) -> str:
 
 
 def _rsa_numbers(parts: list[_Value]) -> list[HiddenBytes]:
-    """Return the numbers of PKCS#1, by itself or inside of PKCS#8; none for anything else."""
+    """Return the numbers of PKCS#1, by itself or inside PKCS#8; an empty list for anything else."""
     tags = [part.tag for part in parts]
     if tags[:3] == [_INTEGER, _SEQUENCE, _OCTETS]:
         parts = _children(_only(parts[2].content, _SEQUENCE))
@@ -97,9 +100,9 @@ def _rsa_numbers(parts: list[_Value]) -> list[HiddenBytes]:
     return [part.content for part in parts[:_PKCS1_NUMBERS]]
 
 
-def _lock_problem(parts: list[_Value]) -> str:
-    """Return the code of an encryption that is unknown here, or that takes too long to open."""
-    if len(parts[1].content) > MAX_LOCKED_BYTES:
+def _encryption_problem(parts: list[_Value]) -> str:
+    """Return the code of an encryption that is not supported, or that takes too long to open; "" for others."""
+    if len(parts[1].content) > MAX_ENCRYPTED_BYTES:
         return "PRIVATE_KEY_TOO_LARGE"
     scheme, parameters = _algorithm(parts[0])
     if scheme != _PBES2:
@@ -113,7 +116,7 @@ def _lock_problem(parts: list[_Value]) -> str:
 
 
 def _rounds_problem(parameters: list[_Value]) -> str:
-    """Look at `salt, iterations` of the oldest schemes, and at `salt, iterations, key length, ...` of PBKDF2."""
+    """Check `salt, iterations` of the oldest schemes, or `salt, iterations, key length, ...` of PBKDF2."""
     rounds = [_number(part) for part in parameters[1:] if part.tag == _INTEGER]
     if not rounds or parameters[1].tag != _INTEGER:
         return _DAMAGED
@@ -122,7 +125,7 @@ def _rounds_problem(parameters: list[_Value]) -> str:
 
 
 def _scrypt_problem(parameters: list[_Value]) -> str:
-    """Look at `salt, N, r, p, key length`."""
+    """Check `salt, N, r, p, key length`."""
     numbers = [_number(part) for part in parameters[1:] if part.tag == _INTEGER]
     if len(numbers) not in (3, 4):
         return _DAMAGED
@@ -134,10 +137,10 @@ def _scrypt_problem(parameters: list[_Value]) -> str:
 def _algorithm(value: _Value) -> tuple[bytes, list[_Value]]:
     """Return the identifier of an algorithm and its parameters."""
     if value.tag != _SEQUENCE:
-        raise ValueError("no algorithm")
+        raise ValueError("not an algorithm")
     name, *parameters = _children(value.content) or [_Value(0, HiddenBytes())]
     if name.tag != _OID or len(parameters) != 1 or parameters[0].tag != _SEQUENCE:
-        raise ValueError("no algorithm with parameters")
+        raise ValueError("not an algorithm with parameters")
     return name.content, _children(parameters[0].content)
 
 
@@ -147,7 +150,7 @@ def _oid_of(value: _Value) -> bytes:
 
 
 def _number(value: _Value) -> int:
-    """Return a whole number; one below nought becomes a very large one, which is over every limit."""
+    """Return a whole number; a negative one becomes a very large one, which exceeds every limit."""
     number = int.from_bytes(value.content, "big", signed=True)
     return number if number >= 0 else 1 << 64
 
@@ -157,42 +160,42 @@ def _bits(number: bytes) -> int:
 
 
 def _only(encoded: bytes, tag: int) -> HiddenBytes:
-    """Return the content of the one value that `encoded` is.
+    """Return the content of the single value in `encoded`.
 
     Raises:
-        ValueError: it is none of that tag, or more than one.
+        ValueError: there is more than one, or it has another tag.
     """
     values = _children(encoded)
     if [value.tag for value in values] != [tag]:
-        raise ValueError("not the one value that is expected")
+        raise ValueError("not the expected single value")
     return values[0].content
 
 
 def _children(encoded: bytes) -> list[_Value]:
-    """Return the values that stand one behind the other.
+    """Return the consecutive values in `encoded`.
 
     Raises:
-        ValueError: one of them does not end, or its length is not given in DER's way.
+        ValueError: one of them is incomplete, or its length is not valid DER.
     """
     values: list[_Value] = []
     position = 0
     while position < len(encoded):
         start, size = _content_at(encoded, position)
         if start + size > len(encoded):
-            raise ValueError("a value is cut off")
+            raise ValueError("a value is incomplete")
         values.append(_Value(encoded[position], HiddenBytes(encoded[start : start + size])))
         position = start + size
     return values
 
 
 def _content_at(encoded: bytes, position: int) -> tuple[int, int]:
-    """Return where the content of the value at a place starts, and its length."""
+    """Return the offset of the content of the value at `position`, and its length."""
     start = position + 2
     size = encoded[position + 1] if position + 1 < len(encoded) else _LONG_LENGTH
     if size & _LONG_LENGTH:
         digits = size - _LONG_LENGTH
         if not 1 <= digits <= _LENGTH_BYTES:
-            raise ValueError("a length is not given")
+            raise ValueError("a length is not valid")
         size = int.from_bytes(encoded[start : start + digits], "big")
         start += digits
     return start, size

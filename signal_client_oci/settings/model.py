@@ -1,44 +1,31 @@
-"""The settings of one instance: what is made of the answers to `form.FORM`, field by field."""
+"""The settings of one instance, as the connector uses them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from typing_extensions import Self
 
 from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.settings.endpoint_template import endpoint_url
-from signal_client_oci.settings.parsing import (
-    ALL_REGIONS,
-    RISK_LEVELS,
-    SettingsError,
-    concealed,
-    read_settings,
-)
-from signal_client_oci.settings.regions import realm_of
-from signal_client_oci.settings.schema import FORM
-from signal_client_oci.settings.values import SecretText
+from signal_client_oci.settings.parsing import SecretText, SettingsError, concealed, read_settings
+from signal_client_oci.settings.regions import ALL_REGIONS, realm_of
+from signal_client_oci.settings.schema import RISK_LEVELS, RiskLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["RISK_LEVELS", "RiskLevel", "Settings", "SettingsError", "parse_settings"]
 
-RiskLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
-
-
-def _default(name: str) -> Any:
-    return FORM[name]["default"]
-
 
 class Settings(BaseModel):
-    """The settings of one instance, read and normalised; made by `parse_settings`.
+    """The settings of one instance, read and normalised by `parse_settings`; `schema.FIELDS` describes each field.
 
-    Texts are stripped, the fingerprint is in lower case with colons, regions are identifiers of one realm,
-    `additional_regions` is without `region` and holds nothing but "all" if it holds that, `logging_query` is
-    a clause of `logging_clause`. Times are in minutes. A repr shows the tenancy and the region, nothing else; dumps
-    mask the secrets, and settings are neither pickled nor deeply copied.
+    Texts are stripped, the fingerprint is in lowercase with colons, regions are identifiers of one realm,
+    `additional_regions` does not contain `region` and is `["all"]` for all regions, `logging_query` is a result of
+    `logging_clause`. A repr shows only the tenancy and the region; dumps mask the secrets, and settings can be neither
+    pickled nor deeply copied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -48,30 +35,30 @@ class Settings(BaseModel):
     fingerprint: str
     private_key: SecretText
     region: str
-    compartment_ocid: str = _default("compartment_ocid")
-    private_key_passphrase: SecretText = SecretText("")
-    include_subcompartments: bool = _default("include_subcompartments")
-    additional_regions: list[str] = _default("additional_regions")
-    audit_enabled: bool = _default("audit_enabled")
-    logging_enabled: bool = _default("logging_enabled")
-    cloud_guard_enabled: bool = _default("cloud_guard_enabled")
-    logging_query: str = _default("logging_query")
-    cloud_guard_interval_minutes: int = _default("cloud_guard_interval_minutes")
-    cloud_guard_min_risk: RiskLevel = _default("cloud_guard_min_risk")
-    cloud_guard_details: bool = _default("cloud_guard_details")
-    lookback_minutes: int = _default("lookback_minutes")
-    overlap_minutes: int = _default("overlap_minutes")
-    redact_secrets: bool = _default("redact_secrets")
-    max_concurrency: int = _default("max_concurrency")
-    endpoint_template: str = _default("endpoint_template")
+    compartment_ocid: str
+    private_key_passphrase: SecretText
+    include_subcompartments: bool
+    additional_regions: list[str]
+    audit_enabled: bool
+    logging_enabled: bool
+    cloud_guard_enabled: bool
+    logging_query: str
+    cloud_guard_interval_minutes: int
+    cloud_guard_min_risk: RiskLevel
+    cloud_guard_details: bool
+    lookback_minutes: int
+    overlap_minutes: int
+    redact_secrets: bool
+    max_concurrency: int
+    endpoint_template: str
 
     @model_validator(mode="before")
     @classmethod
     def _read(cls, given: object) -> object:
-        return given if isinstance(given, cls) else read_settings(cls, given)
+        return given if isinstance(given, cls) else read_settings(given)
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
-        """Name what a repr may show; all else stays out, so that no secret can get in."""
+        """Yield what a repr shows: a short list of names, so that no secret can be among them."""
         yield "tenancy_ocid", self.tenancy_ocid
         yield "region", self.region
 
@@ -83,7 +70,7 @@ class Settings(BaseModel):
 
     @property
     def scope_ocid(self) -> str:
-        """The compartment to collect from: the one chosen, else the tenancy's root."""
+        """The compartment to collect from: the chosen one, or the root compartment of the tenancy."""
         return self.compartment_ocid or self.tenancy_ocid
 
     @property
@@ -93,7 +80,7 @@ class Settings(BaseModel):
 
     @property
     def wants_all_regions(self) -> bool:
-        """Whether every subscribed region is collected from."""
+        """Whether to collect from every subscribed region."""
         return self.additional_regions == [ALL_REGIONS]
 
     @property
@@ -103,7 +90,7 @@ class Settings(BaseModel):
 
     @property
     def risk_levels(self) -> tuple[str, ...]:
-        """Cloud Guard's risk levels that are collected, highest first."""
+        """The risk levels of the Cloud Guard problems to collect, highest first."""
         return RISK_LEVELS[: RISK_LEVELS.index(self.cloud_guard_min_risk) + 1]
 
     def endpoint(self, service: str, region: str) -> str | None:
@@ -118,14 +105,13 @@ class Settings(BaseModel):
 
 
 def parse_settings(settings: object) -> Settings:
-    """Read the host's settings object.
+    """Return the settings of the host's settings object.
 
-    Everything is stripped and normalised, empty optional fields get their defaults, and whatever a form or a
-    clipboard does to a value and can be undone is undone. The private key is only looked at by
-    `load_api_key`.
+    Values are normalised, empty optional fields get their defaults, and changes that forms and clipboards make to a
+    value are undone. The private key is not checked here, but by `load_api_key`.
 
     Raises:
-        SettingsError: with all that is wrong, by field; it holds no value of a secret.
+        SettingsError: with the errors of all fields; it contains no secret.
     """
     settings = concealed(settings)
-    return Settings.model_construct(**read_settings(Settings, settings))
+    return Settings.model_construct(**read_settings(settings))

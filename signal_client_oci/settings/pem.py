@@ -1,39 +1,31 @@
-"""Finds the private key in a text that clipboards, forms, JSON and word processors have been at.
+"""Finds the private key in a pasted text, and repairs what clipboards, forms, JSON and word processors do to it.
 
-PEM is only a wrapping: whatever happened to lines, quotes, dashes and labels, the base64 between them is the
-key, and its DER says by itself how long it is. So the wrapping is read loosely and the DER strictly.
+PEM is only a wrapping: whatever happened to lines, quotes, dashes and labels, the base64 between them is the key, and
+its DER states its own length. So the wrapping is read leniently and the DER strictly.
 
-A paste is anybody's text: each expression here takes time in proportion to it. White space and backslashes come as
-single ones before anything is looked for, so no expression has two ways to share out a run of them.
+A paste can be any text, so every regular expression here runs in linear time: runs of white space and backslashes
+are reduced to single ones first, which leaves no expression two ways to divide a run.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
-
 from signal_client_oci.errors.key_errors import PrivateKeyError
-from signal_client_oci.settings.key_shape import MAX_LOCKED_BYTES, prime_bits, shape_problem
-from signal_client_oci.settings.limits import MAX_PRIVATE_KEY
+from signal_client_oci.settings.key_shape import MAX_ENCRYPTED_BYTES, MAX_PRIVATE_KEY, shape_problem
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from pydantic import SecretStr
 
 __all__ = ["FoundKey", "find_private_key"]
 
-_LONGEST_PATH: Final = 300
+_MAX_PATH: Final = 300
 _SEQUENCE: Final = 0x30
 
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\u00ad"
@@ -53,14 +45,14 @@ _MARK: Final = re.compile(
 )
 _USABLE_LABELS: Final = frozenset({"", "RSA", "ENCRYPTED", "ANY", "NEW"})
 
-# Headers of a key that OpenSSL encrypted before PKCS#8 was usual; cipher → hex digits of its initial vector.
+# Headers of keys that old versions of OpenSSL encrypted; cipher → hex digits of its initialization vector.
 _LEGACY_VECTORS: Final = {"AES-128-CBC": 32, "AES-192-CBC": 32, "AES-256-CBC": 32, "DES-EDE3-CBC": 16}
 _LEGACY: Final = re.compile(
     r"Proc-?Type ?: ?4 ?, ?ENCRYPTED[ ,>]*DEK-?Info ?: ?(?P<cipher>[\w-]{1,40}) ?,", re.IGNORECASE
 )
 _LEGACY_HEADER: Final = re.compile(r"Proc-?Type ?:", re.IGNORECASE)
 
-# The DER of an RSA key is a sequence with a two-byte length, which base64 always begins with these letters.
+# The DER of an RSA key is a sequence with a two-byte length, so its base64 always begins with MII.
 _BARE_BODY: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/= ]+")
 _CONFIG_LINE: Final = re.compile(r"(?:^| )(?:key_file|fingerprint|tenancy|user) ?=", re.IGNORECASE)
 _PATH: Final = re.compile(
@@ -69,17 +61,14 @@ _PATH: Final = re.compile(
 _OPENSSH_BODY: Final = "b3BlbnNzaC1rZXktdjE"
 _SSH_PUBLIC: Final = re.compile(r" ?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-\S+) ")
 
-# OpenSSL's look at the primes of an RSA key takes 0.3 s for 4096 bits, and 4 s for 8192.
-_LONGEST_CHECKED_PRIME: Final = 2048
-
 
 @dataclass(frozen=True)
 class FoundKey(HoldsSecret):
-    """A private key as found in a paste; its contents never show in a repr.
+    """A private key as found in a paste; a repr never shows it.
 
     Attributes:
-        encoded: DER (PKCS#1, PKCS#8, encrypted PKCS#8, SEC 1), or a clean PEM when `is_pem`.
-        is_pem: the key is a legacy encrypted one, which only exists as PEM.
+        encoded: DER (PKCS#1, PKCS#8, encrypted PKCS#8, SEC 1), or clean PEM when `is_pem`.
+        is_pem: The key has the legacy encryption, which only exists as PEM.
     """
 
     encoded: bytes = field(repr=False)
@@ -87,78 +76,6 @@ class FoundKey(HoldsSecret):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoded", HiddenBytes(self.encoded))
-
-    def load(self, passphrase: bytes | None) -> PrivateKeyTypes:
-        """Open the key and make sure that its numbers belong together.
-
-        Raises:
-            TypeError: it is encrypted and `passphrase` is None (or the other way round).
-            PrivateKeyError: what was encrypted is no RSA key, or one that takes too long to look at.
-            ValueError: it is damaged or the passphrase is wrong.
-            cryptography.exceptions.UnsupportedAlgorithm: its kind or its cipher is unknown.
-        """
-        passphrase = None if passphrase is None else HiddenBytes(passphrase)
-        mark = self._mark(passphrase)
-        encoded = self.encoded if passphrase is None else self._unlocked(passphrase)
-        is_pem = self.is_pem and passphrase is None
-        is_long = prime_bits(encoded) > _LONGEST_CHECKED_PRIME
-        load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
-        key = load(encoded, None, unsafe_skip_rsa_key_validation=is_long or mark in _sound)
-        if is_long and isinstance(key, RSAPrivateKey):
-            _check_numbers(key)
-        if len(_sound) >= _MOST_SOUND:
-            _sound.clear()
-        _sound.add(mark)
-        return key
-
-    def _mark(self, passphrase: bytes | None) -> bytes:
-        """Return by what this key is known again in this process; it tells nothing about the key."""
-        digest = hashlib.blake2b(b"" if passphrase is None else b"locked", key=_PROCESS_SECRET)
-        for part in (passphrase or b"", self.encoded):
-            digest.update(len(part).to_bytes(8, "big") + part)
-        return digest.digest()
-
-    def _unlocked(self, passphrase: bytes) -> bytes:
-        """Return the DER of an encrypted RSA key without its encryption, its numbers not looked at but bounded."""
-        load = load_pem_private_key if self.is_pem else load_der_private_key
-        key = load(self.encoded, passphrase, unsafe_skip_rsa_key_validation=True)
-        if not isinstance(key, RSAPrivateKey):
-            raise PrivateKeyError("PRIVATE_KEY_NOT_RSA")
-        pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        encoded = HiddenBytes(key.private_bytes(serialization.Encoding.DER, pkcs8, plain))
-        problem = shape_problem(encoded)
-        if problem:
-            raise PrivateKeyError(problem)
-        return encoded
-
-
-# the marks of keys whose numbers OpenSSL found to be sound: that takes 60 ms, and every poll opens the same key
-_sound: Final[set[bytes]] = set()
-_MOST_SOUND: Final = 512
-_PROCESS_SECRET: Final = os.urandom(32)
-
-
-def _check_numbers(key: RSAPrivateKey) -> None:
-    """Make sure that no number of a long key was changed; that its primes are prime is not looked at.
-
-    Raises:
-        ValueError: they do not belong together, so that one of them is not what it was.
-    """
-    # No local variable holds one of them, as a crash reporter would show it.
-    own = key.private_numbers()
-    public = own.public_numbers
-    fits = (
-        min(own.p, own.q) > 1
-        and own.p * own.q == public.n
-        and own.p & own.q & public.e & 1
-        and public.e * own.d % (own.p - 1) == 1
-        and public.e * own.d % (own.q - 1) == 1
-        and own.dmp1 == own.d % (own.p - 1)
-        and own.dmq1 == own.d % (own.q - 1)
-        and own.iqmp * own.q % own.p == 1
-    )
-    if not fits:
-        raise ValueError("the numbers of the RSA key do not belong together")
 
 
 class _Segment(NamedTuple):
@@ -170,16 +87,16 @@ class _Segment(NamedTuple):
 
 
 def find_private_key(paste: str | SecretStr) -> FoundKey:
-    r"""Return the first private key in a paste that can be opened as one, its wrapping repaired.
+    r"""Return the first usable private key in a paste, its wrapping repaired.
 
-    Repaired are: byte order marks, all kinds of white space, zero-width characters, quotes, smart dashes, any
-    number of dashes, lost or literal (`\n`) line ends, indentation, JSON escapes, the `OCI_API_KEY` label
-    line, text around the key, further keys, a label that does not fit the body, a lost header or footer,
-    base64 of the whole file.
+    These are repaired or ignored: byte order marks, all kinds of white space, zero-width characters, quotes, smart
+    dashes, any number of dashes, lost or literal (`\n`) line ends, indentation, JSON escapes, the `OCI_API_KEY` label
+    line, text around the key, further keys, a label that does not fit the body, a missing header or footer, and base64
+    of the whole file.
 
     Raises:
-        PrivateKeyError: there is no private key in the text, a part of one, or one that must not be opened; the
-            code says what there is.
+        PrivateKeyError: the text contains no private key, only part of one, or one that must not be opened; the code
+            says which.
     """
     if len(paste) > MAX_PRIVATE_KEY:
         raise PrivateKeyError("PRIVATE_KEY_NOT_PEM")
@@ -189,16 +106,16 @@ def find_private_key(paste: str | SecretStr) -> FoundKey:
         raise PrivateKeyError("PRIVATE_KEY_MISSING")
     text = _unwrapped(text)
     segments = _segments(text)
-    problems: list[str] = []
+    codes: list[str] = []
     for outcome in (outcome for segment in segments for outcome in _read_segment(segment)):
         if isinstance(outcome, FoundKey):
             return outcome
-        problems.append(outcome)
-    raise PrivateKeyError(problems[0] if problems else _what_else(HiddenText(paste.strip()), text, segments))
+        codes.append(outcome)
+    raise PrivateKeyError(codes[0] if codes else _what_else(HiddenText(paste.strip()), text, segments))
 
 
 def _cleaned(paste: str) -> HiddenText:
-    """Return the text with escapes resolved, runs of white space as one blank, and without what no PEM contains."""
+    """Return the text with escapes resolved, runs of white space as one space, and no characters that PEM never has."""
     text = HiddenText(_UNICODE_ESCAPE.sub(_escaped_character, _single_backslashes(HiddenText(paste))))
     text = _single_backslashes(HiddenText(text.translate(_CLEANED)))
     text = HiddenText(_LINE_END.sub("\n", text).replace("\\", ""))
@@ -207,7 +124,7 @@ def _cleaned(paste: str) -> HiddenText:
 
 
 def _single_backslashes(text: HiddenText) -> HiddenText:
-    """Return a text with each run of backslashes as one: how often something was escaped makes no difference."""
+    """Return a text with each run of backslashes as one, so that it does not matter how often it was escaped."""
     return HiddenText(re.sub(r"\\{2,}", r"\\", text))
 
 
@@ -216,7 +133,7 @@ def _escaped_character(escape: re.Match[str]) -> str:
 
 
 def _unwrapped(text: HiddenText) -> HiddenText:
-    """Return the PEM inside a text that is base64 of it (once, not again and again); any other text as it is."""
+    """Return the PEM that a text encodes in base64 (one level only); any other text unchanged."""
     compact = HiddenText("".join(text.split()))
     if _BASE64.fullmatch(compact) is None:
         return text
@@ -237,7 +154,7 @@ def _segments(text: HiddenText) -> list[_Segment]:
 
 
 def _read_segment(segment: _Segment) -> Iterator[FoundKey | str]:
-    """Yield the private key in a segment, or the code of what is wrong with it, or nothing."""
+    """Yield the private key in a segment, the code of what is wrong with it, or nothing."""
     if segment.what == "PRIVATEKEY" and segment.label in _USABLE_LABELS:
         legacy = _LEGACY.search(segment.text)
         if legacy:
@@ -247,33 +164,33 @@ def _read_segment(segment: _Segment) -> Iterator[FoundKey | str]:
         else:
             yield _der_key(_decoded(segment.text))
     elif not segment.what:
-        # Only the places are kept: the repr of a match shows what was matched.
+        # Only the positions are kept: the repr of a match shows the text.
         bare = [match.span() for match in [_BARE_BODY.search(segment.text)] if match]
         for start, end in bare:
             yield _der_key(_decoded(HiddenText(segment.text[start:end])))
 
 
 def _legacy_key(cipher: str, text: HiddenText) -> FoundKey | str:
-    """Return an encrypted PKCS#1 key with its headers on lines of their own again."""
+    """Return an encrypted PKCS#1 key with its headers on separate lines again, or the code of its problem."""
     if cipher not in _LEGACY_VECTORS:
         return "PRIVATE_KEY_CIPHER_UNKNOWN"
     digits = _LEGACY_VECTORS[cipher]
     vector = re.match(rf" ?((?:[0-9A-Fa-f] ?){{{digits}}})", text)
-    # What is encrypted has no length of its own: a torn END mark must not be read as a part of it.
+    # Encrypted data does not state its length, so an incomplete END mark must not be read as part of it.
     encrypted = _decoded(HiddenText(text[vector.end() :].split("--", maxsplit=1)[0])) if vector else b""
     if not vector or not encrypted or len(encrypted) % (digits // 2):
         return "PRIVATE_KEY_INCOMPLETE"
-    if len(encrypted) > MAX_LOCKED_BYTES:
+    if len(encrypted) > MAX_ENCRYPTED_BYTES:
         return "PRIVATE_KEY_TOO_LARGE"
     headers = f"Proc-Type: 4,ENCRYPTED\nDEK-Info: {cipher},{''.join(vector[1].split()).upper()}\n\n".encode()
     label = b"RSA PRIVATE KEY-----\n"
-    # OpenSSL, behind cryptography < 45, takes lines of 64 letters only.
+    # cryptography < 45 uses OpenSSL here, which accepts lines of 64 letters only.
     body = HiddenBytes(re.sub(b"(.{1,64})", rb"\1\n", base64.b64encode(encrypted)))
     return FoundKey(b"-----BEGIN " + label + headers + body + b"-----END " + label, is_pem=True)
 
 
 def _der_key(encoded: HiddenBytes) -> FoundKey | str:
-    """Return the DER sequence at the start of `encoded`, without what follows it; else the code of its problem."""
+    """Return the DER sequence at the start of `encoded`, or the code of its problem."""
     if encoded.startswith(b"openssh-key"):
         return "PRIVATE_KEY_IS_OPENSSH"
     if encoded and encoded[0] != _SEQUENCE:
@@ -289,7 +206,7 @@ def _der_key(encoded: HiddenBytes) -> FoundKey | str:
 
 
 def _decoded(text: HiddenText) -> HiddenBytes:
-    """Return what the base64 letters of a text stand for; all other characters are passed over."""
+    """Return the bytes that the base64 letters of a text encode; other characters are ignored."""
     letters = HiddenText(re.sub(r"[^A-Za-z0-9+/]", "", text))
     if len(letters) % 4 == 1:
         letters = HiddenText(letters[:-1])
@@ -308,6 +225,6 @@ def _what_else(paste: HiddenText, text: HiddenText, segments: list[_Segment]) ->
         "PRIVATE_KEY_IS_CERTIFICATE": "CERTIFICATE" in kinds,
         "PRIVATE_KEY_IS_PUBLIC": "PUBLICKEY" in kinds or bool(_SSH_PUBLIC.match(text)),
         "PRIVATE_KEY_IS_CONFIG": bool(_CONFIG_LINE.search(text)),
-        "PRIVATE_KEY_IS_PATH": len(paste) <= _LONGEST_PATH and bool(_PATH.fullmatch(paste)),
+        "PRIVATE_KEY_IS_PATH": len(paste) <= _MAX_PATH and bool(_PATH.fullmatch(paste)),
     }
     return next((code for code, applies in cases.items() if applies), "PRIVATE_KEY_NOT_PEM")

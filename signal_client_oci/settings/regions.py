@@ -1,7 +1,7 @@
-"""OCI region names: what an operator types made canonical, and the realm that a region belongs to.
+"""OCI regions: the identifier of the region that an operator means, its realm, and its domain.
 
-The regions are those of the OCI SDK, which is imported on first use. That includes what the machine declares
-in `OCI_REGION_METADATA` or `~/.oci/regions-config.json`; the instance metadata service is never asked. Domains are
+The regions are those of the OCI SDK, which is imported on first use, and those that the machine declares in
+`OCI_REGION_METADATA` or `~/.oci/regions-config.json`; the instance metadata service is never queried. Domains are
 those that the SDK ships, whatever the machine declares.
 """
 
@@ -16,25 +16,37 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from signal_client_oci.settings.values import read_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "ALL_REGIONS",
     "DISPLAY_NAMES",
+    "MAX_REGION",
+    "MAX_REGIONS",
     "UnknownRegionError",
     "canonical_region",
+    "read_region",
+    "read_regions",
     "realm_of",
     "region_label",
     "shipped_domain",
 ]
 
-# The SDK takes a name with a dot for a host and signs a request to it: only such names are looked up.
+ALL_REGIONS: Final = "all"
+MAX_REGION: Final = 60  # below the 64 letters of a line of a pasted key
+MAX_REGIONS: Final = 200
+
+# The SDK treats a name with a dot as a host and signs requests to it, so only names of this form are looked up.
 _IDENTIFIER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-# Looked for in place of what was typed: the SDK logs a name that it does not know, and that may be a pasted key.
+# Looked up instead of the text that was typed: the SDK logs unknown names, and the text may be a pasted key.
 _NO_REGION: Final = "no-region"
-_ECHOABLE: Final = re.compile(r"[\w ().,:/'-]{1,40}")
+_QUOTABLE: Final = re.compile(r"[\w ().,:/'-]{1,40}")
 _FILLERS: Final = frozenset({"region", "oci", "oracle", "cloud", "home", "the"})
-_MOST_SUGGESTIONS: Final = 3
+_MAX_SUGGESTIONS: Final = 3
+_MAX_SHOWN_ERRORS: Final = 3
 
 DISPLAY_NAMES: Final[dict[str, str]] = {
     "af-casablanca-1": "Morocco West (Casablanca)",
@@ -94,27 +106,27 @@ DISPLAY_NAMES: Final[dict[str, str]] = {
 
 
 class UnknownRegionError(ValueError):
-    """A text that names no region known to the SDK.
+    """A text that does not name a region known to the SDK.
 
     Attributes:
-        suggestions: identifiers of the regions that may have been meant, likeliest first, at most three.
+        suggestions: Identifiers of the regions that may have been meant, most likely first, at most three.
     """
 
     def __init__(self, text: str, suggestions: Sequence[str]) -> None:
         self.suggestions: tuple[str, ...] = tuple(suggestions)
-        # A whole key pasted into this field must not come back in an error.
-        subject = text if _ECHOABLE.fullmatch(text) else "This"
-        super().__init__(f"{subject} is no OCI region; {_way_out(self.suggestions)}")
+        # A key that was pasted into this field must not be quoted.
+        subject = text if _QUOTABLE.fullmatch(text) else "This"
+        super().__init__(f"{subject} is not an OCI region. {_what_to_do(self.suggestions)}")
 
 
 def canonical_region(text: str) -> str:
     """Return the identifier of the region that a text names, such as `us-ashburn-1`.
 
-    White space around it and upper case are forgiven, short codes (`iad`) translated. There is no fall-back
-    to another realm or host (the SDK alone would send an unknown region's requests to realm OC1).
+    Surrounding white space and upper case are accepted, and short codes (`iad`) are translated. There is no fallback
+    to another realm or host (the SDK by itself would send the requests for an unknown region to realm OC1).
 
     Raises:
-        UnknownRegionError: the SDK does not know it; the message suggests the nearest names.
+        UnknownRegionError: the SDK does not know it; the message suggests similar regions.
     """
     wanted = text.strip().lower()
     if len(wanted) < 64 and _IDENTIFIER.fullmatch(wanted):  # noqa: PLR2004 - the longest label of a host name
@@ -125,8 +137,44 @@ def canonical_region(text: str) -> str:
     raise UnknownRegionError(text.strip(), _suggestions(wanted, _sdk_regions(wanted).REGIONS))
 
 
+def read_region(text: str) -> str:
+    """Return the identifier of the region that the form names.
+
+    Raises:
+        ValueError: the text is empty, or does not name a known region.
+    """
+    if not text:
+        raise ValueError(f"The region is missing. {_what_to_do(())}")
+    return canonical_region(text)
+
+
+def read_regions(value: object) -> list[str]:
+    """Return the identifiers of a list of regions, each once; `["all"]` if one of them is the word "all".
+
+    Raises:
+        ValueError: the value is not a list of names, or some of them are not known regions.
+    """
+    names = read_names(value, MAX_REGIONS, MAX_REGION)
+    if any("PRIVATE KEY" in name for name in names):
+        raise ValueError(
+            "This is a private key, not a list of region identifiers. Paste it into Private Key."
+        )
+    if any(name.lower() == ALL_REGIONS for name in names):
+        return [ALL_REGIONS]
+    regions: dict[str, None] = {}
+    errors: list[str] = []
+    for name in names:
+        try:
+            regions[canonical_region(name)] = None
+        except UnknownRegionError as error:
+            errors.append(str(error))
+    if errors:
+        raise ValueError(" ".join(errors[:_MAX_SHOWN_ERRORS]))
+    return list(regions)
+
+
 def realm_of(region: str) -> str:
-    """Return the key of the realm of a region, such as `oc1`.
+    """Return the realm of a region, such as `oc1`.
 
     Raises:
         UnknownRegionError: the SDK does not know the region.
@@ -136,10 +184,10 @@ def realm_of(region: str) -> str:
 
 
 def shipped_domain(region: str) -> str | None:
-    """Return the domain of a region's endpoints, such as `oraclecloud.com`; None for a realm that is not Oracle's own.
+    """Return the domain of a region's endpoints, such as `oraclecloud.com`; None for a realm the SDK does not ship.
 
-    It is read from the SDK's package, not from its memory: `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`,
-    `~/.oci/regions-config.json` and a developer tool configuration can put any domain there, for any region. A region
+    It is read from the SDK's files, not from its state: `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`,
+    `~/.oci/regions-config.json` and a developer tool configuration can set any domain there, for any region. A region
     that is declared in a realm which the SDK ships has that realm's domain.
 
     Raises:
@@ -152,7 +200,7 @@ def shipped_domain(region: str) -> str | None:
 
 @cache
 def _shipped_regions() -> ModuleType:
-    """Return the SDK's tables as they are in its package, in a module that nothing else holds."""
+    """Return the SDK's tables as its package ships them, in a module that nothing else can change."""
     spec = importlib.util.find_spec("oci.regions_definitions")
     if spec is None or spec.loader is None:
         raise ImportError("the OCI SDK has no table of regions")
@@ -162,55 +210,55 @@ def _shipped_regions() -> ModuleType:
 
 
 def region_label(region: str) -> str:
-    """Return a region's identifier with the console's name for it, `us-ashburn-1 (US East (Ashburn))`."""
+    """Return a region's identifier with its name in the OCI console, `us-ashburn-1 (US East (Ashburn))`."""
     name = DISPLAY_NAMES.get(region)
     return f"{region} ({name})" if name else region
 
 
 def _sdk_regions(wanted: str) -> Any:
-    """Return the SDK's module of regions, which has read the machine's declarations where `wanted` is not known."""
+    """Return the SDK's module of regions; it has read the machine's declarations if it does not know `wanted`."""
     from oci import regions as sdk  # noqa: PLC0415 - importing the plugin must not import the SDK
 
     if wanted not in sdk.REGION_REALMS and wanted not in sdk.REGIONS_SHORT_NAMES:
-        # A malformed declaration makes the SDK stumble once; what it knows by itself stays usable.
+        # A malformed declaration makes the SDK fail here; the regions that it ships can still be used.
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
             sdk.is_region(_NO_REGION)
     return sdk
 
 
-def _way_out(suggestions: Sequence[str]) -> str:
+def _what_to_do(suggestions: Sequence[str]) -> str:
     if not suggestions:
         return (
-            "take the region identifier, for example us-ashburn-1, from the OCI console: "
+            "Copy the region identifier, for example us-ashburn-1, from the OCI console: "
             "region menu (top right) > Manage regions."
         )
     *others, last = (region_label(region) for region in suggestions)
-    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
+    return f"Did you mean {', '.join(others)} or {last}?" if others else f"Did you mean {last}?"
 
 
 def _suggestions(text: str, known: Iterable[str]) -> list[str]:
-    """Return the known regions that a text may mean: named in it, sharing its words, or spelt alike."""
+    """Return the known regions that a text may mean: contained in it, with its words, or with a similar spelling."""
     regions = list(dict.fromkeys(known))
     plain = _plain(text[:100])[:100]
     joined = re.sub(r"[\s_]+", "-", plain)
     named = [region for region in regions if _names(plain, region) or _names(joined, region)]
     if named:
-        return named[:_MOST_SUGGESTIONS]
+        return named[:_MAX_SUGGESTIONS]
     words = _words(plain) - _FILLERS
     alike = [
         region for region in regions if words and words <= _words(f"{region} {DISPLAY_NAMES.get(region, '')}")
     ]
     if alike:
-        return alike[:_MOST_SUGGESTIONS]
+        return alike[:_MAX_SUGGESTIONS]
     spelt = {region: region for region in regions}
     spelt |= {region.split("-", 1)[-1].rsplit("-", 1)[0]: region for region in reversed(regions)}
     spelt |= {name.lower(): region for region, name in DISPLAY_NAMES.items() if region in regions}
-    near = difflib.get_close_matches(plain, spelt, n=_MOST_SUGGESTIONS, cutoff=0.65)
+    near = difflib.get_close_matches(plain, spelt, n=_MAX_SUGGESTIONS, cutoff=0.65)
     return list(dict.fromkeys(spelt[match] for match in near))
 
 
 def _names(plain: str, region: str) -> bool:
-    """Tell whether a text holds a region's identifier, bar its number perhaps, or is its name in the console."""
+    """Return whether a text contains a region's identifier (perhaps without its number), or is its console name."""
     lacks_number = "-" in plain and region.startswith(f"{plain}-")
     return region in plain or lacks_number or plain == DISPLAY_NAMES.get(region, region).lower()
 
@@ -220,6 +268,6 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a text in lower case without accents, so that "São Paulo" is found."""
+    """Return a text in lowercase without accents, so that "São Paulo" is found."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(char for char in decomposed if not unicodedata.combining(char)).lower()

@@ -1,82 +1,139 @@
-"""The settings form: what the operator is asked, as the JSON Schema (2020-12) that a form generator draws.
+"""The table of settings: what the form shows of each field, and how its value is read.
 
-Plain data, so that a host that only lists its integrations loads neither pydantic nor the SDK. `settings.Settings`
-is the model of the same fields and takes defaults and bounds from here.
+The form (JSON Schema 2020-12), the parsing and `docs/settings.md` are all made from this table. It loads neither
+pydantic nor cryptography nor the SDK, so that a host that only lists its integrations starts quickly.
 
-Patterns can be read (dots stand bare), because form generators show one that does not match. They stop the plain
-mistakes; all else is for `parse_settings`, which says what to do. Every text that it accepts fits its pattern.
+Form generators show a pattern that does not match, so patterns are short enough to read (dots are not escaped). They
+stop obvious mistakes; the readers check the rest and say what to do. Every text that a reader accepts fits its pattern.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, get_args
 
-from signal_client_oci.settings.limits import (
-    MAX_ENDPOINT_TEMPLATE,
-    MAX_FINGERPRINT,
-    MAX_LOGGING_QUERY,
-    MAX_OCID,
-    MAX_PASSPHRASE,
-    MAX_PRIVATE_KEY,
-    MAX_REGION,
-    MAX_REGIONS,
+from signal_client_oci.contract import SOURCES
+from signal_client_oci.errors.key_errors import KEY_ERRORS
+from signal_client_oci.settings.endpoint_template import read_endpoint_template
+from signal_client_oci.settings.key_shape import MAX_PRIVATE_KEY
+from signal_client_oci.settings.logging_query import logging_clause
+from signal_client_oci.settings.ocids import MAX_OCID, OCID_KINDS, read_ocid
+from signal_client_oci.settings.regions import MAX_REGION, MAX_REGIONS, read_region, read_regions
+from signal_client_oci.settings.values import (
+    read_choice,
+    read_secret,
+    read_switch,
+    read_text,
+    read_whole_number,
 )
-from signal_client_oci.settings.ocids import OCID_KINDS
 
-__all__ = ["FORM", "SECRETS", "settings_schema"]
+__all__ = ["FIELDS", "RISK_LEVELS", "SECRETS", "RiskLevel", "SettingField", "settings_schema"]
 
 Property = dict[str, Any]
+
+RiskLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
+RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
+"""Cloud Guard's risk levels, highest first (SDK cloud_guard/models/problem_summary.py)."""
 
 _REGION_PATTERN: Final = "^[^.:/]*$"
 _BLANK: Final = r"^\W*$"
 
 
-def _ocid_pattern(field: str) -> str:
-    return "|".join(f"ocid1.{kind}|ocidv1:{kind}" for kind in OCID_KINDS[field].kinds)
+class SettingField(NamedTuple):
+    """One setting.
+
+    Attributes:
+        schema: Its property in the JSON Schema. Title, default and limits are defined here only.
+        reader: Returns the value that `Settings` holds, or raises a ValueError that says what is wrong and what to do.
+            It gets values within the size limits of the schema, and a blank one only where there is no default.
+    """
+
+    schema: Property
+    reader: Callable[[object], Any]
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the form must be given a value."""
+        return "default" not in self.schema
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is never shown."""
+        return "writeOnly" in self.schema
+
+    @property
+    def default(self) -> Any:
+        """The value of a field that was left empty, as an object of its own."""
+        return deepcopy(self.schema["default"])
 
 
-def _text(title: str, description: str, **more: Any) -> Property:
-    return {"type": "string", "title": title, "description": description, **more}
+def _text(title: str, description: str, reader: Callable[[str], Any], **more: Any) -> SettingField:
+    schema = {"type": "string", "title": title, "description": description, **more}
+    return SettingField(schema, lambda value: reader(read_text(value)))
 
 
-def _secret(title: str, description: str, **more: Any) -> Property:
-    return _text(title, description, format="password", writeOnly=True, **more)
+def _ocid(name: str, title: str, description: str, *, or_pattern: str = "", **more: Any) -> SettingField:
+    kinds = "|".join(f"ocid1.{kind}|ocidv1:{kind}" for kind in OCID_KINDS[name].kinds)
+    reader = partial(read_ocid, field=name)
+    return _text(title, description, reader, **more, maxLength=MAX_OCID, pattern=kinds + or_pattern)
 
 
-def _switch(title: str, description: str) -> Property:
-    return {"type": "boolean", "title": title, "description": description, "default": True}
+def _secret(
+    title: str, description: str, reader: Callable[[object], Any] = read_secret, **more: Any
+) -> SettingField:
+    schema = {"type": "string", "title": title, "description": description}
+    return SettingField({**schema, "format": "password", "writeOnly": True, **more}, reader)
 
 
-def _number(title: str, description: str, default: int, minimum: int, maximum: int) -> Property:
+def _switch(title: str, description: str) -> SettingField:
+    schema = {"type": "boolean", "title": title, "description": description, "default": True}
+    return SettingField(schema, read_switch)
+
+
+def _number(title: str, description: str, default: int, minimum: int, maximum: int) -> SettingField:
     bounds = {"default": default, "minimum": minimum, "maximum": maximum}
-    return {"type": "integer", "title": title, "description": description, **bounds}
+    schema = {"type": "integer", "title": title, "description": description, **bounds}
+    return SettingField(schema, partial(read_whole_number, least=minimum, most=maximum))
 
 
-def _advanced(shown: Property) -> Property:
-    return {**shown, "x-advanced": True}
+def _advanced(field: SettingField) -> SettingField:
+    return field._replace(schema={**field.schema, "x-advanced": True})
 
 
-FORM: Final[dict[str, Property]] = {
-    "tenancy_ocid": _text(
+def _read_private_key(value: object) -> str:
+    """Return the key as it was pasted; `load_api_key` repairs and checks it."""
+    if not value:
+        missing = KEY_ERRORS["PRIVATE_KEY_MISSING"]
+        raise ValueError(f"{missing.message} {missing.remedy}")
+    return read_secret(value)
+
+
+def _read_fingerprint(text: str) -> str:
+    from signal_client_oci.settings.api_key import normalise_fingerprint  # noqa: PLC0415 - loads cryptography
+
+    return normalise_fingerprint(text)
+
+
+FIELDS: Final[dict[str, SettingField]] = {
+    "tenancy_ocid": _ocid(
+        "tenancy_ocid",
         "Tenancy OCID",
         (
             "The tenancy to collect from; begins with ocid1.tenancy. OCI console: profile menu (top "
             "right) > Tenancy > OCID > Copy."
         ),
         examples=["ocid1.tenancy.oc1..aaaaaaaaexampletenancy"],
-        maxLength=MAX_OCID,
-        pattern=_ocid_pattern("tenancy_ocid"),
     ),
-    "user_ocid": _text(
+    "user_ocid": _ocid(
+        "user_ocid",
         "User OCID",
         (
             "The user that the API key was added to; begins with ocid1.user. OCI console: Identity & "
             "Security > Domains > (domain) > Users > (user) > OCID > Copy."
         ),
         examples=["ocid1.user.oc1..aaaaaaaaexampleuser"],
-        maxLength=MAX_OCID,
-        pattern=_ocid_pattern("user_ocid"),
     ),
     "fingerprint": _text(
         "Fingerprint",
@@ -84,8 +141,9 @@ FORM: Final[dict[str, Property]] = {
             "The fingerprint of the API key: 16 pairs of hex digits. OCI console: the user's page > "
             "API keys > Fingerprint."
         ),
+        _read_fingerprint,
         examples=["12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"],
-        maxLength=MAX_FINGERPRINT,
+        maxLength=200,  # 47 in the console; longer digests are refused by name
         pattern=r"([0-9A-Fa-f]\W*){32}",
     ),
     "private_key": _secret(
@@ -95,6 +153,7 @@ FORM: Final[dict[str, Property]] = {
             "BEGIN line to the END line: RSA, 2048 bits or more. What a paste does to line ends and "
             "dashes is repaired."
         ),
+        _read_private_key,
         minLength=1,
         maxLength=MAX_PRIVATE_KEY,
         examples=["-----BEGIN PRIVATE KEY-----\n(many lines)\n-----END PRIVATE KEY-----"],
@@ -107,11 +166,13 @@ FORM: Final[dict[str, Property]] = {
             "The identifier, not the name, of a region that the tenancy is subscribed to; best its "
             "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
         ),
+        read_region,
         examples=["us-ashburn-1", "eu-frankfurt-1", "uk-london-1", "ap-tokyo-1"],
         maxLength=MAX_REGION,
         pattern=_REGION_PATTERN,
     ),
-    "compartment_ocid": _text(
+    "compartment_ocid": _ocid(
+        "compartment_ocid",
         "Compartment OCID",
         (
             "The compartment to collect from; begins with ocid1.compartment. Empty: the whole "
@@ -119,8 +180,7 @@ FORM: Final[dict[str, Property]] = {
         ),
         default="",
         examples=["ocid1.compartment.oc1..aaaaaaaaexamplecompartment"],
-        maxLength=MAX_OCID,
-        pattern=f"{_ocid_pattern('compartment_ocid')}|{_BLANK}",
+        or_pattern=f"|{_BLANK}",
     ),
     "private_key_passphrase": _secret(
         "Private Key Passphrase",
@@ -129,7 +189,7 @@ FORM: Final[dict[str, Property]] = {
             "first lines."
         ),
         default="",
-        maxLength=MAX_PASSPHRASE,
+        maxLength=1024,  # the limit of OpenSSL
     ),
     "include_subcompartments": _switch(
         "Include Sub-compartments",
@@ -138,25 +198,28 @@ FORM: Final[dict[str, Property]] = {
             "below the root), at any depth."
         ),
     ),
-    "additional_regions": {
-        "type": "array",
-        "title": "Additional Regions",
-        "description": (
-            "More regions to collect from, by identifier; the word all stands for every region that the tenancy is "
-            "subscribed to. None: only the one in Region."
-        ),
-        "default": [],
-        "maxItems": MAX_REGIONS,
-        "examples": [["eu-frankfurt-1", "uk-london-1"], ["all"]],
-        "items": {
-            "type": "string",
-            "title": "Region",
-            "default": "",  # one that was added to the list and not filled in is no error
-            "maxLength": MAX_REGION,
-            "pattern": _REGION_PATTERN,
-            "examples": ["eu-frankfurt-1", "all"],
+    "additional_regions": SettingField(
+        {
+            "type": "array",
+            "title": "Additional Regions",
+            "description": (
+                "More regions to collect from, by identifier; the word all stands for every region that the tenancy is "
+                "subscribed to. None: only the one in Region."
+            ),
+            "default": [],
+            "maxItems": MAX_REGIONS,
+            "examples": [["eu-frankfurt-1", "uk-london-1"], ["all"]],
+            "items": {
+                "type": "string",
+                "title": "Region",
+                "default": "",  # one that was added to the list and not filled in is no error
+                "maxLength": MAX_REGION,
+                "pattern": _REGION_PATTERN,
+                "examples": ["eu-frankfurt-1", "all"],
+            },
         },
-    },
+        read_regions,
+    ),
     "audit_enabled": _switch(
         "Collect Audit Events",
         "Who did what: every API call and console action in the tenancy, logins included.",
@@ -177,8 +240,9 @@ FORM: Final[dict[str, Property]] = {
                 "beginning with where. Empty: all. Try it out in the OCI console: Observability & "
                 "Management > Logging > Search > Advanced mode."
             ),
+            logging_clause,
             default="",
-            maxLength=MAX_LOGGING_QUERY,
+            maxLength=4000,
             examples=[
                 "where type = 'com.oraclecloud.vcn.flowlogs.DataEvent'",
                 "where data.action = 'REJECT'",
@@ -189,7 +253,7 @@ FORM: Final[dict[str, Property]] = {
         _number(
             "Cloud Guard Interval (minutes)",
             "How often Cloud Guard is read, 1 to 1440; it finds problems within hours, not seconds.",
-            default=30,
+            default=SOURCES["cloud_guard"]["default_interval_minutes"],
             minimum=1,
             maximum=1440,
         )
@@ -198,8 +262,9 @@ FORM: Final[dict[str, Property]] = {
         _text(
             "Cloud Guard Minimum Risk",
             "Problems of this risk level and all above it are collected; MINOR: all problems.",
+            partial(read_choice, choices=RISK_LEVELS),
             default="MINOR",
-            enum=["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"],
+            enum=list(RISK_LEVELS),
         )
     ),
     "cloud_guard_details": _advanced(
@@ -249,23 +314,24 @@ FORM: Final[dict[str, Property]] = {
                 "it (audit, logging, cloudguard, identity): https://, or http:// to 127.0.0.1. Empty: "
                 "OCI's own hosts."
             ),
+            read_endpoint_template,
             default="",
             examples=["https://oci-gateway.example.com/{region}/{service}"],
-            maxLength=MAX_ENDPOINT_TEMPLATE,
+            maxLength=500,
             pattern=rf"\{{region\}}|{_BLANK}",
         )
     ),
 }
 
-SECRETS: Final = frozenset(name for name, shown in FORM.items() if shown.get("writeOnly"))
-"""The settings that are secrets."""
+SECRETS: Final = frozenset(name for name, field in FIELDS.items() if field.is_secret)
+"""The names of the settings that are secrets."""
 
 
 def settings_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the settings object, for a form generator.
 
-    Properties are in form order. Secrets carry `format: password` and `writeOnly`, the key `x-widget:
-    textarea`, rarely needed fields `x-advanced`. Each call gives an object of its own.
+    Properties are in form order. Secrets have `format: password` and `writeOnly`, the key `x-widget: textarea`,
+    rarely needed fields `x-advanced`. Each call returns a new object.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -276,7 +342,7 @@ def settings_schema() -> dict[str, Any]:
             "(the key's menu) > View configuration file."
         ),
         "type": "object",
-        "required": [name for name, shown in FORM.items() if "default" not in shown],
-        "properties": deepcopy(FORM),
+        "required": [name for name, field in FIELDS.items() if field.is_required],
+        "properties": {name: deepcopy(field.schema) for name, field in FIELDS.items()},
         "additionalProperties": False,
     }

@@ -1,29 +1,31 @@
-"""Values that must stay text or bytes and yet not be seen: their repr hides them, and nothing writes them to a file.
+"""Text and bytes that hold a secret: their repr hides it, and they cannot be pickled.
 
 Crash reporters show the local variables of every frame by their repr, and pickle, `copy` or `dataclasses.asdict`
-carry a secret to places where nobody looks for it. Where pydantic is at hand, a secret is a `SecretStr`; here
-is what holds it before and after.
+carry a secret to places where nobody expects it. `Settings` holds secrets as pydantic's `SecretStr`; the types here
+hold them before and after, without loading pydantic.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol, runtime_checkable
 
 from typing_extensions import Self
 
-__all__ = ["HiddenBytes", "HiddenText", "HoldsSecret", "hidden"]
+__all__ = ["HiddenBytes", "HiddenText", "HoldsSecret", "SecretValue", "hidden"]
 
 _HIDDEN: Final = "**********"
 
 
-class _SecretValue(Protocol):
-    """What is asked of pydantic's `SecretStr`, which is not loaded for this."""
+@runtime_checkable
+class SecretValue(Protocol):
+    """The part of pydantic's `SecretStr` that is used here."""
 
-    def get_secret_value(self) -> str: ...
+    def get_secret_value(self) -> str:
+        """Return the plain text."""
 
 
 class HoldsSecret:
-    """Base of objects that hold a secret: they are neither pickled nor copied."""
+    """Base class of objects that hold a secret: they can be neither pickled nor copied."""
 
     __slots__ = ()
 
@@ -38,9 +40,9 @@ class HoldsSecret:
 
 
 class HiddenText(str):
-    """A text with a repr that hides it; a copy is the text itself, and pickle is refused.
+    """Text whose repr hides it; a copy is the text itself, and it cannot be pickled.
 
-    `str()` and formatting give the plain text: it is for what goes on being text, never for messages.
+    `str()` and formatting return the plain text, so never put one into a message.
     """
 
     __slots__ = ()
@@ -59,7 +61,7 @@ class HiddenText(str):
 
 
 class HiddenBytes(bytes):
-    """Bytes with a repr that hides them, neither pickled nor copied."""
+    """Bytes whose repr hides them; they can be neither pickled nor copied."""
 
     __slots__ = ()
 
@@ -76,8 +78,8 @@ class HiddenBytes(bytes):
         _refuse(self, "copied")
 
 
-def hidden(secret: str | _SecretValue) -> HiddenText:
-    """Return the text of a secret, plain or a `SecretStr`, with a repr that hides it."""
+def hidden(secret: str | SecretValue) -> HiddenText:
+    """Return the text of a secret, given as plain text or as a `SecretStr`, with a repr that hides it."""
     return HiddenText(secret if isinstance(secret, str) else secret.get_secret_value())
 
 

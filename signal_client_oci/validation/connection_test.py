@@ -186,5 +186,4 @@ def _settings_finding(error: SettingsError) -> Finding:
     fields = Settings.model_fields
     titles = {name: (fields[name].title if name in fields else None) or name for name in error.field_errors}
     message = " ".join(f"{titles[name]}: {text}" for name, text in error.field_errors.items())
-    is_realm = all(" realm " in text for text in error.field_errors.values())
-    return Finding.from_code("failed", "REALM_MISMATCH" if is_realm else "SETTINGS_INVALID", message)
+    return Finding.from_code("failed", error.code, message)

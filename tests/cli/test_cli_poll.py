@@ -23,9 +23,9 @@ from support.command_lines import (
     start,
     write_instances,
 )
+from support.generated_load import generate_audit_events
 
 from signal_client_oci.sandbox import system_clock
-from signal_client_oci.sandbox.generated import generate_audit_events
 
 MANY = 2000
 MORE_THAN_A_PIPE_HOLDS = 300
@@ -139,7 +139,7 @@ def test_a_reader_that_goes_away_ends_the_poll_quietly(tmp_path, tenancy):
     assert not state.exists()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_poll_is_taken_up_where_its_output_ended(capsys, tmp_path, tenancy, number):
     """After a signal nothing is missing; after one that can be handled, nothing comes twice either."""
@@ -212,7 +212,7 @@ def test_a_home_of_nobody_is_told(capsys, toml):
     assert "begins with ~ but there is no such home directory; give a full path" in told
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["/dev/stdout", "a pipe with a name", "a link"])
 def test_output_goes_wherever_the_shell_sends_it(tmp_path, toml, target):
     """What the operator redirects to is the operator's choice: links, pipes and devices take the artifacts."""

@@ -36,7 +36,7 @@ def polled(directory, path, number):
     return "".join(lines) + ended.out
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_run_polls_every_instance_until_a_signal_and_goes_on_there(tmp_path, sandbox, tenancy):
     """Each instance has its file, stopping is no failure, and started again nothing comes twice."""
     other = sandbox.add_tenancy("umbrella", regions=("us-ashburn-1",))

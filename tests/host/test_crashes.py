@@ -23,7 +23,7 @@ def start(directory):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_random_moments_everything_arrives(tmp_path):
     """The union is complete, every line whole, and each kill repeats one batch at most, with the same ids."""
     chance = random.Random(20240501)

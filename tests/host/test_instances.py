@@ -16,7 +16,7 @@ from signal_client_oci.host.instances import (
     from_oci_profile,
     read_instances,
 )
-from signal_client_oci.settings.schema import FORM
+from signal_client_oci.settings.schema import FIELDS
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIcanary\n-----END PRIVATE KEY-----\n"
 BASE = """
@@ -83,10 +83,10 @@ def test_without_more_words_an_instance_is_polled_every_five_minutes(folder):
 
 def test_every_setting_of_the_connector_is_known(folder):
     """Each property of the schema may stand in the file."""
-    lines = [f"{name} = 1" for name in FORM if name not in BASE and name != "private_key"]
+    lines = [f"{name} = 1" for name in FIELDS if name not in BASE and name != "private_key"]
     lines.remove("private_key_passphrase = 1")
     [one] = read_instances(toml(folder, table(*lines))).instances
-    assert set(FORM) == {*one.settings, "private_key_passphrase"}
+    assert set(FIELDS) == {*one.settings, "private_key_passphrase"}
 
 
 @pytest.mark.parametrize(

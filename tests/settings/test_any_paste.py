@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_client_oci.settings import endpoint_template, logging_query, ocids
-from signal_client_oci.settings import pem as pem_repair
-from signal_client_oci.settings.fingerprint import normalise_fingerprint
+from signal_client_oci.settings import ocids, pem
+from signal_client_oci.settings.api_key import normalise_fingerprint
+from signal_client_oci.settings.endpoint_template import read_endpoint_template
 from signal_client_oci.settings.logging_query import logging_clause
 from signal_client_oci.settings.ocids import read_ocid
 from signal_client_oci.settings.pem import find_private_key
@@ -93,21 +93,16 @@ READERS = [
     normalise_fingerprint,
     lambda text: read_ocid(text, "tenancy_ocid"),
     canonical_region,
-    endpoint_template.read_endpoint_template,
+    read_endpoint_template,
     logging_clause,
     read_text,
     read_secret,
     is_blank,
-    read_names,
+    lambda text: read_names(text, 10**9, 10**9),
     read_switch,
     lambda text: read_whole_number(text, 0, 9),
 ]
-LIMITS = {
-    endpoint_template: "MAX_ENDPOINT_TEMPLATE",
-    logging_query: "MAX_LOGGING_QUERY",
-    ocids: "MAX_OCID",
-    pem_repair: "MAX_PRIVATE_KEY",
-}
+LIMITS = {ocids: "MAX_OCID", pem: "MAX_PRIVATE_KEY"}
 
 
 def read(text):
@@ -162,6 +157,6 @@ def test_any_adversarial_paste_is_read_at_once(repeated, before, after):
 @pytest.mark.parametrize("blank", [" ", "\t", "\n", "\\", "\u00a0"])
 def test_what_is_looked_at_has_no_runs(blank):
     """White space and backslashes come as single ones before anything is looked for: no run is left to share out."""
-    cleaned = pem_repair._cleaned(f"BEGIN{blank * 5000}PRIVATE{blank * 5000}KEY\\\\\\\\n\\u005c\\u005cx")
+    cleaned = pem._cleaned(f"BEGIN{blank * 5000}PRIVATE{blank * 5000}KEY\\\\\\\\n\\u005c\\u005cx")
     assert "\\" not in cleaned
     assert not any(pair in cleaned for pair in ("  ", "\n", "\t", "\u00a0"))

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.settings.api_key import KEY_ERRORS, PrivateKeyError, fingerprint_of, load_api_key
+from signal_client_oci.errors.key_errors import KEY_ERRORS
+from signal_client_oci.settings.api_key import PrivateKeyError, _digest, _load, fingerprint_of, load_api_key
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -198,23 +199,23 @@ def test_a_key_found_sound_is_opened_at_once(monkeypatch):
         return load(encoded, passphrase, unsafe_skip_rsa_key_validation=unsafe_skip_rsa_key_validation)
 
     monkeypatch.setattr(serialization, "load_der_private_key", watched)
-    monkeypatch.setattr("signal_client_oci.settings.pem._sound", set())
+    monkeypatch.setattr("signal_client_oci.settings.api_key._valid", set())
     damaged = find_private_key(_pem(_OTHER)).encoded[:-40] + bytes(40)
     for _ in range(2):
         assert _opened(_PKCS8) == _KEY.private_numbers()
         assert _opened(_ENCRYPTED, _PASSPHRASE) == _KEY.private_numbers()
         with pytest.raises(ValueError, match=r"(?i)key"):
-            FoundKey(damaged).load(None)
+            _load(FoundKey(damaged), None)
     # plain, locked without and with its passphrase, damaged; then the same again
     assert skipped == [False, False, False, False, True, False, True, False]
 
 
 def test_what_is_remembered_of_sound_keys_is_bounded_and_no_key(monkeypatch):
     """However many keys are opened, a bounded number of keyed digests is kept, and nothing of the keys."""
-    monkeypatch.setattr("signal_client_oci.settings.pem._sound", remembered := set())
-    monkeypatch.setattr("signal_client_oci.settings.pem._MOST_SOUND", 2)
+    monkeypatch.setattr("signal_client_oci.settings.api_key._valid", remembered := set())
+    monkeypatch.setattr("signal_client_oci.settings.api_key._MAX_VALID", 2)
     for pem in (_PKCS8, _PKCS1, _pem(_OTHER), _PKCS8):
-        find_private_key(pem).load(None)
+        _load(find_private_key(pem), None)
         assert 1 <= len(remembered) <= 2
         assert all(len(mark) == 64 and mark not in _DER for mark in remembered)
 
@@ -530,7 +531,7 @@ def _never_opened(monkeypatch):
     def opened(*_, **__):
         pytest.fail("the key was handed to OpenSSL")
 
-    for place in ("settings.pem.serialization", "settings.pem"):
+    for place in ("settings.api_key.serialization", "settings.api_key"):
         for name in ("load_der_private_key", "load_pem_private_key"):
             monkeypatch.setattr(f"signal_client_oci.{place}.{name}", opened)
 
@@ -593,8 +594,8 @@ def test_what_is_locked_away_is_measured_too(monkeypatch):
     for pem in (_ENCRYPTED, _LEGACY):
         assert _refusal(pem, _PASSPHRASE).code == "PRIVATE_KEY_TOO_LARGE"
     _never_opened(monkeypatch)
-    monkeypatch.setattr("signal_client_oci.settings.key_shape.MAX_LOCKED_BYTES", 1000)
-    monkeypatch.setattr("signal_client_oci.settings.pem.MAX_LOCKED_BYTES", 1000)
+    monkeypatch.setattr("signal_client_oci.settings.key_shape.MAX_ENCRYPTED_BYTES", 1000)
+    monkeypatch.setattr("signal_client_oci.settings.pem.MAX_ENCRYPTED_BYTES", 1000)
     for pem in (_ENCRYPTED, _LEGACY):
         assert _refusal(pem, _PASSPHRASE).code == "PRIVATE_KEY_TOO_LARGE"
 
@@ -628,8 +629,8 @@ def test_the_key_behind_an_unusable_one_is_found():
 @pytest.mark.parametrize("name", [None, "e", "d", "p", "q", "dmp1", "dmq1", "iqmp"])
 def test_long_keys_are_looked_at_without_the_long_test(name, monkeypatch):
     """Of a key whose primes take OpenSSL seconds, each number is compared with the others, and OpenSSL is not asked."""
-    monkeypatch.setattr("signal_client_oci.settings.pem._LONGEST_CHECKED_PRIME", 1000)
-    monkeypatch.setattr("signal_client_oci.settings.pem._sound", set())
+    monkeypatch.setattr("signal_client_oci.settings.api_key._MAX_CHECKED_PRIME_BITS", 1000)
+    monkeypatch.setattr("signal_client_oci.settings.api_key._valid", set())
     changed = {} if name is None else {name: _pkcs1_number(name) + 2}
     pem = _armoured("RSA PRIVATE KEY", _pkcs1(**changed))
     if name is None:
@@ -655,7 +656,7 @@ def test_base64_of_base64_is_not_followed(times):
 def test_marks_of_keys_differ_by_key_and_passphrase():
     """What is remembered of a sound key never stands for another key, or for the same behind another passphrase."""
     keys = [FoundKey(b"a"), FoundKey(b"b"), FoundKey(b"")]
-    marks = {key._mark(passphrase) for key in keys for passphrase in (None, b"", b"a", b"b")}
+    marks = {_digest(key, passphrase) for key in keys for passphrase in (None, b"", b"a", b"b")}
     assert len(marks) == len(keys) * 4
 
 

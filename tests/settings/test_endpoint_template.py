@@ -49,7 +49,7 @@ def test_accepted(template, url):
         ("http://{service}localhost/{region}", "Without TLS"),
         ("http://[::1]:8080" + _REST, "use 127.0.0.1"),
         ("https://[::1]" + _REST, "use 127.0.0.1"),
-        ("https://[::1" + _REST, "no URL"),
+        ("https://[::1" + _REST, "not a URL"),
         ("ftp://127.0.0.1" + _REST, "begin with https://"),
         ("//127.0.0.1" + _REST, "begin with https://"),
         ("127.0.0.1:80" + _REST, "begin with https://"),
@@ -61,9 +61,9 @@ def test_accepted(template, url):
         ("https://host:" + _REST, "port"),
         ("https://host:{region}/{service}", "port"),
         ("https://host:8{service}/{region}", "port"),
-        ("https:///x" + _REST, "host may hold"),
-        ("https://ho%73t" + _REST, "host may hold"),
-        ("https://host..com" + _REST, "host may hold"),
+        ("https:///x" + _REST, "host can contain"),
+        ("https://ho%73t" + _REST, "host can contain"),
+        ("https://host..com" + _REST, "host can contain"),
         ("https://host" + _REST + "?x=1", "query"),
         ("https://host?{region}{service}", "query"),
         ("https://host" + _REST + "#x", "fragment"),
@@ -77,18 +77,17 @@ def test_accepted(template, url):
         ("https://host/{region}/{service}/{realm}", "no other braces"),
         ("https://host/{{region}}/{service}", "no other braces"),
         ("https://host/{region}/{service}/{", "no other braces"),
-        ("https://host/{region} /{service}", "no spaces"),
-        ("https://host/\n" + _REST, "no spaces"),
+        ("https://host/{region} /{service}", "spaces"),
+        ("https://host/\n" + _REST, "spaces"),
         ("https://host\\@evil.com" + _REST, "backslashes"),
-        ("https://h\u00f6st" + _REST, "ASCII"),
-        ("https://host/" + "a" * 500 + _REST, "URL"),
+        ("https://h\u00f6st" + _REST, "non-ASCII"),
     ],
 )
 def test_refused(template, said):
     """Everything that could send a signed request astray is refused with a reason and an example."""
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         read_endpoint_template(template)
-    assert str(caught.value).endswith("for example https://oci-gateway.example.com/{region}/{service}.")
+    assert str(caught.value).endswith("Example: https://oci-gateway.example.com/{region}/{service}.")
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_message_of_a_display_name():
         canonical_region("US East (Ashburn)")
     assert (
         str(caught.value)
-        == "US East (Ashburn) is no OCI region; did you mean us-ashburn-1 (US East (Ashburn))?"
+        == "US East (Ashburn) is not an OCI region. Did you mean us-ashburn-1 (US East (Ashburn))?"
     )
 
 
@@ -112,7 +112,7 @@ def test_a_key_in_the_wrong_field_is_not_quoted():
     with pytest.raises(UnknownRegionError) as caught:
         canonical_region("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ" * 5)
     assert "MIIE" not in str(caught.value)
-    assert str(caught.value).startswith("This is no OCI region")
+    assert str(caught.value).startswith("This is not an OCI region")
 
 
 @pytest.mark.parametrize(

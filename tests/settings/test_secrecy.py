@@ -117,9 +117,9 @@ def strike(monkeypatch, stage):
 STAGES = {
     "settings.parsing._check_size": "plain",
     "settings.parsing.is_blank": "plain",
-    "settings.parsing.read_secret": "plain",
+    "settings.values.hidden": "plain",
     "settings.values.read_text": "plain",
-    "settings.parsing.canonical_region": "plain",
+    "settings.regions.canonical_region": "plain",
     "settings.pem._cleaned": "plain",
     "settings.pem._single_backslashes": "plain",
     "settings.pem._unwrapped": "plain",
@@ -133,16 +133,16 @@ STAGES = {
     "settings.pem.shape_problem": "bare",
     "settings.key_shape._children": "plain",
     "settings.key_shape._content_at": "plain",
-    "settings.key_shape._lock_problem": "locked",
+    "settings.key_shape._encryption_problem": "locked",
     "settings.key_shape._rsa_numbers": "plain",
-    "settings.pem.FoundKey.load": "plain",
-    "settings.pem.FoundKey._mark": "locked",
-    "settings.pem.hashlib.blake2b": "locked",
-    "settings.pem.FoundKey._unlocked": "locked",
-    "settings.pem.load_der_private_key": "locked",
-    "settings.pem.load_pem_private_key": "legacy",
-    "settings.pem.serialization.load_der_private_key": "plain",
-    "settings.pem.prime_bits": "locked",
+    "settings.api_key._load": "plain",
+    "settings.api_key._digest": "locked",
+    "settings.api_key.hashlib.blake2b": "locked",
+    "settings.api_key._decrypted": "locked",
+    "settings.api_key.load_der_private_key": "locked",
+    "settings.api_key.load_pem_private_key": "legacy",
+    "settings.api_key.serialization.load_der_private_key": "plain",
+    "settings.api_key.prime_bits": "locked",
     "settings.api_key._open": "locked",
     "settings.api_key._try_open": "locked",
     "settings.api_key.fingerprint_of": "locked",
@@ -154,7 +154,7 @@ STAGES = {
 def test_frames_of_the_connection_test_hold_no_secret(stage, monkeypatch):
     """Wherever the check of settings and key fails, neither its frames nor the error's show the key."""
     seen = []
-    monkeypatch.setattr("signal_client_oci.settings.pem._sound", set())
+    monkeypatch.setattr("signal_client_oci.settings.api_key._valid", set())
     monkeypatch.setattr(
         connection, "internal_failure", lambda error: seen.extend(rendered(error)) or _unknown()
     )
@@ -171,7 +171,7 @@ def _unknown():
 @pytest.mark.parametrize("stage", [*STAGES, "polling.poll.Run", "oci_api.client.Transport"])
 def test_frames_of_a_poll_hold_no_secret(stage, monkeypatch):
     """The same for a poll, from the hook down."""
-    monkeypatch.setattr("signal_client_oci.settings.pem._sound", set())
+    monkeypatch.setattr("signal_client_oci.settings.api_key._valid", set())
     frames = strike(monkeypatch, stage)
     seen = []
     try:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from signal_client_oci.settings.values import (
     is_blank,
+    read_choice,
     read_names,
     read_secret,
     read_switch,
@@ -51,7 +52,7 @@ def test_text_that_cannot_be_encoded():
 @pytest.mark.parametrize("value", [" x ", " x \r\n", SecretStr("\n x ")])
 def test_secret_keeps_its_spaces(value):
     """A secret loses line ends around it, but not its spaces."""
-    assert read_secret(value).get_secret_value() == " x "
+    assert read_secret(value) == " x "
 
 
 @pytest.mark.parametrize(
@@ -101,17 +102,32 @@ def test_bounds_are_inclusive(value, inside):
 @pytest.mark.parametrize("value", [["a", " b "], "a, b", "a;b", "\na\r\nb\n", ("a", "", "b"), ",a,,b"])
 def test_names(value):
     """A list, or one text with commas, semicolons or lines, gives the same names; blanks are passed over."""
-    assert read_names(value) == ["a", "b"]
+    assert read_names(value, 9, 9) == ["a", "b"]
 
 
 @pytest.mark.parametrize("value", [5, {}, [5], [None], True])
 def test_no_names(value):
     """Anything else is refused with an example."""
     with pytest.raises(ValueError, match="eu-frankfurt-1"):
-        read_names(value)
+        read_names(value, 9, 9)
 
 
 def test_too_many_names():
     """A list without end is not worked through."""
     with pytest.raises(ValueError, match="1000 entries"):
-        read_names(["a"] * 1000)
+        read_names(["a"] * 1000, 200, 9)
+
+
+def test_a_long_name():
+    """An entry beyond its limit is refused without being quoted, in a list and in a text."""
+    for value in (["a", "b" * 10], "a," + "b" * 10):
+        with pytest.raises(ValueError, match="more than 9 characters") as caught:
+            read_names(value, 5, 9)
+        assert "bb" not in str(caught.value)
+
+
+def test_choice():
+    """A word is taken in any case, and refused with all the choices."""
+    assert read_choice("high", ("HIGH", "LOW")) == "HIGH"
+    with pytest.raises(ValueError, match="one of HIGH, LOW"):
+        read_choice("severe", ("HIGH", "LOW"))

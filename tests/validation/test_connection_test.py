@@ -274,7 +274,7 @@ def test_nothing_else_is_tried_again(world, status):
 def test_services_are_asked_side_by_side(world):
     """The whole takes as long as the longest way through it: many a request is sent while another is under way."""
     world.validated()
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     world.sandbox.latency = 0.2
     world.validated()
     started = sorted(one.started for one in world.asked())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.host.instances.names import shown_name, shown_names
-from signal_client_oci.settings.schema import FORM, SECRETS
+from signal_client_oci.settings.schema import FIELDS, SECRETS
 from signal_client_oci.settings.secrecy import HiddenText, HoldsSecret
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Settings(HoldsSecret, Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"<settings: {', '.join(name for name in self._values if name in FORM)}>"
+        return f"<settings: {', '.join(name for name in self._values if name in FIELDS)}>"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from signal_client_oci.host.instances.names import (
     shown_setting,
 )
 from signal_client_oci.host.instances.secret_files import expand_home, read_key_file, read_secret_file
-from signal_client_oci.settings.schema import FORM
+from signal_client_oci.settings.schema import FIELDS
 from signal_client_oci.settings.secrecy import HiddenText
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _TomlInstance:
         return f"{self.path}: instances.{table}{key and '.'}{key}"
 
     def _check_key(self, key: str) -> None:
-        known = (*FORM, *_OWN_KEYS)
+        known = (*FIELDS, *_OWN_KEYS)
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"known settings: {', '.join(known)}"
