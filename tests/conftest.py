@@ -4,6 +4,7 @@ import gc
 
 import pytest
 import responses
+import support.faults  # noqa: F401  registers the kinds of faults that tests inject
 from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings
@@ -23,8 +24,11 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Start what takes longest first."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Start what takes longest first; whole polls over many faults, and days of them, are slow as a whole."""
+    for item in items:
+        if "reliability" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ TARGETS = {"compartments": 2, "throttled": 2, "memory": 2}
 """Rows with more than one target → how many."""
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_it_runs_and_writes_its_page(tmp_path):
     """A run at tiny sizes measures every kind of row, writes page and plot, and its status says whether all is met."""
     page = tmp_path / "performance.md"

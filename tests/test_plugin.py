@@ -15,7 +15,7 @@ import signal_client_oci
 from signal_client_oci import plugin
 from signal_client_oci.contract import CONNECTOR, SOURCES
 from signal_client_oci.host.conformance import PollTerms, checked_poll
-from signal_client_oci.host.hook_checks import check_connector, check_schema, check_validation
+from signal_client_oci.host.conformance.hook_checks import check_connector, check_schema, check_validation
 
 HOOKS = [
     name for name in vars(plugin) if name.startswith("signal_client_") and callable(getattr(plugin, name))

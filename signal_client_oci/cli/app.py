@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The command line: its commands, help and options."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["app"]
 _HELP: Final = """
 Collects Audit events, log records and Cloud Guard problems of Oracle Cloud (OCI).
 
-This command line runs the connector without its host: to see what it does, to find out what is missing, to read
-a tenancy once, or to keep reading it.
+This command line runs the connector without Conductor: see what it does, check a configuration, poll a tenancy once,
+or keep polling.
 """
 _EXAMPLES: Final = """\b
 Examples:
-  signal-client-oci demo                     all of it, inside this process
-  signal-client-oci policy --group readers   what OCI's administrator must allow
-  signal-client-oci check --profile DEFAULT  is everything in place?
+  signal-client-oci demo                     the whole job, against a simulated tenancy
+  signal-client-oci policy --group readers   the IAM statements that it needs
+  signal-client-oci check --profile DEFAULT  test the connection
   signal-client-oci poll oci.toml --since 2h > artifacts.jsonl
-  signal-client-oci run oci.toml             every instance, until Ctrl-C
+  signal-client-oci run oci.toml             poll every instance, until Ctrl-C
 
 \b
 An instances file (oci.toml) has a table for each tenancy:
@@ -34,8 +34,8 @@ An instances file (oci.toml) has a table for each tenancy:
   fingerprint = "12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"
   region = "us-ashburn-1"
   private_key_file = "~/.oci/oci_api_key.pem"
-and any other setting of the form (signal-client-oci schema). In place of
-private_key_file, private_key_env names an environment variable.
+and any other setting of the form (signal-client-oci schema). Instead of
+private_key_file, private_key_env can name an environment variable.
 """
 
 app = typer.Typer(

@@ -1,11 +1,11 @@
-"""The development host, made ready for one command."""
+"""The host that comes with the connector, set up for one command."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from signal_client_oci.cli.output.one_line_errors import FAILED, Fault
+from signal_client_oci.cli.output.one_line_errors import FAILED, CommandError
 from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.host import (
     CheckpointStore,
@@ -18,24 +18,24 @@ from signal_client_oci.host import (
 )
 from signal_client_oci.host.instances import Instance
 
-__all__ = ["host_for", "told_in_one_line"]
+__all__ = ["host_for", "one_line_errors"]
 
 
 def host_for(instances: Iterable[Instance], checkpoints: CheckpointStore, sink: Sink) -> Host:
-    """Return a host with this connector alone, found by its entry point as every host finds it."""
+    """Return a host with only this connector, found by its entry point as any host finds it."""
     plugins = Plugins()
     plugins.load(CONNECTOR)
     return Host(plugins, checkpoints, sink, instances)
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """Turn what a host raises into a `Fault`."""
+def one_line_errors() -> Iterator[None]:
+    """Turn the errors of a host into a `CommandError`."""
     try:
         yield
     except StateError as error:
-        raise Fault(str(error)) from None
+        raise CommandError(str(error)) from None
     except UnknownConnectorError as error:
-        raise Fault(f"{error}; install the package signal-client-oci", FAILED) from None
+        raise CommandError(f"{error}; install the package signal-client-oci", FAILED) from None
     except ContractError as error:
-        raise Fault(f"the connector broke its contract with the host: {error}", FAILED) from error
+        raise CommandError(f"the connector broke the host contract: {error}", FAILED) from error

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a poll is under way: the first ends it in order, the second at once."""
+"""Ctrl-C and SIGTERM during a poll: the first ends it in order, the second at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that the first signal sets; a second one raises KeyboardInterrupt."""
+    """Yield an event that the first signal sets; a second one raises KeyboardInterrupt."""
     stop = threading.Event()
 
     def handle(_number: int, _frame: object) -> None:
@@ -33,7 +33,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 @contextmanager
 def terminate_like_interrupt() -> Iterator[None]:
-    """Let SIGTERM, which supervisors send, mean what Ctrl-C means; that works in the background of a script too."""
+    """Treat SIGTERM, which supervisors send, like Ctrl-C, also in the background of a script."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
     try:
         yield

@@ -11,16 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.host.instances import (
     Instance,
     InstancesError,
     InstanceSet,
+    SeveralInstancesError,
     from_oci_profile,
     read_instances,
 )
-from signal_client_oci.host.instances.names import word_told
+from signal_client_oci.host.instances.names import shown_setting
 from signal_client_oci.settings.schema import FIELDS
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "SourceChoice",
     "SourceOption",
     "StrictOption",
-    "expanded",
+    "expand_path",
 ]
 
 FileArgument = Annotated[
@@ -52,7 +53,7 @@ InstanceOption = Annotated[
         "--instance",
         "-i",
         metavar="NAME",
-        help="The instance of FILE, where it has several.",
+        help="The instance of FILE, if it has several.",
         show_default=False,
     ),
 ]
@@ -62,7 +63,7 @@ InstancesOption = Annotated[
         "--instance",
         "-i",
         metavar="NAME",
-        help="Only this instance of FILE; may be repeated.",
+        help="Only this instance of FILE; can be repeated.",
         show_default=False,
     ),
 ]
@@ -72,7 +73,7 @@ ProfileOption = Annotated[
         "--profile",
         "-p",
         metavar="NAME",
-        help="Profile of the OCI tools' configuration file (default: DEFAULT).",
+        help="Profile of the OCI configuration file (default: DEFAULT).",
         show_default=False,
     ),
 ]
@@ -81,7 +82,7 @@ OciConfigOption = Annotated[
     typer.Option(
         "--oci-config",
         metavar="PATH",
-        help="That configuration file, if it is not ~/.oci/config.",
+        help="The OCI configuration file, if it is not ~/.oci/config.",
         show_default=False,
     ),
 ]
@@ -90,14 +91,14 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Change a setting for this call, e.g. additional_regions=all; may be repeated.",
+        help="Change a setting for this call, e.g. additional_regions=all; can be repeated.",
         show_default=False,
     ),
 ]
 
 
 class SourceChoice(str, Enum):
-    """The sources as an option takes them."""
+    """The values of `--source`."""
 
     audit = "audit"
     logging = "logging"
@@ -111,17 +112,17 @@ SourceOption = Annotated[
         "-s",
         metavar="SOURCE",
         case_sensitive=False,
-        help="Only this source (audit, logging, cloud_guard), on or off in the settings; may be repeated.",
+        help="Only this source (audit, logging, cloud_guard), even if it is switched off; can be repeated.",
         show_default=False,
     ),
 ]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 1 if degraded, too.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 1 also if degraded.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the shared options say; instances are read from their file when asked for."""
+    """The values of the shared options; instances are read from their file on demand."""
 
     file: Path | None
     profile: str | None = None
@@ -129,54 +130,59 @@ class Chosen:
     changes: Sequence[str] = field(default=())
 
     def one(self, name: str | None, screen: Screen) -> Instance:
-        """Return the named or only instance; prints warnings about files that others may read, raises `Fault`."""
+        """Return the named or only instance; prints warnings about unsafe files, raises `CommandError`."""
         return self.several(None if name is None else [name], screen, only=True)[0]
 
     def several(
         self, names: Sequence[str] | None, screen: Screen, *, only: bool = False
     ) -> tuple[Instance, ...]:
-        """Return the named instances, or all; `only` is for commands that take one."""
+        """Return the named instances, or all; `only` is for commands that take a single one."""
         changes = dict(map(_change, self.changes))
         try:
             found = self._read(names)
             instances = (found.only(),) if only else found.instances
+        except SeveralInstancesError as error:
+            raise CommandError(f"{error.where}: {error.problem}; add --instance and {error.remedy}") from None
         except InstancesError as error:
-            remedy = error.remedy
-            if only and names is None and self.file and remedy.startswith("name one of"):
-                remedy = f"add --instance and {remedy}"
-            raise Fault(f"{error.where}: {error.problem}; {remedy}") from None
+            raise CommandError(str(error)) from None
         screen.warn(found.warnings)
         return tuple(instance.with_settings(**changes) for instance in instances)
 
     def _read(self, names: Sequence[str] | None) -> InstanceSet:
         if self.file is None:
             if names:
-                raise Fault(
-                    "--instance: needs the FILE that the instance is in; a profile is named by --profile"
+                raise CommandError(
+                    "--instance needs the FILE that has the instance; for a profile, use --profile"
                 )
             return from_oci_profile(self.oci_config, self.profile or "DEFAULT")
         if self.profile or self.oci_config:
-            raise Fault("FILE and --profile or --oci-config exclude each other; keep one of them")
+            raise CommandError("FILE cannot be combined with --profile or --oci-config; use one of them")
         return read_instances(self.file, names=names or None)
 
 
-def expanded(path: Path, option: str) -> Path:
-    """Return the path of an option with a leading `~` replaced by the home directory; raises `Fault`."""
+def expand_path(path: Path, option: str) -> Path:
+    """Return the path of an option with a leading `~` replaced by the home directory; raises `CommandError`."""
     try:
         return path.expanduser()
     except RuntimeError:
-        raise Fault(f"{option} {path}: begins with the ~ of nobody; give a full path") from None
+        raise CommandError(
+            f"{option} {path}: begins with ~ but there is no such home directory; give a full path"
+        ) from None
 
 
 def _change(text: str) -> tuple[str, Any]:
-    """Read `NAME=VALUE`; the connector itself reads the value, as it does what a form sends."""
+    """Split `NAME=VALUE`; the connector parses the value like one from the form."""
     name, separator, value = text.partition("=")
     if not separator:
-        raise Fault("--set: is not NAME=VALUE; for example --set logging_enabled=false")
+        raise CommandError("--set: not NAME=VALUE; for example --set logging_enabled=false")
     if name not in FIELDS:
         close = difflib.get_close_matches(name, FIELDS, n=1)
-        place = f"--set {word_told(name)}".rstrip()
-        raise Fault(f"{place}: is no setting; {f'did you mean {close[0]}?' if close else 'see: schema'}")
+        place = f"--set {shown_setting(name)}".rstrip()
+        raise CommandError(
+            f"{place}: not a setting; {f'did you mean {close[0]}?' if close else 'see: signal-client-oci schema'}"
+        )
     if FIELDS[name].is_secret:
-        raise Fault(f"--set {name}: a secret on the command line can be seen by others; put it into a file")
+        raise CommandError(
+            f"--set {name}: other users can see a secret on the command line; put it into a file"
+        )
     return name, value

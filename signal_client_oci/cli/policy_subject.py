@@ -1,4 +1,4 @@
-"""Whom a policy allows: a group by name, domain or OCID, or a single user."""
+"""The subject of a policy: a group by name, domain or OCID, or a single user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, Service, statements
 
 __all__ = ["Subject"]
@@ -19,7 +19,7 @@ _OCID: Final = re.compile(r"ocid1\.(\w+)\.[A-Za-z0-9-]+\.[A-Za-z0-9-]*\.[A-Za-z0
 
 @dataclass(frozen=True)
 class Subject:
-    """What the options of `policy` say of it; raises `Fault` if they say too much, or what fits no statement."""
+    """The subject that the options of `policy` name; raises `CommandError` for a contradiction or an unusable name."""
 
     group: str | None = None
     domain: str | None = None
@@ -28,21 +28,21 @@ class Subject:
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.group, self.group_ocid, self.user))) > 1:
-            raise Fault("--group, --group-ocid and --user exclude each other; keep one of them")
+            raise CommandError("--group, --group-ocid and --user cannot be combined; use one of them")
         if self.domain and not self.group:
-            raise Fault("--domain needs the --group in that domain")
+            raise CommandError("--domain needs the --group in that domain")
         if self.group and "ocid1." in self.group:
-            raise Fault("--group: is an OCID and no name; give it with --group-ocid")
+            raise CommandError("--group: this is an OCID, not a name; use --group-ocid")
         _require_ocid("--group-ocid", self.group_ocid, "group")
         _require_ocid("--user", self.user, "user")
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody is named, so that statements hold the placeholder."""
+        """Whether no group or user is named, so that the statements contain the placeholder."""
         return not (self.group or self.group_ocid or self.user)
 
     def statements(self, services: Iterable[Service]) -> list[str]:
-        """Return the policy statements; IAM knows no `Allow user`, so a condition picks a single user out."""
+        """Return the policy statements; IAM has no `Allow user`, so a condition selects a single user."""
         if not self.user:
             return statements(services, self._group_name())
         beginning = f"Allow group {GROUP_PLACEHOLDER} "
@@ -65,10 +65,12 @@ class Subject:
 
 def _quoted(name: str) -> str:
     if "'" in name or not name.isprintable() or not name.strip():
-        raise Fault("a name with quotes or control characters fits no statement; use --group-ocid")
+        raise CommandError(
+            "a name with quotes or control characters cannot be used in a statement; use --group-ocid"
+        )
     return f"'{name}'"
 
 
 def _require_ocid(option: str, ocid: str | None, kind: str) -> None:
     if ocid and not ((match := _OCID.fullmatch(ocid)) and match[1] == kind):
-        raise Fault(f"{option}: is no {kind}'s OCID; it begins with ocid1.{kind}.")
+        raise CommandError(f"{option}: not the OCID of a {kind}; it begins with ocid1.{kind}.")

@@ -1,4 +1,4 @@
-"""What `--since` may say: a period such as `2h`, or a time."""
+"""The value of `--since`: a period such as `2h`, or a time."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.safe_text import shortened
 
 __all__ = ["lookback_minutes"]
 
 _PERIOD: Final = re.compile(r"(\d{1,6})\s*(m|min|h|d)")
 _MINUTES: Final = {"m": 1, "min": 1, "h": 60, "d": 24 * 60}
-_MOST_MINUTES: Final = 14 * 24 * 60
-_MOST_SHOWN: Final = 40
+_MAX_MINUTES: Final = 14 * 24 * 60
+_MAX_SHOWN: Final = 40
 
 
 def lookback_minutes(text: str, now: datetime) -> int:
-    """Return how many whole minutes a poll at `now` has to reach back; raises `Fault`.
+    """Return how many whole minutes a poll at `now` has to look back; raises `CommandError`.
 
-    A time without an offset counts as UTC. 14 days are the most (Logging searches no further).
+    A time without an offset is UTC. The maximum is 14 days, the most that Logging can search.
     """
-    quoted = f"--since {shortened(text, _MOST_SHOWN)!r}"
+    quoted = f"--since {shortened(text, _MAX_SHOWN)!r}"
     minutes = _period_minutes(text.strip().lower())
     if minutes is None:
         minutes = _minutes_since(text.strip(), now, quoted)
     if minutes < 1:
-        raise Fault(f"{quoted}: reaches back less than a minute; give a time in the past")
-    if minutes > _MOST_MINUTES:
-        raise Fault(f"{quoted}: reaches back further than 14 days, the most that Logging can search")
+        raise CommandError(f"{quoted}: is less than a minute ago; give a time in the past")
+    if minutes > _MAX_MINUTES:
+        raise CommandError(
+            f"{quoted}: is more than 14 days ago, the most that Logging can search; give a later time"
+        )
     return minutes
 
 
@@ -41,10 +43,10 @@ def _period_minutes(text: str) -> int | None:
 
 def _minutes_since(text: str, now: datetime, quoted: str) -> int:
     try:
-        # 3.10 reads no Z.
+        # Python 3.10 does not parse Z.
         moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return math.ceil((now - moment) / timedelta(minutes=1))
     except (ValueError, OverflowError):
-        raise Fault(f"{quoted}: is no period or time; give 90m, 2h, 3d or 2026-03-02T09:00Z") from None
+        raise CommandError(f"{quoted}: not a period or time; give 90m, 2h, 3d or 2026-03-02T09:00Z") from None

@@ -1,28 +1,31 @@
-"""A small plugin host that keeps the contract (`docs/host-contract.md`), to run connectors without Conductor.
+"""The host that comes with the connector: it keeps the host contract (`docs/host-contract.md`) without Conductor.
 
-It loads plugins by entry point, keeps one checkpoint per instance in a state directory, publishes each batch
+It loads plugins by entry point, keeps one checkpoint for each instance in a state directory, publishes each batch
 durably *before* its checkpoint, refuses whatever breaks the contract, and polls instances on their intervals.
 Nothing in the plugin imports it.
 """
 
 from __future__ import annotations
 
-from signal_client_oci.host.atomic_files import StateError
-from signal_client_oci.host.checkpoint_store import (
-    CheckpointFile,
-    CheckpointStore,
-    MemoryCheckpoints,
-    StateDirectory,
-)
 from signal_client_oci.host.conformance import PollConformance, PollTerms, checked_poll
-from signal_client_oci.host.contract_checks import ContractError
+from signal_client_oci.host.conformance.contract_checks import ContractError
+from signal_client_oci.host.files.atomic_files import StateError
+from signal_client_oci.host.files.checkpoint_store import CheckpointFile, StateDirectory
+from signal_client_oci.host.files.sinks import JsonLinesSink, StreamSink
 from signal_client_oci.host.metrics import Metrics
-from signal_client_oci.host.plugins import PluginFault, Plugins, UnknownConnectorError
-from signal_client_oci.host.runner import Host, InstanceBusyError, PollResult, Progress, UnknownInstanceError
-from signal_client_oci.host.schedule import Observer, Outcome, Schedule
-from signal_client_oci.host.sinks import JsonLinesSink, MemorySink, Sink, StreamSink
+from signal_client_oci.host.plugins import Plugins, RejectedPlugin, UnknownConnectorError
+from signal_client_oci.host.runner import (
+    BatchProgress,
+    Host,
+    InstanceBusyError,
+    PollResult,
+    UnknownInstanceError,
+)
+from signal_client_oci.host.schedule import Observer, PollOutcome, Schedule
+from signal_client_oci.host.storage import CheckpointStore, MemoryCheckpoints, MemorySink, Sink
 
 __all__ = [
+    "BatchProgress",
     "CheckpointFile",
     "CheckpointStore",
     "ContractError",
@@ -33,13 +36,12 @@ __all__ = [
     "MemorySink",
     "Metrics",
     "Observer",
-    "Outcome",
-    "PluginFault",
     "Plugins",
     "PollConformance",
+    "PollOutcome",
     "PollResult",
     "PollTerms",
-    "Progress",
+    "RejectedPlugin",
     "Schedule",
     "Sink",
     "StateDirectory",

@@ -1,8 +1,8 @@
 """The four hooks of the contract, version 1, as pluggy specifications.
 
 The host calls them with keyword arguments; an implementation declares only those that it needs. What crosses
-is plain JSON-able data, the callables inside `context` apart. No hook raises for bad settings, a refused key
-or a broken network: it answers with a report that says so.
+is plain JSON data, apart from the callables in `context`. No hook raises because of settings, keys or networks: its
+answer says what is wrong.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 
 @hookspec
 def signal_client_register_connectors() -> list[ConnectorInfo]:
-    """One descriptor for each connector that the plugin brings; touches no network, file or environment."""
+    """Return one descriptor for each connector of the plugin; touches no network, file or environment variable."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def signal_client_settings_schema(connector: str) -> dict[str, Any] | None:
-    """The JSON Schema (2020-12) of the connector's settings, or None for a connector of another plugin."""
+    """Return the JSON Schema (2020-12) of the connector's settings, or None for a connector of another plugin."""
 
 
 @hookspec(firstresult=True)
 def signal_client_validate_connection(connector: str, settings: dict[str, Any]) -> Validation | None:
-    """Whether these settings work, check by check, within 20 s; None for a connector of another plugin."""
+    """Return whether these settings work, check by check, within 20 s; None for a connector of another plugin."""
 
 
 @hookspec(firstresult=True)
@@ -55,7 +55,7 @@ def signal_client_poll(
     checkpoint: Checkpoint | None,
     context: Context,
 ) -> Iterator[Batch | Report] | None:
-    """Batches and then exactly one report, last; None for a connector of another plugin.
+    """Return an iterator of batches and then exactly one report; None for a connector of another plugin.
 
     The host publishes a batch durably, stores its checkpoint, and only then asks for the next item.
     `checkpoint` is what was stored last, None at first. Every key of `context` is optional.

@@ -14,7 +14,7 @@ class Metrics:
     """Three counters for each instance, safe to use from many threads.
 
     `polls_completed`: polls that gave a report, whatever it says. `records_fetched`: artifacts that were
-    published. `errors`: sources that a report calls failed, plus polls that broke off without a report.
+    published. `errors`: sources that a report calls failed, plus polls that were aborted without a report.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class Metrics:
         """Count artifacts that the sink has taken."""
         self._add(instance, records=artifacts)
 
-    def broken_off(self, instance: str) -> None:
+    def aborted(self, instance: str) -> None:
         """Count a poll that ended without a report."""
         self._add(instance, errors=1)
 
     def snapshot(self) -> dict[str, dict[str, int]]:
-        """A copy: instance → counter name → value."""
+        """Return a copy: instance → counter name → value."""
         with self._lock:
             return {instance: dict(counters) for instance, counters in self._counters.items()}
 

@@ -1,7 +1,7 @@
-"""The host: instances, and one poll of one of them as the contract's delivery rule says.
+"""The host: its instances, and one poll of one of them by the contract's delivery rule.
 
-For each batch: publish its artifacts durably, store its checkpoint, only then ask for the next; last comes
-the report, whose checkpoint is stored too. No setting is ever logged.
+For each batch: publish its artifacts durably, store its checkpoint, only then ask for the next one. The report comes
+last, and its checkpoint is stored too. No setting is ever logged.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from signal_client_oci.contract import Context
-from signal_client_oci.host.conformance import PollConformance, PollTerms
-from signal_client_oci.host.contract_checks import ContractError, breach
-from signal_client_oci.host.hook_checks import check_schema, check_validation
+from signal_client_oci.host.conformance.contract_checks import ContractError, fail
+from signal_client_oci.host.conformance.hook_checks import check_schema, check_validation
+from signal_client_oci.host.conformance.poll_checks import PollConformance
+from signal_client_oci.host.conformance.poll_terms import PollTerms
 from signal_client_oci.host.metrics import Metrics
 from signal_client_oci.host.plugins import describe
 
@@ -24,25 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from signal_client_oci.contract import Batch, ConnectorInfo, Report, Validation
-    from signal_client_oci.host.checkpoint_store import CheckpointStore
     from signal_client_oci.host.instances import Instance
     from signal_client_oci.host.plugins import Plugins
-    from signal_client_oci.host.sinks import Sink
+    from signal_client_oci.host.storage import CheckpointStore, Sink
 
-__all__ = ["Host", "InstanceBusyError", "PollResult", "Progress", "UnknownInstanceError"]
+__all__ = ["BatchProgress", "Host", "InstanceBusyError", "PollResult", "UnknownInstanceError"]
 
 
 class UnknownInstanceError(LookupError):
-    """The host has no instance of this name; the text lists those there are."""
+    """The host has no instance of this name; the text lists the known ones."""
 
 
 class InstanceBusyError(RuntimeError):
-    """The instance is being polled already; two polls at once would overtake each other's checkpoints."""
+    """The instance is already being polled; two polls at once would overwrite each other's checkpoints."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """One batch was published and its checkpoint stored; `delivered` counts this poll's artifacts so far."""
+class BatchProgress:
+    """A batch was published and its checkpoint stored; `delivered` counts the artifacts of this poll so far."""
 
     instance: str
     source: str
@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class PollResult:
-    """A whole poll: its report, and what the host counted (artifacts by source, UTF-8 bytes of `raw`)."""
+    """A finished poll: its report, and what the host counted (artifacts by source, UTF-8 bytes of `raw`)."""
 
     instance: str
     report: Report
@@ -64,12 +64,11 @@ class PollResult:
 
 
 class Host:
-    """Drives the connectors of `plugins` for its instances; safe to use from one thread per instance.
+    """Runs the connectors of `plugins` for its instances; safe to use from one thread per instance.
 
-    `configure` adds or replaces an instance and holds from its next poll on. Methods that take an instance's
-    name raise `UnknownInstanceError`; those that call a hook raise `UnknownConnectorError` when no plugin
-    brings its connector and `ContractError` when the plugin breaks the contract, an exception out of a hook
-    included.
+    `configure` adds or replaces an instance and takes effect with its next poll. Methods that take an instance's name
+    raise `UnknownInstanceError`; those that call a hook raise `UnknownConnectorError` when no plugin has its
+    connector, and `ContractError` when the plugin breaks the contract, for example by an exception.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class Host:
         self._checkpoints = checkpoints
         self._sink = sink
         self._instances: dict[str, Instance] = {}
-        self._turns: dict[str, threading.Lock] = {}
+        self._locks: dict[str, threading.Lock] = {}
         for instance in instances:
             self.configure(instance)
 
@@ -96,30 +95,30 @@ class Host:
         return dict(self._instances)
 
     def configure(self, instance: Instance) -> None:
-        """Add an instance, or give the one of that name new settings."""
-        self._turns.setdefault(instance.name, threading.Lock())
+        """Add an instance, or replace the one of that name."""
+        self._locks.setdefault(instance.name, threading.Lock())
         self._instances[instance.name] = instance
 
     def instance(self, name: str) -> Instance:
-        """The instance of that name; raises `UnknownInstanceError`."""
+        """Return the instance of that name; raises `UnknownInstanceError`."""
         known = self.instances
         if name not in known:
             raise UnknownInstanceError(
-                f"no instance {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
+                f"no instance {name!r}; known instances: {', '.join(sorted(known)) or 'none'}"
             )
         return known[name]
 
     def schema(self, connector: str) -> dict[str, Any]:
-        """The connector's settings schema."""
+        """Return the connector's settings schema."""
         self.plugins.connector(connector)
-        with _no_exception_out_of("signal_client_settings_schema"):
+        with _as_contract_errors("signal_client_settings_schema"):
             return check_schema(self.plugins.hook.signal_client_settings_schema(connector=connector))
 
     def validate(self, name: str) -> Validation:
-        """Whether the instance's settings work."""
+        """Return whether the instance's settings work, check by check."""
         instance = self.instance(name)
         self.plugins.connector(instance.connector)
-        with _no_exception_out_of("signal_client_validate_connection"):
+        with _as_contract_errors("signal_client_validate_connection"):
             answer = self.plugins.hook.signal_client_validate_connection(
                 connector=instance.connector, settings=copy.deepcopy(dict(instance.settings))
             )
@@ -129,53 +128,62 @@ class Host:
         self,
         name: str,
         context: Context | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[BatchProgress], None] | None = None,
     ) -> PollResult:
-        """Poll an instance once, whether it is enabled or not; `context` is what the plugin gets, as it is.
+        """Poll an instance once, whether it is enabled or not; `context` goes to the plugin unchanged.
 
-        Raises `InstanceBusyError` while another thread polls the instance, and what sink and store raise
-        (OSError, `StateError`). Whatever ends the poll, its generator is closed, and a later poll goes on at
-        the checkpoint that was stored last.
+        Raises `InstanceBusyError` while another thread polls the instance, and what sink and store raise (OSError,
+        `StateError`). However the poll ends, its generator is closed, and a later poll resumes from the checkpoint
+        that was stored last.
         """
         instance = self.instance(name)
         info = self.plugins.connector(instance.connector)
-        turn = self._turns[name]
-        if not turn.acquire(blocking=False):
-            raise InstanceBusyError(f"{name} is being polled already")
+        lock = self._locks[name]
+        if not lock.acquire(blocking=False):
+            raise InstanceBusyError(f"{name} is already being polled")
         try:
             return self._poll(instance, info, context or Context(), on_progress)
         except BaseException:
-            self.metrics.broken_off(name)
+            self.metrics.aborted(name)
             raise
         finally:
-            turn.release()
+            lock.release()
 
     def _poll(
         self,
         instance: Instance,
         info: ConnectorInfo,
         context: Context,
-        on_progress: Callable[[Progress], None] | None,
+        on_progress: Callable[[BatchProgress], None] | None,
     ) -> PollResult:
         began = time.monotonic()
         sources = tuple(source["name"] for source in info["sources"])
-        rules = PollConformance(PollTerms.of_context(instance.name, instance.connector, sources, context))
+        conformance = PollConformance(
+            PollTerms.of_context(instance.name, instance.connector, sources, context)
+        )
         poll = self._start(instance, context)
         try:
             for item in _items(poll):
-                self._deliver(instance.name, rules.accept(item), rules, on_progress)
-            report = rules.finish()
+                self._deliver(instance.name, conformance.accept(item), conformance, on_progress)
+            report = conformance.finish()
         finally:
             _close(poll)
         failed = [source for source in report["sources"].values() if source["status"] == "failed"]
         self.metrics.completed(instance.name, len(failed))
         took = time.monotonic() - began
-        return PollResult(instance.name, report, dict(rules.delivered), rules.batches, rules.raw_bytes, took)
+        return PollResult(
+            instance.name,
+            report,
+            dict(conformance.delivered),
+            conformance.batches,
+            conformance.raw_bytes,
+            took,
+        )
 
     def _start(self, instance: Instance, context: Context) -> Iterator[object]:
         hook = "signal_client_poll"
         checkpoint = self._checkpoints.load(instance.name)
-        with _no_exception_out_of(hook):
+        with _as_contract_errors(hook):
             poll = self.plugins.hook.signal_client_poll(
                 connector=instance.connector,
                 instance=instance.name,
@@ -184,29 +192,31 @@ class Host:
                 context=dict(context),
             )
         if not hasattr(poll, "__next__"):
-            breach("WRONG_TYPE", hook, f"must answer with an iterator, not {type(poll).__name__}")
+            fail("WRONG_TYPE", hook, f"must return an iterator, not {type(poll).__name__}")
         return poll  # type: ignore[no-any-return]
 
     def _deliver(
         self,
         name: str,
         item: Batch | Report,
-        rules: PollConformance,
-        on_progress: Callable[[Progress], None] | None,
+        conformance: PollConformance,
+        on_progress: Callable[[BatchProgress], None] | None,
     ) -> None:
         if item["type"] == "batch" and item["artifacts"]:
             self._sink.publish(name, item["artifacts"])
             self.metrics.published(name, len(item["artifacts"]))
         self._checkpoints.save(name, item["checkpoint"])
         if item["type"] == "batch" and on_progress is not None:
-            delivered = sum(rules.delivered.values())
-            on_progress(Progress(name, item["source"], len(item["artifacts"]), delivered, rules.batches))
+            delivered = sum(conformance.delivered.values())
+            on_progress(
+                BatchProgress(name, item["source"], len(item["artifacts"]), delivered, conformance.batches)
+            )
 
 
 def _items(poll: Iterator[object]) -> Iterator[object]:
     end = object()
     while True:
-        with _no_exception_out_of("signal_client_poll"):
+        with _as_contract_errors("signal_client_poll"):
             item = next(poll, end)
         if item is end:
             return
@@ -216,12 +226,12 @@ def _items(poll: Iterator[object]) -> Iterator[object]:
 def _close(poll: Iterator[object]) -> None:
     close = getattr(poll, "close", None)
     if close is not None:
-        with _no_exception_out_of("signal_client_poll, closing"):
+        with _as_contract_errors("signal_client_poll, on close"):
             close()
 
 
 @contextmanager
-def _no_exception_out_of(hook: str) -> Iterator[None]:
+def _as_contract_errors(hook: str) -> Iterator[None]:
     try:
         yield
     except ContractError:

@@ -1,9 +1,8 @@
 """Polls every enabled instance on its interval, each in a thread of its own, until stopped.
 
-An instance that hangs, fails or breaks the contract changes nothing for another: nothing is shared but the
-host's sink and counters. The interval counts from the start of one poll to the start of the next; a poll that
-took longer is followed by the next at once. Settings given to `Host.configure` meanwhile hold from the next
-poll on.
+An instance that hangs, fails or breaks the contract does not affect another one: they share only the host's sink and
+counters. The interval counts from the start of one poll to the start of the next; after a poll that took longer,
+the next one starts at once. What `Host.configure` changes meanwhile takes effect with the next poll.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from signal_client_oci.contract import Context
-from signal_client_oci.host.atomic_files import StateError
-from signal_client_oci.host.contract_checks import ContractError
+from signal_client_oci.host.conformance.contract_checks import ContractError
+from signal_client_oci.host.files.atomic_files import StateError
 from signal_client_oci.host.plugins import UnknownConnectorError, describe
 from signal_client_oci.host.runner import InstanceBusyError
 
@@ -26,19 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from signal_client_oci.host.instances import Instance
-    from signal_client_oci.host.runner import Host, PollResult, Progress
+    from signal_client_oci.host.runner import BatchProgress, Host, PollResult
 
-__all__ = ["Observer", "Outcome", "Schedule", "deadline_seconds"]
+__all__ = ["Observer", "PollOutcome", "Schedule", "deadline_seconds"]
 
 _log = logging.getLogger(__name__)
-_GREATEST_MARGIN_SECONDS: Final = 10.0
-_TOLD: Final = (ContractError, InstanceBusyError, StateError, UnknownConnectorError, OSError)
+_MAX_MARGIN_SECONDS: Final = 10.0
+_SAFE_TO_QUOTE: Final = (ContractError, InstanceBusyError, StateError, UnknownConnectorError, OSError)
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one scheduled poll ended: with a result, or with the reason (one line) why there is none."""
+class PollOutcome:
+    """How one scheduled poll ended: with a result, or with the problem (one line) that aborted it."""
 
     instance: str
     result: PollResult | None
@@ -47,23 +46,23 @@ class Outcome:
 
 
 class Observer:
-    """What a user interface may want to know; each method is called in the instance's own thread."""
+    """What a user interface can follow; each method is called in the instance's own thread."""
 
     def started(self, instance: str) -> None:
         """A poll begins."""
 
-    def progress(self, progress: Progress) -> None:
-        """A batch was delivered."""
+    def progress(self, progress: BatchProgress) -> None:
+        """A batch was published and its checkpoint stored."""
 
-    def finished(self, outcome: Outcome) -> None:
-        """A poll ended, one way or the other."""
+    def finished(self, outcome: PollOutcome) -> None:
+        """A poll ended, with a report or without."""
 
 
 class Schedule:
     """Runs the enabled instances that the host has at `start`.
 
-    `wait` (event, seconds → whether the event is set) and `monotonic` are the clock, for tests. A schedule is
-    started once. `run` is `start`, then waiting until `stop` or Ctrl-C, then `join`.
+    `wait` (event, seconds → whether the event is set) and `monotonic` are the clock; tests pass their own. A
+    schedule is started once. `run` is `start`, then waiting until `stop` or Ctrl-C, then `join`.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Schedule:
         if not names:
             raise ValueError("no instance is enabled")
         for name in names:
-            # A daemon: a plugin that hangs for ever must not keep the process from ending.
+            # A daemon, because a plugin that hangs must not keep the process from ending.
             thread = threading.Thread(
                 target=self._keep_polling, args=(name,), name=f"poll {name}", daemon=True
             )
@@ -98,28 +97,28 @@ class Schedule:
             thread.start()
 
     def stop(self) -> None:
-        """Ask every poll to stop (`should_stop`) and start no more; returns at once."""
+        """Ask every poll to stop (`should_stop`) and start no other; returns at once."""
         self._stop.set()
         self._stopped.put(None)
 
     def join(self, timeout_seconds: float) -> tuple[str, ...]:
-        """Wait for the polls in flight, at most so long in all; the names of those that still run."""
+        """Wait for the running polls, at most so long in all; return the names of those that still run."""
         until = time.monotonic() + timeout_seconds
         for thread in self._threads.values():
             thread.join(max(0.0, until - time.monotonic()))
         return tuple(name for name, thread in self._threads.items() if thread.is_alive())
 
     def run(self, grace_seconds: float = 30.0) -> tuple[str, ...]:
-        """Poll until `stop` or Ctrl-C, then let polls in flight end; the names of those that did not in time.
+        """Poll until `stop` or Ctrl-C, then wait for running polls; return the names of those that did not end in time.
 
-        A second Ctrl-C ends the waiting at once, as KeyboardInterrupt. Nothing is lost either way: a poll
-        that is cut off is taken up at the checkpoint that was stored last.
+        A second Ctrl-C ends the wait at once, as KeyboardInterrupt. Nothing is lost either way: the next poll
+        resumes from the checkpoint that was stored last.
         """
         try:
             self.start()
-            self._stopped.get()  # unlike an Event's wait, a Ctrl-C at any moment leaves it as KeyboardInterrupt
+            self._stopped.get()  # unlike Event.wait, it can be interrupted by Ctrl-C at any moment
         except KeyboardInterrupt:
-            _log.info("stopping; press Ctrl-C again to leave at once")
+            _log.info("stopping; press Ctrl-C again to exit at once")
         finally:
             self.stop()
         return self.join(grace_seconds)
@@ -127,31 +126,31 @@ class Schedule:
     def _keep_polling(self, name: str) -> None:
         while not self._stop.is_set():
             instance = self._host.instance(name)
-            seconds = self._round(instance) if instance.enabled else _interval_seconds(instance)
+            seconds = self._poll(instance) if instance.enabled else _interval_seconds(instance)
             if self._wait(self._stop, seconds):
                 return
 
-    def _round(self, instance: Instance) -> float:
+    def _poll(self, instance: Instance) -> float:
         began = self._monotonic()
-        self._tell(self._observer.started, instance.name)
+        self._notify(self._observer.started, instance.name)
         result, problem = self._attempt(instance)
         rest = max(0.0, _interval_seconds(instance) - (self._monotonic() - began))
-        self._tell(self._observer.finished, Outcome(instance.name, result, problem, rest))
+        self._notify(self._observer.finished, PollOutcome(instance.name, result, problem, rest))
         return rest
 
     def _attempt(self, instance: Instance) -> tuple[PollResult | None, str | None]:
         try:
-            progress = partial(self._tell, self._observer.progress)
+            progress = partial(self._notify, self._observer.progress)
             return self._host.poll_once(instance.name, self._context_of(instance), progress), None
-        except Exception as error:  # noqa: BLE001  nothing that one poll raises may end its instance's schedule
-            problem = " ".join(str(error).split()) if isinstance(error, _TOLD) else describe(error)
-            _log.warning("%s: the poll broke off: %s", instance.name, problem)
+        except Exception as error:  # noqa: BLE001  a poll that fails must not end its instance's schedule
+            problem = " ".join(str(error).split()) if isinstance(error, _SAFE_TO_QUOTE) else describe(error)
+            _log.warning("%s: the poll was aborted: %s", instance.name, problem)
             return None, problem
 
-    def _tell(self, method: Callable[[_T], None], news: _T) -> None:
+    def _notify(self, method: Callable[[_T], None], news: _T) -> None:
         try:
             method(news)
-        except Exception as error:  # noqa: BLE001  a display that fails must not stop the collecting
+        except Exception as error:  # noqa: BLE001  a user interface that fails must not stop the polls
             _log.warning("the observer failed: %s", describe(error))
 
     def _context_of(self, instance: Instance) -> Context:
@@ -160,8 +159,8 @@ class Schedule:
 
 
 def deadline_seconds(interval_seconds: float) -> float:
-    """A poll's budget: its interval less a tenth (at most 10 s), so that it ends before the next is due."""
-    return interval_seconds - min(_GREATEST_MARGIN_SECONDS, interval_seconds / 10)
+    """Return a poll's time budget: its interval less a tenth (at most 10 s), so that it ends before the next is due."""
+    return interval_seconds - min(_MAX_MARGIN_SECONDS, interval_seconds / 10)
 
 
 def _interval_seconds(instance: Instance) -> float:

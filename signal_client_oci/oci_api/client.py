@@ -1,7 +1,7 @@
-"""Settings → signer → SDK clients; the only place that knows the SDK's quirks.
+"""Makes signed SDK clients from settings, and lends them.
 
 One client for each (tenancy, user, key, region, service), kept between polls because every new SDK client leaks a
-logger (`oci/base_client.py`), and lent to one poll at a time because a poll may end its requests from outside.
+logger (`oci/base_client.py`), and lent to one poll at a time because a poll may abort its requests from outside.
 Bodies come as bytes: the SDK's models drop unknown fields, and its own JSON reading turns an HTML page into a list
 of empty events. Retries are the poll's own, so the SDK's are off; its default circuit breaker is shared by every
 tenancy of the process and is off too.
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from oci.signer import AbstractBaseSigner
 from signal_client_oci import __version__
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.service_text import request_id
+from signal_client_oci.oci_api.http_dates import parse_http_date
 from signal_client_oci.oci_api.limits import LIST_BYTES
 from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
@@ -34,26 +36,42 @@ from signal_client_oci.settings.model import Settings
 from signal_client_oci.settings.regions import shipped_domain
 from signal_client_oci.settings.secrecy import HoldsSecret
 
-__all__ = ["Answer", "Client", "ClientKey", "borrow", "rows_of"]
+__all__ = ["SERVICES", "Answer", "Client", "ClientKey", "borrow", "rows_of"]
 
-_SDK_CLIENTS: Final[dict[str, Any]] = {
-    "audit": lambda: oci.audit.AuditClient,
-    "logging": lambda: oci.loggingsearch.LogSearchClient,
-    "log_groups": lambda: oci.logging.LoggingManagementClient,
-    "cloudguard": lambda: oci.cloud_guard.CloudGuardClient,
-    "identity": lambda: oci.identity.IdentityClient,
+_MAX_IDLE_CLIENTS: Final = 512
+
+
+class _Service(NamedTuple):
+    """How a service is reached.
+
+    Attributes:
+        sdk_client: Returns its class in the SDK, which imports a service's module at its first use.
+        endpoint_name: Its name in endpoints.
+        max_bytes: Decoded bytes of an answer at most, None for the limit of any answer.
+    """
+
+    sdk_client: Callable[[], Any]
+    endpoint_name: str
+    max_bytes: int | None = None
+
+
+SERVICES: Final[Mapping[str, _Service]] = {
+    "audit": _Service(lambda: oci.audit.AuditClient, "audit"),
+    "logging": _Service(lambda: oci.loggingsearch.LogSearchClient, "logging"),
+    "log_groups": _Service(lambda: oci.logging.LoggingManagementClient, "logging", LIST_BYTES),
+    "cloudguard": _Service(lambda: oci.cloud_guard.CloudGuardClient, "cloudguard", LIST_BYTES),
+    "identity": _Service(lambda: oci.identity.IdentityClient, "identity", LIST_BYTES),
 }
-_ENDPOINT_NAMES: Final[dict[str, str]] = {"log_groups": "logging"}
-_LIST_SERVICES: Final = frozenset({"log_groups", "cloudguard", "identity"})
-_IDLE_CLIENTS: Final = 512
+"""The services by the name that a client has for them."""
 
 
 class Answer(NamedTuple):
-    """One successful answer: the body's bytes, the next page's token, OCI's request id."""
+    """One successful answer: the body's bytes, the next page's token, OCI's request id, the time of its `Date`."""
 
     body: bytes
     next_page: str | None
     opc_request_id: str | None
+    date: datetime | None = None
 
 
 def rows_of(answer: Answer, decoder: msgspec.json.Decoder[Any]) -> Any:
@@ -87,13 +105,11 @@ class ClientKey(NamedTuple):
 
 
 class _KeySigner(HoldsSecret, AbstractBaseSigner):  # type: ignore[misc]  # the SDK has no types
-    """Signs with a key that was opened and checked before; the SDK's `Signer` would open its text once more.
-
-    The headers are those of `oci.signer.Signer`.
-    """
+    """Signs with a key that was opened and checked before; the SDK's `Signer` would open its text once more."""
 
     def __init__(self, key_id: str, api_key: ApiKey) -> None:
         self.private_key = api_key.private_key
+        # the headers that `oci.signer.Signer` signs, first of every request, then of one with a body
         self.create_signers(
             key_id,
             api_key.private_key,
@@ -105,8 +121,11 @@ class _KeySigner(HoldsSecret, AbstractBaseSigner):  # type: ignore[misc]  # the 
 class Client(HoldsSecret):
     """One SDK client of one region and service.
 
-    `service` is its name in endpoints: audit, logging, cloudguard, identity; `log_groups` is Logging's management
-    API (ListLogGroups). `is_lost` is set where a request could not be ended; the client is not used again then.
+    Attributes:
+        key: Whose client it is, and for what; its `service` is a key of `SERVICES`: audit, logging, cloudguard,
+            identity, or `log_groups`, which is Logging's management API (ListLogGroups).
+        transport: Carries its requests, and can abort them.
+        is_lost: Set where a request could not be aborted; the client is not used again then.
     """
 
     def __init__(self, key: ClientKey, api_key: ApiKey) -> None:
@@ -122,7 +141,8 @@ class Client(HoldsSecret):
             "additional_user_agent": f"signal-client-oci/{__version__}",
         }
         endpoint = {"service_endpoint": key.endpoint} if key.endpoint else {}
-        self._sdk = _SDK_CLIENTS[key.service]()(
+        service = SERVICES[key.service]
+        self._sdk = service.sdk_client()(
             config,
             signer=signer,
             retry_strategy=NoneRetryStrategy(),
@@ -133,9 +153,8 @@ class Client(HoldsSecret):
             connections=key.connections,
             origins=_origins(key),
             direct=bool(key.endpoint and key.endpoint.startswith("http://")),
+            max_bytes=service.max_bytes,
         )
-        if key.service in _LIST_SERVICES:
-            self.transport.max_bytes = LIST_BYTES
         _take_bodies_as_bytes(self._sdk.base_client)
         self.transport.attach(self._sdk.base_client.session)
 
@@ -160,12 +179,17 @@ class Client(HoldsSecret):
             if self.transport.aborted:
                 failure = Failure("STOPPED", recovery=Recovery.REGION)
         else:
-            identifier = request_id(response.headers.get("opc-request-id"))
-            return Answer(response.data, response.next_page or None, identifier)
+            headers = response.headers
+            return Answer(
+                response.data,
+                response.next_page or None,
+                request_id(headers.get("opc-request-id")),
+                parse_http_date(headers.get("date")),
+            )
         raise failure
 
     def check(self) -> None:
-        """Raise `Failure` (STOPPED) where nobody waits for the answers any more; for work that takes long."""
+        """Raise `Failure` (STOPPED) if nobody waits for answers any more; for work on an answer that takes long."""
         self.transport.check()
 
     def close(self) -> None:
@@ -199,8 +223,34 @@ def _take_bodies_as_bytes(base_client: Any) -> None:
     base_client.deserialize_response_data = body
 
 
-_idle: dict[ClientKey, list[Client]] = {}
-_idle_lock = threading.Lock()
+class _IdleClients:
+    """The clients that nobody has borrowed: at most `limit`, those of the keys that were returned last."""
+
+    def __init__(self, limit: int = _MAX_IDLE_CLIENTS) -> None:
+        self._limit = limit
+        self._by_key: dict[ClientKey, list[Client]] = {}  # no list is empty
+        self._lock = threading.Lock()
+
+    def take(self, key: ClientKey) -> Client | None:
+        """Remove and return a client of a key, None if there is none."""
+        with self._lock:
+            return self._pop(key) if key in self._by_key else None
+
+    def put(self, client: Client) -> None:
+        """Keep a client for the next loan; give up one of the oldest key where there are too many."""
+        with self._lock:
+            self._by_key.setdefault(client.key, []).append(client)
+            while sum(map(len, self._by_key.values())) > self._limit:
+                self._pop(next(iter(self._by_key)))
+
+    def _pop(self, key: ClientKey) -> Client:
+        client = self._by_key[key].pop()
+        if not self._by_key[key]:
+            del self._by_key[key]
+        return client
+
+
+_idle_clients: Final = _IdleClients()
 
 
 @contextmanager
@@ -222,30 +272,14 @@ def borrow(
         api_key.fingerprint,
         region,
         service,
-        settings.endpoint(_ENDPOINT_NAMES.get(service, service), region),
+        settings.endpoint(SERVICES[service].endpoint_name, region),
         settings.max_concurrency,
     )
-    client = _take(key) or Client(key, api_key)
+    client = _idle_clients.take(key) or Client(key, api_key)
     client.transport.reopen(until)
     try:
         yield client
     finally:
         client.close()
         if not client.is_lost:
-            _give_back(client)
-
-
-def _take(key: ClientKey) -> Client | None:
-    with _idle_lock:
-        clients = _idle.get(key)
-        return clients.pop() if clients else None
-
-
-def _give_back(client: Client) -> None:
-    with _idle_lock:
-        _idle.setdefault(client.key, []).append(client)
-        while sum(map(len, _idle.values())) > _IDLE_CLIENTS:
-            oldest = next(iter(_idle))
-            _idle[oldest].pop()
-            if not _idle[oldest]:
-                del _idle[oldest]
+            _idle_clients.put(client)

@@ -1,31 +1,28 @@
 """Cuts an answer's body into the texts of its records, without reading what is in them.
 
-The texts are exact slices of what the service sent. A page that is JSON from end to end takes msgspec's
-fast way; one with a bad element takes a scanner that knows only strings, brackets and commas, so that a
-single bad element is cut out and delivered like the others.
+The texts are exact slices of what the service sent. A page that is JSON from end to end is cut by msgspec, which is
+fast; one with a malformed element by a scanner that knows only strings, brackets and commas, so that the malformed
+element is cut out and delivered like the others.
 
-What a body of many tiny records would become is counted before anything is made of it: first its commas, which are
-an upper bound, then, where there are many, the elements themselves, without keeping them.
+A body of many tiny records would take many times its size as objects. So they are counted before any is made: first
+the commas, which are an upper bound, then, where there are many, the elements themselves, without keeping them.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from signal_client_oci.artifacts.json_scan import (
     WHITESPACE,
-    Bounds,
-    PageError,
-    PageTooLargeError,
-    few,
+    JsonScanError,
     list_elements,
-    members,
     object_members,
-    too_many,
+    object_members_within,
 )
 from signal_client_oci.oci_api.limits import (
     LIST_BYTES,
@@ -42,7 +39,9 @@ __all__ = [
     "SMALLEST_SLICE_PAGE",
     "Bounds",
     "PageError",
+    "PageErrorKind",
     "PageTooLargeError",
+    "decoded_object",
     "decoded_rows",
     "split_list_events",
     "split_problems",
@@ -51,33 +50,76 @@ __all__ = [
 
 BOM: Final = b"\xef\xbb\xbf"
 
-_FEW_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
+_SMALL_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
 _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
-_WORTH_COUNTING_COMMAS: Final = 16 * 1024 * 1024  # a larger body has too many for them to tell anything
+_MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # an ordinary larger body has more commas than that anyway
+
+T = TypeVar("T")
+PageErrorKind = Literal["unexpected", "truncated", "too_large"]
+
+
+class PageError(ValueError):
+    """A body is not the page that was due, so nothing of it can be taken as read.
+
+    `kind` says what to do about it: "truncated" where the end of the page is missing, "too_large" where a smaller slice
+    must be requested, "unexpected" for everything else. `reason` completes the sentence "the answer is ...": a few
+    English words that never quote the body.
+    """
+
+    def __init__(self, reason: str, kind: PageErrorKind = "unexpected") -> None:
+        super().__init__(f"the answer is {reason}")
+        self.reason, self.kind = reason, kind
+
+
+class PageTooLargeError(PageError):
+    """A body holds more than may be processed at once; a smaller slice has to be requested."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "too_large")
+
+
+def _no_check() -> None:
+    """Let the cutting go on."""
+
+
+class Bounds(NamedTuple):
+    """How much a page may hold.
+
+    Attributes:
+        records: Records at most.
+        size: Bytes at most.
+        check: Called now and then while a page is cut that takes long; what it raises ends the cutting.
+    """
+
+    records: int
+    size: int
+    check: Callable[[], None] = _no_check
+
+
 ORDINARY_PAGE: Final = Bounds(PAGE_RECORDS, PAGE_BYTES)
 SMALLEST_SLICE_PAGE: Final = Bounds(SMALLEST_SLICE_RECORDS, MAX_BODY_BYTES)
 LIST_BOUNDS: Final = Bounds(LIST_ROWS, LIST_BYTES)
 
 
-class _Tally(threading.local):
-    """How many more elements the current thread may count."""
+class _Budget(threading.local):
+    """How many more elements the current thread may count: msgspec makes structs without a way to pass it."""
 
     left = 0
 
 
-_tally: Final = _Tally()
+_budget: Final = _Budget()
 
 
 class _TooManyError(Exception):
-    """More elements than may be; unlike a ValueError, msgspec hands it on as it is."""
+    """There are more elements than allowed; msgspec lets it through, unlike a ValueError."""
 
 
 class _Counted(msgspec.Struct, gc=False):
     """An element that is only counted."""
 
     def __post_init__(self) -> None:
-        _tally.left -= 1
-        if _tally.left < 0:
+        _budget.left -= 1
+        if _budget.left < 0:
             raise _TooManyError
 
 
@@ -121,13 +163,13 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def split_list_events(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
     """Cut a ListEvents body, a JSON list, into the texts of its events.
 
-    Elements that are no objects (`null`, numbers, strings) are returned like the others. Raises PageError
-    when the body is anything but one whole JSON list, PageTooLargeError when it holds more than `bounds`.
+    Elements that are not objects (`null`, numbers, strings) are returned like the others. Raises PageError when the
+    body is anything but one whole JSON list, or holds more than `bounds`.
     """
     body = _sized(body, bounds)
     if _may_be_decoded(body, bounds, _COUNTED_LIST):
         try:
-            return few(list(map(bytes, _LIST.decode(body))), bounds)
+            return _limited(list(map(bytes, _LIST.decode(body))), bounds)
         except _UNREADABLE:
             pass
     return _list_texts(body, bounds)
@@ -136,8 +178,8 @@ def split_list_events(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes
 def split_search_results(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
     """Cut a SearchLogs body, `{"results": [{"data": ...}], "summary": ...}`, into the texts of each `data`.
 
-    An item without `data` is returned whole. Raises PageError when the body is no whole JSON object or
-    its `results` is missing, doubled or no list, PageTooLargeError when it holds more than `bounds`.
+    An item without `data` is returned whole. Raises PageError when the body is not one whole JSON object, when its
+    `results` is missing, doubled or not a list, or when it holds more than `bounds`.
     """
     body = _sized(body, bounds)
     if body.count(b'"results"') == 1 and _may_be_decoded(body, bounds, _COUNTED_SEARCH):
@@ -147,66 +189,99 @@ def split_search_results(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[by
             found = [msgspec.UNSET]
         texts = [bytes(data) for data in found if isinstance(data, msgspec.Raw)]
         if len(texts) == len(found):
-            return few(texts, bounds)
+            return _limited(texts, bounds)
     return [_data_of(item, bounds) for item in _member_texts(body, "results", bounds)]
 
 
 def split_problems(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
     """Cut a ListProblems body, `{"items": [...]}`, into the texts of its problem summaries.
 
-    Raises PageError when the body is no whole JSON object or its `items` is missing, doubled or no list,
-    PageTooLargeError when it holds more than `bounds`.
+    Raises PageError when the body is not one whole JSON object, when its `items` is missing, doubled or not a list, or
+    when it holds more than `bounds`.
     """
     body = _sized(body, bounds)
     if body.count(b'"items"') == 1 and _may_be_decoded(body, bounds, _COUNTED_PROBLEMS):
         try:
-            return few(list(map(bytes, _PROBLEMS.decode(body).items)), bounds)
+            return _limited(list(map(bytes, _PROBLEMS.decode(body).items)), bounds)
         except _UNREADABLE:
             pass
     return _member_texts(body, "items", bounds)
 
 
-def decoded_rows(body: bytes, decoder: msgspec.json.Decoder[Any], bounds: Bounds = LIST_BOUNDS) -> Any:
-    """Decode a list of small objects, such as compartments, after looking how many there are.
+def decoded_rows(
+    body: bytes, decoder: msgspec.json.Decoder[list[T]], bounds: Bounds = LIST_BOUNDS
+) -> list[T]:
+    """Decode a list of small objects, such as compartments.
 
-    Raises PageError when it is not what the decoder expects, PageTooLargeError when it holds more than `bounds`.
+    Raises PageError when it is not what the decoder expects, or holds more than `bounds`.
     """
     body = _sized(body, bounds)
+    unexpected = PageError("not the list that was requested")
     if not _may_be_decoded(body, bounds, _COUNTED_LIST):
-        raise PageError("not the list that was asked for")
+        raise unexpected
     try:
-        return few(decoder.decode(body), bounds)
+        return _limited(decoder.decode(body), bounds)
     except _UNREADABLE as error:
-        raise PageError("not the list that was asked for") from error
+        raise unexpected from error
+
+
+def decoded_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decode one small object, such as a compartment; raises PageError when it is not what the decoder expects."""
+    try:
+        return decoder.decode(body)
+    except _UNREADABLE as error:
+        raise PageError("not the object that was requested") from error
+
+
+def _limited(found: list[T], bounds: Bounds) -> list[T]:
+    if len(found) > bounds.records:
+        raise _too_many(bounds)
+    return found
+
+
+def _too_many(bounds: Bounds) -> PageTooLargeError:
+    return PageTooLargeError(f"of more than {bounds.records:,} records")
+
+
+def _scanned(scan: Callable[[bytes, int, Callable[[], None]], T], body: bytes, bounds: Bounds) -> T:
+    """Scan a body within its bounds; raise what the scanner cannot do as a PageError."""
+    try:
+        return scan(body, bounds.records, bounds.check)
+    except JsonScanError as error:
+        if error.kind == "too_many_items":
+            raise _too_many(bounds) from None
+        if error.kind == "too_many_tokens":
+            raise PageTooLargeError("of more parts than can be scanned") from None
+        raise PageError("not JSON") from None
 
 
 def _sized(body: bytes, bounds: Bounds) -> bytes:
-    """Return a body without its byte order mark; raise where it is too large to be cut."""
+    """Return a body without its byte order mark; raise if it is too large."""
     if len(body) > bounds.size:
         raise PageTooLargeError(f"of more than {bounds.size >> 20} MiB")
     return body.removeprefix(BOM)
 
 
 def _may_be_decoded(body: bytes, bounds: Bounds, counted: msgspec.json.Decoder[Any]) -> bool:
-    """Tell whether few enough objects would be made of a body; raise where there are more than may be.
+    """Tell whether msgspec may decode a body: few enough objects would be made of it. Raise if they are too many.
 
-    False where they cannot be counted, because the body or one of its elements is not as it should be.
+    False where they cannot be counted, because the body or one of its elements is malformed.
     """
     size = len(body)
-    if size <= _FEW_BYTES or (size <= _WORTH_COUNTING_COMMAS and body.count(b",") < _FEW_COMMAS):
+    if size <= _SMALL_BYTES or (size <= _MAX_BYTES_FOR_COMMAS and body.count(b",") < _FEW_COMMAS):
         return True
-    _tally.left = bounds.records
+    _budget.left = bounds.records
     try:
         counted.decode(body)
     except _TooManyError:
-        raise too_many(bounds) from None
+        raise _too_many(bounds) from None
     except _UNREADABLE:
         return False
     return True
 
 
 def _data_of(item: bytes, bounds: Bounds) -> bytes:
-    """Give the text of a search item's `data`, or the whole item where it has none."""
+    """Return the text of a search item's `data`, or the whole item where it has none."""
     bounds.check()
     try:
         data = _RESULT.decode(item).data
@@ -217,9 +292,9 @@ def _data_of(item: bytes, bounds: Bounds) -> bytes:
 
 
 def _list_texts(body: bytes, bounds: Bounds) -> list[bytes]:
-    """Cut a JSON list by scanning, or say in a PageError what stands in its place."""
+    """Cut a JSON list by scanning, or raise a PageError that names what came instead."""
     _expect(body, b"[", "a list")
-    spans, end = list_elements(body, bounds)
+    spans, end = _scanned(list_elements, body, bounds)
     _expect_end(body, end)
     for start, stop in spans:
         if body[start] not in b'{["' and not _is_json(body[start:stop]):
@@ -228,9 +303,9 @@ def _list_texts(body: bytes, bounds: Bounds) -> list[bytes]:
 
 
 def _member_texts(body: bytes, name: str, bounds: Bounds) -> list[bytes]:
-    """Cut the list under one key of a JSON object, or say in a PageError why there is none."""
+    """Cut the list under one key of a JSON object, or raise a PageError that says why there is none."""
     _expect(body, b"{", "an object")
-    found, end = members(body, bounds)
+    found, end = _scanned(object_members_within, body, bounds)
     _expect_end(body, end)
     spans = [span for key, span in found if key == name]
     if len(spans) != 1:
@@ -238,11 +313,11 @@ def _member_texts(body: bytes, name: str, bounds: Bounds) -> list[bytes]:
         raise PageError(f"a JSON object {how} `{name}`")
     value = body[slice(*spans[0])]
     if not value.startswith(b"["):
-        raise PageError(f"a JSON object whose `{name}` is no list")
+        raise PageError(f"a JSON object whose `{name}` is not a list")
     return _list_texts(value, bounds)
 
 
-def _expect(body: bytes, opening: bytes, due: str) -> None:
+def _expect(body: bytes, opening: bytes, expected: str) -> None:
     """Raise a PageError that names what the body is, unless it starts as it should."""
     head = body[:4096].lstrip(WHITESPACE)
     if head.startswith(opening):
@@ -255,13 +330,13 @@ def _expect(body: bytes, opening: bytes, due: str) -> None:
     kind = {b"{": "object", b"[": "list", b'"': "string"}.get(head[:1])
     if kind is None and _is_json(head):
         kind = "null" if head.startswith(b"null") else "scalar"
-    raise PageError(f"a JSON {kind} where {due} is due" if kind else "not JSON")
+    raise PageError(f"a JSON {kind} where {expected} was expected" if kind else "not JSON")
 
 
 def _expect_end(body: bytes, end: int) -> None:
     """Raise a PageError unless the page's list or object ends where the body ends."""
     if end < 0:
-        raise PageError("cut off")
+        raise PageError("incomplete JSON", "truncated")
     if body[end:].strip(WHITESPACE):
         raise PageError("a JSON page with something after its end")
 

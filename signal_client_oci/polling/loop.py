@@ -27,7 +27,7 @@ from signal_client_oci.polling.sources.cloud_guard import CloudGuardCollector
 from signal_client_oci.polling.sources.logging import LoggingService
 from signal_client_oci.polling.sources.windowed import WindowCollector
 from signal_client_oci.polling.sources.windowed_api import WindowedService
-from signal_client_oci.scheduler.dispatcher import Crew
+from signal_client_oci.scheduler.dispatcher import Dispatcher
 from signal_client_oci.scheduler.requests import Collector, Request, Result, Step
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.state.batcher import Batcher
@@ -52,7 +52,7 @@ class Drive:
         self._began = time.monotonic()
         self._until = None if deadline is None else self._began + float(deadline)
         self._should_stop: Callable[[], bool] = context.get("should_stop") or _never
-        self._crew = Crew(
+        self._crew = Dispatcher(
             lambda region, service: borrow(run.settings, api_key, region, service, self._until),
             run.settings.max_concurrency,
             self._until,
@@ -88,14 +88,14 @@ class Drive:
             self._ask(self._scope, self._scope.begin)
             yield from self._drive(self._is_scope_awaited)
             self._scope.end(
-                interrupted=self._crew.waits_for(self._scope) or self._scope.source in self._broken
+                interrupted=self._crew.has_pending(self._scope) or self._scope.source in self._broken
             )
             for service in self._windowed_services():
                 self._start(service.source, WindowCollector(service, self._run, self._crew, self._scope))
         yield from self._drive(self._is_source_awaited)
         if any(collector.has_new_denials for collector in self._windowed()):
             self._ask(self._scope, self._scope.list_again)
-            yield from self._drive(lambda: self._crew.waits_for(self._scope))
+            yield from self._drive(lambda: self._crew.has_pending(self._scope))
             for collector in self._windowed():
                 collector.excuse(self._scope.deleted_meanwhile)
         if self._interrupted:
@@ -165,13 +165,13 @@ class Drive:
 
     def _is_scope_awaited(self) -> bool:
         """Wait for the list of compartments, but not so long that nothing could be read for want of it."""
-        if not self._crew.waits_for(self._scope):
+        if not self._crew.has_pending(self._scope):
             return False
         patience = _SCOPE_SECONDS if self._until is None else (self._until - self._began) / 3
         return time.monotonic() - self._began < min(_SCOPE_SECONDS, patience)
 
     def _is_source_awaited(self) -> bool:
-        return any(self._crew.waits_for(collector) for collector in self._collectors.values())
+        return any(self._crew.has_pending(collector) for collector in self._collectors.values())
 
     def _named_after_its_cause(self, source: SourceName, error: Check | None) -> Check | None:
         """Where the poll's time ran out because a service did not answer, say so."""

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
 from signal_client_oci.polling.context import Run, in_utc
-from signal_client_oci.scheduler.dispatcher import Crew
+from signal_client_oci.scheduler.dispatcher import Dispatcher
 from signal_client_oci.scheduler.requests import Result
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.windows import to_text
@@ -26,7 +26,9 @@ _WORDS: Final[dict[SourceName, str]] = {
 }
 
 
-def make_report(run: Run, results: Mapping[SourceName, Result], crew: Crew, *, degraded: bool) -> Report:
+def make_report(
+    run: Run, results: Mapping[SourceName, Result], crew: Dispatcher, *, degraded: bool
+) -> Report:
     """Sum up a poll whose batches were all handed out."""
     sources: dict[SourceName, SourceReport] = {}
     for source in SOURCES:

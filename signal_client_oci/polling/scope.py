@@ -21,7 +21,7 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import rows_of
 from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS, PAGES_A_SLICE
 from signal_client_oci.polling.context import Run
-from signal_client_oci.scheduler.requests import LaneName, Request, Result, token_mark
+from signal_client_oci.scheduler.requests import LaneKey, Request, Result, token_mark
 from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
 from signal_client_oci.state.windows import floor_minute
 
@@ -89,7 +89,7 @@ class ScopeCollector:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._settings = run.settings
-        self._lane = LaneName(run.settings.region, "identity")
+        self._lane = LaneKey(run.settings.region, "identity")
         self._rows: list[_Row] = []
         self._pages: list[_Row] = []
         self._tokens: set[bytes] = set()

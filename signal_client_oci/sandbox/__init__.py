@@ -1,6 +1,6 @@
-"""An OCI tenancy on loopback, for the demo and the tests: real signatures, real paging, faults on demand.
+"""An OCI tenancy on loopback, for the demo, for tests and for trying things out.
 
-Nothing here talks to Oracle. The behaviour follows Oracle's documentation and published answers; each
+Nothing here talks to Oracle. The behaviour follows Oracle's documentation and published responses; each
 service's file says which facts it keeps. Example:
 
     clock = VirtualClock()
@@ -10,18 +10,18 @@ service's file says which facts it keeps. Example:
         settings = tenancy.settings(lookback_minutes=30)
 """
 
-from signal_client_oci.sandbox.cloud import Sandbox
+from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
 from signal_client_oci.sandbox.data.ground_truth import Emitted, GroundTruth
-from signal_client_oci.sandbox.faults import Fault
-from signal_client_oci.sandbox.http.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.faults import InjectedFault
 from signal_client_oci.sandbox.http.rate_limit import RateLimit
 from signal_client_oci.sandbox.http.request_log import RecordedRequest
+from signal_client_oci.sandbox.sandbox import Sandbox
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = [
     "Emitted",
-    "Fault",
     "GroundTruth",
+    "InjectedFault",
     "RateLimit",
     "RecordedRequest",
     "Sandbox",

@@ -1,4 +1,4 @@
-"""Runs a sandbox in a process of its own: `python -m signal_client_oci.sandbox --port 0 --print-settings FILE.json`.
+"""Run a sandbox in a process of its own: `python -m signal_client_oci.sandbox --port 0 --print-settings FILE.json`.
 
 FILE (or standard output, for `-`) receives `{"base_url": …, "port": …, "control_url": …, "tenancies": [{"name": …,
 "settings": {…}, "compartments": [OCID, …]}]}` once the server listens; it holds private keys, made for this
@@ -15,21 +15,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from signal_client_oci.sandbox.cloud import Sandbox
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
-from signal_client_oci.sandbox.http.clocks import VirtualClock, system_clock
+from signal_client_oci.sandbox.clocks import VirtualClock, system_clock
 from signal_client_oci.sandbox.http.control import CONTROL_PATH
 from signal_client_oci.sandbox.http.rate_limit import RateLimit
+from signal_client_oci.sandbox.sandbox import Sandbox
 from signal_client_oci.sandbox.scenario import Scenario
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from signal_client_oci.sandbox.tenancy import Tenancy
+from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["main"]
 
@@ -53,16 +49,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--virtual-clock", action="store_true", help="time stands still until advanced by control"
     )
     parser.add_argument("--compartments", type=int, default=0, help="further compartments in each tenancy")
-    parser.add_argument(
-        "--audit-events", type=int, default=0, help="generated events over --period, root, home region"
-    )
-    parser.add_argument(
-        "--log-records", type=int, default=0, help="generated records over --period, likewise"
-    )
+    parser.add_argument("--audit-events", type=int, default=0, help="events over --period, root, home region")
+    parser.add_argument("--log-records", type=int, default=0, help="log records over --period, likewise")
     parser.add_argument("--problems", type=int, default=0, help="open problems of the root compartment")
     parser.add_argument("--period", type=float, default=24.0, metavar="HOURS", help="hours before now (24)")
     parser.add_argument("--page-size", type=int, default=100, help="Audit events a page")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each response")
     parser.add_argument(
         "--rate", type=float, default=0.0, help="requests a second, beyond which 429 (0: no limit)"
     )
@@ -98,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tenancy(sandbox: Sandbox, name: str, chosen: argparse.Namespace) -> Tenancy:
     tenancy = sandbox.add_tenancy(name, chosen.regions.split(","))
     tenancy.audit.page_size = chosen.page_size
-    now = sandbox.clock()
-    place, period = (tenancy.regions[0], tenancy.ocid), (now - timedelta(hours=chosen.period), now)
+    now, period = sandbox.clock(), timedelta(hours=chosen.period)
+    place, started = (tenancy.regions[0], tenancy.ocid), now - period
     for number in range(chosen.compartments):
-        tenancy.add_compartment(f"compartment-{number:04}", created=period[0])
-    if chosen.audit_events:
-        generate_audit_events(tenancy, place, period, chosen.audit_events)
-    if chosen.log_records:
-        generate_log_records(tenancy, place, period, chosen.log_records)
+        tenancy.add_compartment(f"compartment-{number:04}", created=started)
+    for number in range(chosen.audit_events):
+        tenancy.emit_audit_event(*place, processed=started + period * number / chosen.audit_events)
+    for number in range(chosen.log_records):
+        tenancy.emit_log_record(*place, time=started + period * number / chosen.log_records)
     for number in range(chosen.problems):
         tenancy.add_problem(last_detected=now - timedelta(seconds=number), resource_name=f"bucket-{number}")
     if not chosen.empty:
@@ -130,7 +122,7 @@ def _description(sandbox: Sandbox, tenancies: list[Tenancy]) -> dict[str, Any]:
 
 
 def _write(file: str, description: dict[str, Any]) -> None:
-    """Write at once and whole, so that a waiting process never reads half of it; replaces nothing but a file."""
+    """Write at once and whole, so that a waiting process never reads half of it; replace nothing but a file."""
     text = json.dumps(description, indent=2) + "\n"
     if file == "-":
         sys.stdout.write(text)

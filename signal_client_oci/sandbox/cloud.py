@@ -1,48 +1,36 @@
-"""The sandbox itself: several tenancies behind one server on loopback."""
+"""What the tenancies of a sandbox share: the server, time, throttling, faults, and the log of requests."""
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from typing_extensions import Self
-
+from signal_client_oci.sandbox.clocks import Clock, system_clock
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.sandbox.faults import Faults
-from signal_client_oci.sandbox.http.certificates import certificates, server_context
-from signal_client_oci.sandbox.http.clocks import Clock, system_clock
-from signal_client_oci.sandbox.http.control import CONTROL_PATH, control
-from signal_client_oci.sandbox.http.handlers import Exchange
-from signal_client_oci.sandbox.http.request_log import Journal, RecordedRequest
-from signal_client_oci.sandbox.http.server import Server
+from signal_client_oci.sandbox.http.rate_limit import RateLimit
+from signal_client_oci.sandbox.http.request_log import RecordedRequest, RequestLog
+from signal_client_oci.sandbox.http.server import SocketServer
+from signal_client_oci.sandbox.scenario import Scenario
 from signal_client_oci.sandbox.tenancy import Latency, Tenancy
-from signal_client_oci.sandbox.trap import Trap
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
-
-    from signal_client_oci.sandbox.http.http_connection import Connection, Request
-    from signal_client_oci.sandbox.http.rate_limit import RateLimit
-    from signal_client_oci.sandbox.scenario import Scenario
-
-__all__ = ["Sandbox"]
+__all__ = ["SimulatedCloud"]
 
 
-class Sandbox:
-    """A small OCI on `http://127.0.0.1:PORT/{region}/{service}`; a context manager that leaves nothing open.
+class SimulatedCloud:
+    """Several tenancies behind one server, and how the services behave towards all of them.
 
-    `clock` is the tenancies' time (default: the real one). Signatures are judged by the real time plus
-    `clock_offset`, within `date_tolerance`. `latency` is waited before each answer: seconds, or service →
-    seconds. `rate_limit` answers 429 beyond its rate. `compresses` sends gzip to clients that accept it.
-    `faults` and `journal` speak for themselves. `controlled` opens `/_control` (see `control`), which also
-    moves `scenarios`. `https` speaks TLS with a certificate that only `authority_pem` vouches for.
+    Attributes:
+        clock: The tenancies' time.
+        clock_offset: How far the Date headers, by which signatures are judged, are ahead of the real time.
+        date_tolerance: How old or new the date of a signature may be.
+        latency: Seconds before each response, or service → seconds.
+        rate_limit: Beyond its rate requests are answered with 429.
+        compresses: Whether responses are compressed for clients that accept gzip.
+        scenarios: What the control command `advance` moves on.
     """
 
-    def __init__(
-        self, clock: Clock = system_clock, port: int = 0, *, controlled: bool = False, https: bool = False
-    ) -> None:
+    def __init__(self, clock: Clock, server: SocketServer) -> None:
         self.clock = clock
         self.clock_offset = timedelta(0)
         self.date_tolerance = timedelta(minutes=5)
@@ -50,30 +38,10 @@ class Sandbox:
         self.rate_limit: RateLimit | None = None
         self.compresses = False
         self.faults = Faults()
-        self.journal = Journal()
+        self.request_log = RequestLog()
         self.tenancies: dict[str, Tenancy] = {}
         self.scenarios: list[Scenario] = []
-        self._controlled = controlled
-        self._lock = threading.Lock()
-        self._trap: Trap | None = None
-        self._scheme = "https" if https else "http"
-        self._server = Server(self._serve, port, context=server_context() if https else None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the server and everything that hangs in it; harmless when repeated."""
-        self._server.close()
-        with self._lock:
-            trap, self._trap = self._trap, None
-        if trap is not None:
-            trap.close()
+        self._server = server
 
     @property
     def port(self) -> int:
@@ -83,12 +51,7 @@ class Sandbox:
     @property
     def base_url(self) -> str:
         """The URL before `/{region}/{service}`."""
-        return f"{self._scheme}://127.0.0.1:{self.port}"
-
-    @property
-    def authority_pem(self) -> str:
-        """The certificate of the authority that a client of an `https` sandbox has to trust."""
-        return certificates().authority
+        return f"{self._server.scheme}://127.0.0.1:{self.port}"
 
     @property
     def connections(self) -> int:
@@ -96,17 +59,9 @@ class Sandbox:
         return self._server.connections
 
     @property
-    def trap(self) -> Trap:
-        """The listener where redirects lead; it is opened when first asked for."""
-        with self._lock:
-            if self._trap is None:
-                self._trap = Trap()
-            return self._trap
-
-    @property
     def requests(self) -> list[RecordedRequest]:
         """The requests so far, oldest first."""
-        return self.journal.snapshot()
+        return self.request_log.snapshot()
 
     def service_time(self) -> datetime:
         """Return the time of the Date headers, by which signatures are judged."""
@@ -122,18 +77,11 @@ class Sandbox:
     ) -> Tenancy:
         """Add a tenancy with its user and key; the first region is the home and reporting region.
 
-        Names make the OCIDs, so each is used once; raises `ValueError` for a second use.
+        OCIDs are made from the name, so each name is used once; raises `ValueError` for a second use.
         """
         pem = private_key_pem or shared_private_key_pem(len(self.tenancies))
         tenancy = Tenancy(name, regions, clock or self.clock, pem, self.base_url)
         if tenancy.ocid in self.tenancies:
-            raise ValueError(f"there is a tenancy {name!r} already")
+            raise ValueError(f"a tenancy {name!r} exists already; choose another name")
         self.tenancies[tenancy.ocid] = tenancy
         return tenancy
-
-    def _serve(self, request: Request, connection: Connection) -> bool:
-        if self._controlled and request.path == CONTROL_PATH:
-            answer = control(self, request)
-            connection.send(answer.head(self.service_time(), "control") + answer.body)
-            return True
-        return Exchange(self, request, connection).run()

@@ -1,58 +1,39 @@
-"""Faults on demand: which requests they hit, how often, and what becomes of the answer."""
+"""Faults on demand: which requests they hit, how often, and what happens to the response.
+
+The kinds `status` and `body` are built in. A program registers more in `FAULT_KINDS` before it uses them.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
 
-if TYPE_CHECKING:
-    from signal_client_oci.sandbox.http.request_log import RecordedRequest
+from signal_client_oci.sandbox.http.api_errors import ApiError
+from signal_client_oci.sandbox.http.http_connection import HttpConnection, HttpResponse, error_response
+from signal_client_oci.sandbox.http.request_log import RecordedRequest
+from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.tenancy import Tenancy
 
-__all__ = ["Fault", "FaultKind", "Faults"]
-
-FaultKind = Literal[
-    "status",
-    "html",
-    "body",
-    "empty_body",
-    "null",
-    "wrong_shape",
-    "cut_json",
-    "broken_utf8",
-    "control_characters",
-    "gzip_bomb",
-    "redirect",
-    "repeated_page_token",
-    "endless_page_tokens",
-    "empty_page_token",
-    "expired_page_token",
-    "clock_skew",
-    "truncated",
-    "reset",
-    "reset_mid_body",
-    "hang",
-    "hang_mid_body",
-    "slow_drip",
-]
-"""`fault_answers` and `fault_wires` say what each of them does."""
+__all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault"]
 
 
 @dataclass(slots=True)
-class Fault:
-    """One way of going wrong, and the requests that it hits; None (or empty) matches everything.
+class InjectedFault:
+    """One fault and the requests that it hits; None (or empty) matches everything.
 
     Which: `service` (audit, logging, cloudguard, identity), `operation` (`list_events`, …), `region`,
     `tenancy` (OCID), `compartment` (one of those that a request names), `page` (a number, or `"later"` for
     all but the first). How often: `times` (None: until removed), `probability` of each hit. `hits` counts.
 
-    What, by kind: `status`, `code`, `message` and `headers` of an error or redirect; `body` and
-    `content_type` of kind `body`; `seconds` between the bytes of a slow drip, or by which the service's clock
-    is off; `size` of a gzip bomb in bytes; `location` of a redirect (empty: the sandbox's trap).
+    What, as far as its kind uses it: `status`, `code`, `message` and `headers` of an error; `body` and
+    `content_type` of kind `body`; `seconds`, `size` and `location` of kinds that are registered elsewhere.
     """
 
-    kind: FaultKind = "status"
+    kind: str = "status"
     service: str | None = None
     operation: str | None = None
     region: str | None = None
@@ -73,7 +54,7 @@ class Fault:
     hits: int = 0
 
     def matches(self, request: RecordedRequest) -> bool:
-        """Whether this fault is meant for such a request."""
+        """Return whether this fault is meant for such a request."""
         wanted = (self.service, self.operation, self.region, self.tenancy)
         actual = (request.service, request.operation, request.region, request.tenancy)
         return (
@@ -83,21 +64,62 @@ class Fault:
         )
 
 
+@dataclass(frozen=True)
+class FaultedRequest:
+    """What a fault may need to know: the call, its page token as sent, the caller's tenancy, the service's time."""
+
+    call: ApiCall
+    page: str | None
+    tenancy: Tenancy | None
+    now: datetime
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """What one kind of fault does; None leaves that step as it is.
+
+    `prepare` runs before the true response is made, `alter` replaces it, `send` writes head and body to the
+    connection, which is then closed. Under a kind that `is_silent` no status is ever sent.
+    """
+
+    prepare: Callable[[FaultedRequest], None] | None = None
+    alter: Callable[[InjectedFault, HttpResponse, FaultedRequest], HttpResponse] | None = None
+    send: Callable[[InjectedFault, HttpConnection, bytes, bytes], None] | None = None
+    is_silent: bool = False
+
+
+def _status(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+    """Return an error status with a proper body."""
+    error = error_response(ApiError(fault.status, fault.message, fault.code))
+    return replace(error, headers=error.headers | fault.headers)
+
+
+def _body(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+    """Return a 200 with any bytes."""
+    return HttpResponse(200, fault.body, {"Content-Type": fault.content_type} | fault.headers)
+
+
+FAULT_KINDS: dict[str, FaultKind] = {"status": FaultKind(alter=_status), "body": FaultKind(alter=_body)}
+"""The kinds that an `InjectedFault` can have."""
+
+
 class Faults:
     """The faults in force: the first that matches wins; `seed` makes chances repeatable; thread-safe."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._faults: list[Fault] = []
-        self._random = random.Random(seed)  # noqa: S311  chances of faults, no secrets
+        self._faults: list[InjectedFault] = []
+        self._random = random.Random(0)  # noqa: S311  chances of faults, no secrets
 
-    def add(self, fault: Fault) -> Fault:
-        """Put a fault in force and return it, for `remove` and its `hits`."""
+    def add(self, fault: InjectedFault) -> InjectedFault:
+        """Put a fault in force and return it, for `remove` and its `hits`; raises `ValueError` for an unknown kind."""
+        if fault.kind not in FAULT_KINDS:
+            raise ValueError(f"unknown kind {fault.kind!r}; choose one of {', '.join(FAULT_KINDS)}")
         with self._lock:
             self._faults.append(fault)
         return fault
 
-    def remove(self, fault: Fault) -> None:
+    def remove(self, fault: InjectedFault) -> None:
         """End one fault; harmless if it has ended."""
         with self._lock:
             self._faults = [one for one in self._faults if one is not fault]
@@ -112,15 +134,14 @@ class Faults:
         with self._lock:
             self._random.seed(seed)
 
-    def pick(self, request: RecordedRequest) -> Fault | None:
+    def pick(self, request: RecordedRequest) -> InjectedFault | None:
         """Return the fault that this request meets, and count the hit."""
         with self._lock:
             for fault in self._faults:
-                if fault.times is not None and fault.hits >= fault.times:
+                is_over = fault.times is not None and fault.hits >= fault.times
+                if is_over or not fault.matches(request):
                     continue
-                if fault.matches(request) and (
-                    fault.probability >= 1 or self._random.random() < fault.probability
-                ):
+                if fault.probability >= 1 or self._random.random() < fault.probability:
                     fault.hits += 1
                     return fault
         return None

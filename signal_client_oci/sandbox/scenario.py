@@ -1,23 +1,18 @@
-"""A tenancy that lives: an invented company whose users, networks and findings go on as time does."""
+"""A tenancy with a life of its own: an invented company whose users, networks and problems change as time passes."""
 
 from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.data.demo_tenancy import build
-from signal_client_oci.sandbox.data.scenario_audit import NOTABLE, ROUTINE
-from signal_client_oci.sandbox.data.scenario_logs import CHATTER
-from signal_client_oci.sandbox.data.scenario_problems import CHANGE_MINUTES, Findings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from signal_client_oci.sandbox.data.emission import LogEmission
-    from signal_client_oci.sandbox.data.scenario_audit import Happening
-    from signal_client_oci.sandbox.tenancy import Tenancy
+from signal_client_oci.sandbox.data.demo_tenancy import build_company
+from signal_client_oci.sandbox.data.scenario_audit import NOTABLE, ROUTINE, ScenarioEvent
+from signal_client_oci.sandbox.data.scenario_logs import LOG_WRITERS
+from signal_client_oci.sandbox.data.scenario_problems import CHANGE_MINUTES, ScenarioProblems
+from signal_client_oci.sandbox.emission import LogEmission
+from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["Scenario"]
 
@@ -34,16 +29,13 @@ class Scenario:
     advanced. The lags between a record's time and its visibility are those of recorded ones (4 s, 55 s).
     """
 
-    def __init__(
-        self, tenancy: Tenancy, *, seed: int = 1, history: timedelta = timedelta(hours=1), pace: int = 1
-    ) -> None:
+    def __init__(self, tenancy: Tenancy, *, seed: int = 1, history: timedelta = timedelta(hours=1)) -> None:
         self._tenancy = tenancy
         self._seed = seed
-        self._pace = pace
         self._told_until = tenancy.clock() - history
-        self.landscape = build(tenancy, self._told_until - timedelta(days=90))
+        self.company = build_company(tenancy, self._told_until - timedelta(days=90))
         self._changes = itertools.count()
-        self._findings = Findings(tenancy, self.landscape, self._told_until)
+        self._problems = ScenarioProblems(tenancy, self.company, self._told_until)
         self.advance()
 
     def advance(self) -> int:
@@ -58,7 +50,7 @@ class Scenario:
         return len(self._tenancy.ground_truth) - before
 
     def _tell(self, minute: datetime, now: datetime) -> None:
-        """Emit what happens in one minute, as far as it was not told before and lies not after `now`."""
+        """Emit what happens in one minute, unless it was told before or lies after `now`."""
         number = int(minute.timestamp()) // 60
         chance = random.Random(f"{self._seed}/{number}")  # noqa: S311  a story, no secret
         for moment, (region, compartment, audit_fields) in self._events(minute, number, chance):
@@ -66,33 +58,33 @@ class Scenario:
                 audit_fields["event_time"] = moment
                 audit_fields["processed"] = moment + _AUDIT_LAG
                 self._tenancy.emit_audit_event(region, compartment, **audit_fields)
-        for moment, (region, compartment, log_fields) in self._records(minute, chance):
+        for moment, region, compartment, log_fields in self._records(minute, chance):
             if self._told_until < moment <= now:
                 log_fields["time"] = moment
                 log_fields["visible"] = moment + _LOG_LAG
                 self._tenancy.emit_log_record(region, compartment, **log_fields)
         if number % CHANGE_MINUTES == 0 and self._told_until < minute <= now:
-            self._findings.change(next(self._changes), minute)
+            self._problems.change(next(self._changes), minute)
 
     def _events(
         self, minute: datetime, number: int, chance: random.Random
-    ) -> Iterator[tuple[datetime, Happening]]:
-        for tell in ROUTINE * self._pace:
-            yield _moment(minute, chance), tell(self.landscape, chance)
+    ) -> Iterator[tuple[datetime, ScenarioEvent]]:
+        tells = list(ROUTINE)
         if number % _NOTABLE_EVERY == 0:
-            tell = NOTABLE[number // _NOTABLE_EVERY % len(NOTABLE)]
-            yield _moment(minute, chance), tell(self.landscape, chance)
+            tells.append(NOTABLE[number // _NOTABLE_EVERY % len(NOTABLE)])
+        for tell in tells:
+            yield _moment(minute, chance), tell(self.company, chance)
 
     def _records(
         self, minute: datetime, chance: random.Random
-    ) -> Iterator[tuple[datetime, tuple[str, str, LogEmission]]]:
-        for name, (write, count) in CHATTER.items():
-            region, compartment, group, log = self.landscape.logs[name]
-            for _ in range(count * self._pace):
+    ) -> Iterator[tuple[datetime, str, str, LogEmission]]:
+        for name, (write, count) in LOG_WRITERS.items():
+            region, compartment, group, log = self.company.logs[name]
+            for _ in range(count):
                 moment = _moment(minute, chance)
                 fields = write(moment, chance)
                 fields["group"], fields["log"] = group, log
-                yield moment, (region, compartment, fields)
+                yield moment, region, compartment, fields
 
 
 def _moment(minute: datetime, chance: random.Random) -> datetime:

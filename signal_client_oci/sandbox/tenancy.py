@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from signal_client_oci.sandbox.data.emission import Emission
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from signal_client_oci.sandbox.clocks import Clock
 from signal_client_oci.sandbox.data.identifiers import Identifiers
 from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of
+from signal_client_oci.sandbox.emission import Emission
 from signal_client_oci.sandbox.http.signatures import KeyId
-from signal_client_oci.sandbox.services.compartments import Compartment
-from signal_client_oci.sandbox.services.identity import IdentityService
-from signal_client_oci.sandbox.services.policies import Denials
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    from signal_client_oci.sandbox.http.clocks import Clock
+from signal_client_oci.sandbox.services.audit import SandboxAudit
+from signal_client_oci.sandbox.services.cloud_guard import SandboxCloudGuard
+from signal_client_oci.sandbox.services.compartments import SandboxCompartment
+from signal_client_oci.sandbox.services.identity import SandboxIdentity
+from signal_client_oci.sandbox.services.logging_search import SandboxLogging
+from signal_client_oci.sandbox.services.policies import MissingPolicies, PolicyRule
 
 __all__ = ["Latency", "Tenancy"]
 
 Latency = float | Mapping[str, float]
-"""Seconds before each answer: one number, or service → seconds."""
+"""Seconds before each response: one number, or service → seconds."""
 
 _AGE = timedelta(days=400)
 
@@ -39,19 +40,29 @@ class Tenancy(Emission):
         self, name: str, regions: Sequence[str], clock: Clock, private_key_pem: str, base_url: str
     ) -> None:
         root_ocid = Identifiers(name).ocid("tenancy")
-        super().__init__(Compartment(root_ocid, name, "", clock() - _AGE), clock, regions[0])
+        super().__init__(SandboxCompartment(root_ocid, name, "", clock() - _AGE), clock, regions[0])
         self.name = name
         self.user = self.identifiers.ocid("user")
         self.private_key_pem = private_key_pem
         self.latency: Latency | None = None
         groups = {self.identifiers.ocid("group"): "signal-readers"}
-        self.identity = IdentityService(
+        self.identity = SandboxIdentity(
             self.tree, self.user, f"reader@{name}.example.test", dict.fromkeys(regions, "READY"), groups
         )
-        self.denials = Denials()
+        self.missing_policies = MissingPolicies()
         self._base_url = base_url
         self._public_keys: dict[KeyId, RSAPublicKey] = {}
         self.fingerprint = self.register_key(private_key_pem)
+
+    @property
+    def services(self) -> dict[str, SandboxAudit | SandboxLogging | SandboxCloudGuard | SandboxIdentity]:
+        """The services by the names that `endpoint_template` uses."""
+        return {
+            "audit": self.audit,
+            "logging": self.logging,
+            "cloudguard": self.cloud_guard,
+            "identity": self.identity,
+        }
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -82,9 +93,9 @@ class Tenancy(Emission):
         self._public_keys[KeyId(self.ocid, self.user, fingerprint)] = public_key
         return fingerprint
 
-    def revoke_key(self, fingerprint: str | None = None) -> None:
-        """Make a key (by default the tenancy's own) unknown, as when it is deleted in the console."""
-        self._public_keys.pop(KeyId(self.ocid, self.user, fingerprint or self.fingerprint), None)
+    def revoke_key(self) -> None:
+        """Make the tenancy's own key unknown, as when it is deleted in the console."""
+        self._public_keys.pop(KeyId(self.ocid, self.user, self.fingerprint), None)
 
     def public_key_of(self, key_id: KeyId) -> RSAPublicKey | None:
         """Return the registered key that exactly this id names."""
@@ -104,7 +115,7 @@ class Tenancy(Emission):
         """Add a compartment (below the root unless `parent` is given) and return its OCID."""
         with self.lock:
             ocid = self.identifiers.ocid("compartment")
-            self.tree.add(Compartment(ocid, name, parent or self.ocid, created or self.clock(), state))
+            self.tree.add(SandboxCompartment(ocid, name, parent or self.ocid, created or self.clock(), state))
             return ocid
 
     def delete_compartment(self, ocid: str, *, readable: bool = True, forget: bool = False) -> None:
@@ -118,17 +129,6 @@ class Tenancy(Emission):
             if forget:
                 self.tree.forget(ocid)
 
-    def expire_page_token(self, service: str, page: str) -> None:
-        """Refuse all tokens of this token's listing from now on; raises `RefusalError` if it is none."""
-        listings = {
-            "audit": self.audit.listings,
-            "logging": self.logging.listings,
-            "cloudguard": self.cloud_guard.listings,
-            "identity": self.identity.listings,
-        }
-        with self.lock:
-            listings[service].expire(page)
-
     def deny(
         self,
         service: str,
@@ -138,7 +138,7 @@ class Tenancy(Emission):
     ) -> None:
         """Take a policy away; None stands for all. Services: audit, logging, cloudguard, identity."""
         with self.lock:
-            self.denials.add(service, compartment, region, operation)
+            self.missing_policies.add(PolicyRule(service, compartment, region, operation))
 
     def allow(
         self,
@@ -147,6 +147,6 @@ class Tenancy(Emission):
         region: str | None = None,
         operation: str | None = None,
     ) -> None:
-        """Lift the denials that these values cover; None stands for all."""
+        """Give every policy back that these values cover; None stands for all."""
         with self.lock:
-            self.denials.remove(service, compartment, region, operation)
+            self.missing_policies.lift(PolicyRule(service, compartment, region, operation))

@@ -24,17 +24,17 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler.lane import Lane
-from signal_client_oci.scheduler.requests import Collector, LaneName, Page, Request
+from signal_client_oci.scheduler.requests import Collector, LaneKey, Page, Request
 
-__all__ = ["Crew", "Outcome"]
+__all__ = ["Dispatcher", "Outcome"]
 
 ATTEMPTS: Final = 4
 ATTEMPTS_AFTER_TIMEOUT: Final = 2
-FAILURES_WITHOUT_HOPE: Final = 10
+FAILURES_THAT_END_RETRIES: Final = 10
 FAILURES_THAT_ARE_THE_SERVICE: Final = 3
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 60.0
-_PATIENCE_AT_END: Final = 1.0
+_SECONDS_AT_END: Final = 1.0
 
 
 class Outcome(NamedTuple):
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     result: Any
 
 
-class Crew:
+class Dispatcher:
     """The workers of one poll.
 
     Args:
@@ -68,7 +68,7 @@ class Crew:
         self._borrow = borrow
         self._width = width
         self._until = until
-        self._lanes: dict[LaneName, Lane] = {}
+        self._lanes: dict[LaneKey, Lane] = {}
         self._outcomes: queue.SimpleQueue[tuple[Outcome, int]] = queue.SimpleQueue()
         self._arrived: deque[tuple[Outcome, int]] = deque()
         self._later: list[tuple[float, int, Request]] = []
@@ -96,22 +96,22 @@ class Crew:
         """True while an outcome is still to come."""
         return self._open > 0
 
-    def has_place(self, lane_name: LaneName) -> bool:
+    def has_place(self, lane_name: LaneKey) -> bool:
         """True if a request submitted now would be sent at once."""
         lane = self._lane(lane_name)
-        return not lane.waiting and lane.shut is None and lane.may_send and not self.memory.is_full
+        return not lane.waiting and lane.tripped_by is None and lane.may_send and not self.memory.is_full
 
-    def waits_for(self, owner: Collector) -> bool:
+    def has_pending(self, owner: Collector) -> bool:
         """True while an outcome for `owner` is still to come."""
         return self._owed.get(id(owner), 0) > 0
 
-    def is_hopeful(self, lane_name: LaneName) -> bool:
+    def is_healthy(self, lane_name: LaneKey) -> bool:
         """True unless nothing but failures came out of the lane: then it is the service, not what was asked for."""
         lane = self._lane(lane_name)
-        return lane.answered or lane.barren < FAILURES_THAT_ARE_THE_SERVICE
+        return lane.answered or lane.consecutive_failures < FAILURES_THAT_ARE_THE_SERVICE
 
-    def next_outcome(self, patience: float) -> Outcome | None:
-        """Return the next final outcome, None if there is none within about `patience` seconds.
+    def next_outcome(self, timeout: float) -> Outcome | None:
+        """Return the next final outcome, None if there is none within about `timeout` seconds.
 
         A failure that may pass comes out only when its attempts are used up. Whoever asks for the next outcome is
         done with the one before, whose memory is given back.
@@ -121,15 +121,15 @@ class Crew:
         if refused := self._next_refused():
             return refused
         began = time.monotonic()
-        outcome, size = self._next_arrived(self._pause(patience))
+        outcome, size = self._next_arrived(self._pause(timeout))
         if outcome is None:
             return None
         lane_name = outcome.request.lane
         lane = self._lanes[lane_name]
         lane.in_flight -= 1
-        lane.fit_window(size, time.monotonic() - began)
+        lane.adjust_window(size, time.monotonic() - began)
         self._in_hand = self._held.pop(outcome.request, 0)
-        final = self._judge(lane, outcome, lane.sent.pop(outcome.request))
+        final = self._classify(lane, outcome, lane.sent.pop(outcome.request))
         self._dispatch(lane_name)
         return self._handed_out(outcome) if final else None
 
@@ -143,12 +143,12 @@ class Crew:
         if not self._arrived:
             return None, 0
         outcome, size = self._arrived.popleft()
-        self._lanes[outcome.request.lane].behind -= size
+        self._lanes[outcome.request.lane].backlog_bytes -= size
         return outcome, size
 
     def _arrive(self, outcome: Outcome, size: int) -> None:
         self._arrived.append((outcome, size))
-        self._lanes[outcome.request.lane].behind += size
+        self._lanes[outcome.request.lane].backlog_bytes += size
 
     def _let_go(self) -> None:
         """Give back the memory of the outcome that was handed out last."""
@@ -173,7 +173,7 @@ class Crew:
 
     def last_outcomes(self) -> Iterator[Outcome]:
         """After `abort`, yield the answers that are here or arrive within a second, and those that were cut off."""
-        end = time.monotonic() + _PATIENCE_AT_END
+        end = time.monotonic() + _SECONDS_AT_END
         while self._open > 0:
             self._let_go()
             outcome, _ = self._next_arrived(max(0.0, end - time.monotonic()))
@@ -191,7 +191,7 @@ class Crew:
         for lane in self._lanes.values():
             for _ in lane.threads:
                 lane.jobs.put(None)
-        end = time.monotonic() + _PATIENCE_AT_END
+        end = time.monotonic() + _SECONDS_AT_END
         for lane in self._lanes.values():
             for thread in lane.threads:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -199,19 +199,19 @@ class Crew:
                     lane.client.is_lost = True
         self._borrowed.close()
 
-    def _lane(self, name: LaneName) -> Lane:
+    def _lane(self, name: LaneKey) -> Lane:
         if name not in self._lanes:
             self._lanes[name] = Lane(self._width, float(self._width))
         return self._lanes[name]
 
-    def _dispatch(self, name: LaneName) -> None:
+    def _dispatch(self, name: LaneKey) -> None:
         lane = self._lanes[name]
-        while lane.waiting and lane.shut is None and not self._aborted and lane.may_send:
+        while lane.waiting and lane.tripped_by is None and not self._aborted and lane.may_send:
             if self.memory.is_full:
                 return
             if len(lane.threads) <= lane.in_flight:
-                self._hire(name, lane)
-                if lane.shut is not None:
+                self._start_worker(name, lane)
+                if lane.tripped_by is not None:
                     return
             request = lane.waiting.popleft()
             self._count(self.requests, request)
@@ -223,7 +223,7 @@ class Crew:
         source = request.owner.source
         counts[source] = counts.get(source, 0) + 1
 
-    def _hire(self, name: LaneName, lane: Lane) -> None:
+    def _start_worker(self, name: LaneKey, lane: Lane) -> None:
         thread = threading.Thread(
             target=self._work, args=(name, lane), name=f"oci-cloud {name.service} {name.region}", daemon=True
         )
@@ -231,11 +231,11 @@ class Crew:
             thread.start()
         except RuntimeError:  # the system starts no more threads: those that there are do the work
             if not lane.threads:
-                lane.shut = Failure("CLIENT_ERROR", detail="the system starts no more threads")
+                lane.tripped_by = Failure("CLIENT_ERROR", detail="the system starts no more threads")
         else:
             lane.threads.append(thread)
 
-    def _work(self, name: LaneName, lane: Lane) -> None:
+    def _work(self, name: LaneKey, lane: Lane) -> None:
         while (request := lane.jobs.get()) is not None:
             try:
                 result: Any = request.send(self._client(name, lane))
@@ -257,7 +257,7 @@ class Crew:
         elif claimed:
             self._held[request] = claimed
 
-    def _client(self, name: LaneName, lane: Lane) -> Client:
+    def _client(self, name: LaneKey, lane: Lane) -> Client:
         with lane.lock:
             if self._aborted:
                 raise Failure("STOPPED", recovery=Recovery.REGION)
@@ -268,13 +268,15 @@ class Crew:
                     lane.client.transport.abort()
             return lane.client
 
-    def _judge(self, lane: Lane, outcome: Outcome, sent_at: float) -> bool:
+    def _classify(self, lane: Lane, outcome: Outcome, sent_at: float) -> bool:
         """Adapt the lane to the outcome; True if it is final."""
         request, failure = outcome
         if not isinstance(failure, Failure):
-            lane.welcome()
+            lane.on_success()
             return True
-        delay = None if lane.barren >= FAILURES_WITHOUT_HOPE else self._delay(request, failure)
+        delay = (
+            None if lane.consecutive_failures >= FAILURES_THAT_END_RETRIES else self._delay(request, failure)
+        )
         lane.note_failure(request, failure, sent_at, delay)
         if delay is None:
             return True
@@ -307,8 +309,8 @@ class Crew:
     def _next_refused(self) -> Outcome | None:
         """Return a waiting request of a lane that was shut, with the lane's failure."""
         for lane in self._lanes.values():
-            if lane.shut is not None and lane.waiting:
-                return self._handed_out(Outcome(lane.waiting.popleft(), lane.shut))
+            if lane.tripped_by is not None and lane.waiting:
+                return self._handed_out(Outcome(lane.waiting.popleft(), lane.tripped_by))
         return None
 
     def _handed_out(self, outcome: Outcome) -> Outcome:
@@ -316,7 +318,7 @@ class Crew:
         self._owed[id(outcome.request.owner)] -= 1
         return outcome
 
-    def _pause(self, patience: float) -> float:
+    def _pause(self, timeout: float) -> float:
         now = time.monotonic()
         moments = [ready for ready, _, _ in self._later[:1]]
         moments += [
@@ -324,4 +326,4 @@ class Crew:
             for lane in self._lanes.values()
             if lane.waiting and lane.sends_from > now and lane.has_room
         ]
-        return max(0.001, min([patience, *(moment - now for moment in moments)]))
+        return max(0.001, min([timeout, *(moment - now for moment in moments)]))

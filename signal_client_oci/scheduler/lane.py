@@ -1,7 +1,7 @@
 """One lane, (region, service): what waits in it, what is under way, and how much more may be sent.
 
 Three things bound what is sent: the width that the settings allow, what the service accepts (`limit` in flight,
-`pace` a second), and what the poll keeps up with (`window`).
+`rate_limiter` a second), and what the poll keeps up with (`window`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
-from signal_client_oci.scheduler.rate_limiter import Pace
+from signal_client_oci.scheduler.rate_limiter import RateLimiter
 from signal_client_oci.scheduler.requests import Request
 
 __all__ = ["Lane"]
@@ -38,26 +38,26 @@ class Lane:
         width: Requests in flight at most.
         limit: Requests in flight that the service seems to welcome.
         window: Requests in flight that the poll keeps up with: large pages that wait would only fill the memory.
-        behind: Bytes of the pages that have arrived and wait.
+        backlog_bytes: Bytes of the pages that have arrived and wait.
         client: The lane's client, once a worker has borrowed it under `lock`.
         waiting: Requests that are still to be sent.
         in_flight: Requests that were sent and whose outcome was not taken yet.
         sent: When each of them was sent.
         threads: The lane's workers, fed by `jobs`; None ends one.
         paused_until: Nothing is sent before this moment (`time.monotonic()`).
-        pace: How often requests may be sent.
+        rate_limiter: How often requests may be sent.
         answered: True after the first good answer.
         refused: Answers that no request of the region is accepted; enough of them, and no good one, shut the lane.
-        barren: Final failures since the last good answer; after many, nothing is worth a second attempt in this poll.
+        consecutive_failures: Final failures since the last good answer; after many, nothing is worth a second attempt in this poll.
         throttled: Different requests in a row that were answered 429. One alone may be refused for what it asks,
             several are about the user's rate, and after very many nothing more is sent.
-        shut: The failure with which everything that still waits is answered, unsent.
+        tripped_by: The failure with which everything that still waits is answered, unsent.
     """
 
     width: int
     limit: float
     window: int = _FIRST_WINDOW
-    behind: int = 0
+    backlog_bytes: int = 0
     client: Client | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: deque[Request] = field(default_factory=deque)
@@ -66,12 +66,12 @@ class Lane:
     threads: list[threading.Thread] = field(default_factory=list)
     jobs: queue.SimpleQueue[Request | None] = field(default_factory=queue.SimpleQueue)
     paused_until: float = 0.0
-    pace: Pace = field(default_factory=Pace)
+    rate_limiter: RateLimiter = field(default_factory=RateLimiter)
     answered: bool = False
     refused: int = 0
-    barren: int = 0
+    consecutive_failures: int = 0
     throttled: int = 0
-    shut: Failure | None = None
+    tripped_by: Failure | None = None
     _throttled_last: Request | None = field(default=None, init=False)
 
     @property
@@ -82,7 +82,7 @@ class Lane:
     @property
     def sends_from(self) -> float:
         """The moment from which on a request may be sent."""
-        return max(self.paused_until, self.pace.ready_at())
+        return max(self.paused_until, self.rate_limiter.ready_at())
 
     @property
     def may_send(self) -> bool:
@@ -94,10 +94,10 @@ class Lane:
         now = time.monotonic()
         self.in_flight += 1
         self.sent[request] = now
-        self.pace.sent(now)
+        self.rate_limiter.sent(now)
         self.jobs.put(request)
 
-    def fit_window(self, size: int, waited: float) -> None:
+    def adjust_window(self, size: int, waited: float) -> None:
         """Widen the window where pages are small or the poll had to wait for them; narrow it where they pile up.
 
         Args:
@@ -106,27 +106,27 @@ class Lane:
         """
         if waited > _LONG_WAIT or size * self.window < _FEW_BYTES:
             self.window = min(self.width, self.window + 1)
-        elif self.behind > _MANY_BYTES:
+        elif self.backlog_bytes > _MANY_BYTES:
             self.window = max(_LEAST_WINDOW, self.window - 1)
 
-    def welcome(self) -> None:
+    def on_success(self) -> None:
         """Note a good answer."""
         self.limit = min(float(self.width), self.limit + 1.0 / max(1.0, self.limit))
-        self.answered, self.barren, self.throttled, self._throttled_last = True, 0, 0, None
-        self.pace.accepted(time.monotonic())
+        self.answered, self.consecutive_failures, self.throttled, self._throttled_last = True, 0, 0, None
+        self.rate_limiter.accepted(time.monotonic())
 
     def note_failure(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
         """Note a failure; `delay` is how long the request waits for its next attempt, None = it has none."""
         if failure.recovery is Recovery.REGION and failure.code != "STOPPED":
             self.refused += 1
             if self.refused >= REFUSALS_THAT_SHUT and not self.answered:
-                self.shut = failure
+                self.tripped_by = failure
         if failure.code == "THROTTLED":
             self._slow_down(request, failure, sent_at, delay)
         else:
             self.throttled, self._throttled_last = 0, None
         if delay is None:
-            self.barren += 1
+            self.consecutive_failures += 1
 
     def _slow_down(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
         """Send less where the lane as a whole is throttled; pause where the service says how long, or nothing goes."""
@@ -135,7 +135,7 @@ class Lane:
         together = self.throttled >= THROTTLED_TOGETHER
         now = time.monotonic()
         if self.answered:
-            fell = self.pace.refused(now, sent_at, first=request.attempt == 1, together=together)
+            fell = self.rate_limiter.refused(now, sent_at, first=request.attempt == 1, together=together)
         else:
             fell = together  # no rate is known while nothing is accepted
         if fell:
@@ -143,4 +143,4 @@ class Lane:
         if together and delay is not None and (failure.retry_after is not None or not self.answered):
             self.paused_until = max(self.paused_until, now + delay)
         if self.throttled >= THROTTLED_THAT_SHUT:
-            self.shut = failure
+            self.tripped_by = failure

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-__all__ = ["Pace"]
+__all__ = ["RateLimiter"]
 
 _KEPT: Final = 0.7
 _RISE_SECONDS: Final = 4.0
@@ -25,7 +25,7 @@ _REFUSALS_OF_THE_RATE: Final = 3
 _REFUSALS_WITHIN: Final = 10.0
 
 
-class Pace:
+class RateLimiter:
     """The moments at which one lane sends; all times are those of `time.monotonic()`."""
 
     def __init__(self) -> None:

@@ -15,10 +15,10 @@ from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.oci_api.client import Client
 
-__all__ = ["Collector", "LaneName", "Page", "Request", "Result", "Step", "token_mark"]
+__all__ = ["Collector", "LaneKey", "Page", "Request", "Result", "Step", "token_mark"]
 
 
-class LaneName(NamedTuple):
+class LaneKey(NamedTuple):
     """Where requests go: they share one limit, and one client."""
 
     region: str
@@ -37,7 +37,7 @@ class Request:
         attempt: 1 for the first sending.
     """
 
-    lane: LaneName
+    lane: LaneKey
     send: Callable[[Client], Any]
     owner: Collector
     job: Any

@@ -253,7 +253,7 @@ HARD = [
 ]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("text_of", HARD, ids=range(len(HARD)))
 def test_time_is_linear_in_the_text(text_of):
     """Text made to send an expression astray takes a time that grows no faster than the text."""

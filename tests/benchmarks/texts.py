@@ -17,7 +17,7 @@ from typing import Final
 
 from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event
 from signal_client_oci.sandbox.data.log_records import log_content, search_result
-from signal_client_oci.sandbox.data.problems import RISK_LEVELS, Problem, ProblemVersion
+from signal_client_oci.sandbox.data.problems import RISK_LEVELS, ProblemVersion, StoredProblem
 
 __all__ = ["BLOCK", "TENANCY", "Block", "block_of", "minute_of", "minute_text"]
 
@@ -192,7 +192,9 @@ def _log_record(slot: int) -> bytes:
 
 def _problem(slot: int) -> bytes:
     ocid = f"ocid1.cloudguardproblem.oc1.iad.amaaaaaa{_NUMBER.decode()}{slot:04d}"
-    problem = Problem(ocid, TENANCY, _TIME, {"regions": ["us-ashburn-1"], "resource_name": f"bucket-{slot}"})
+    problem = StoredProblem(
+        ocid, TENANCY, _TIME, {"regions": ["us-ashburn-1"], "resource_name": f"bucket-{slot}"}
+    )
     return problem.add_version(ProblemVersion(0, RISK_LEVELS[slot % 5], "OPEN", _TIME)).summary
 
 

@@ -93,6 +93,6 @@ def test_the_console_s_configuration_preview_can_be_used_as_pasted(capsys, tmp_p
     )
     options = ("--oci-config", config, "--set", f"endpoint_template={tenancy.endpoint_template}")
     config.write_text(preview)
-    assert "put the path of the downloaded .pem file" in call(capsys, "check", *options).err
+    assert "replace it with the path of the downloaded .pem file" in call(capsys, "check", *options).err
     config.write_text(preview.replace("<path to your private keyfile>", str(key)))
     assert call(capsys, "check", *options).code == 0

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from support.command_lines import call, one_line, run
 
-from signal_client_oci.cli.demo.demo_run import STEPS, judgement
-from signal_client_oci.cli.demo.demo_tenancy import DemoTenancy, demo_tenancy
+from signal_client_oci.cli.demo.demo_run import STEPS, verdict_on
+from signal_client_oci.cli.demo.demo_steps import DemoTenancy, open_demo_tenancy
 from signal_client_oci.cli.demo.demo_verification import compare
 from signal_client_oci.sandbox.data.scenario_audit import invented_secrets
 
@@ -88,11 +88,11 @@ def test_every_kind_of_difference_is_a_failure():
     """Wrong records, a secret or a poll that was not ok end the demo with a reason."""
     good = compare({"audit": Counter(["a"])}, [artifact("a")])
     bad = compare({"audit": Counter(["a"])}, [])
-    assert judgement(good, [], sound=True) is None
-    assert "audit" in (judgement(bad, [], sound=True) or "")
-    assert "session_token" in (judgement(good, ["session_token"], sound=True) or "")
-    assert judgement(good, [], sound=False)
-    assert "nothing of audit" in (judgement(compare({"audit": Counter()}, []), [], sound=True) or "")
+    assert verdict_on(good, [], passed=True) is None
+    assert "audit" in (verdict_on(bad, [], passed=True) or "")
+    assert "session_token" in (verdict_on(good, ["session_token"], passed=True) or "")
+    assert verdict_on(good, [], passed=False)
+    assert "nothing of audit" in (verdict_on(compare({"audit": Counter()}, []), [], passed=True) or "")
 
 
 def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatch):
@@ -111,6 +111,6 @@ def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatc
 
 def test_the_demo_emits_secrets_that_it_can_find_again():
     """The check for secrets is no empty promise: what the sandbox emits does hold them."""
-    with demo_tenancy() as demo:
+    with open_demo_tenancy() as demo:
         emitted = b"".join(record.raw for record in demo.tenancy.ground_truth).decode()
     assert all(secret in emitted for secret in invented_secrets().values())

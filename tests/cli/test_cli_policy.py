@@ -83,7 +83,9 @@ def test_switches_that_leave_nothing_or_say_nothing_are_refused(capsys, tmp_path
 def test_a_tenancy_that_would_steer_the_terminal_is_refused(capsys, tmp_path, tenancy):
     """Control characters of a file reach neither the screen nor the resource."""
     path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid="ocid1.tenancy\u009b2J"))
-    assert "tenancy_ocid: has control characters" in one_line(call(capsys, "policy", path, "--terraform"))
+    assert "tenancy_ocid: contains control characters" in one_line(
+        call(capsys, "policy", path, "--terraform")
+    )
 
 
 def test_terraform_gets_a_resource_whose_strings_cannot_be_templates(capsys, toml, tenancy):

@@ -23,9 +23,9 @@ from support.command_lines import (
     start,
     write_instances,
 )
+from support.generated_load import generate_audit_events
 
 from signal_client_oci.sandbox import system_clock
-from signal_client_oci.sandbox.generated import generate_audit_events
 
 MANY = 2000
 MORE_THAN_A_PIPE_HOLDS = 300
@@ -139,7 +139,7 @@ def test_a_reader_that_goes_away_ends_the_poll_quietly(tmp_path, tenancy):
     assert not state.exists()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_poll_is_taken_up_where_its_output_ended(capsys, tmp_path, tenancy, number):
     """After a signal nothing is missing; after one that can be handled, nothing comes twice either."""
@@ -209,10 +209,10 @@ def test_a_state_that_another_could_change_is_refused_before_anything_is_read(
 def test_a_home_of_nobody_is_told(capsys, toml):
     """A path that begins with a user's home that does not exist is one line, no traceback."""
     told = one_line(call(capsys, "poll", toml, "--state", "~nobody-of-this-name/prod.state"))
-    assert "begins with the ~ of nobody; give a full path" in told
+    assert "begins with ~ but there is no such home directory; give a full path" in told
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["/dev/stdout", "a pipe with a name", "a link"])
 def test_output_goes_wherever_the_shell_sends_it(tmp_path, toml, target):
     """What the operator redirects to is the operator's choice: links, pipes and devices take the artifacts."""

@@ -14,7 +14,7 @@ from support.command_lines import call, finished, on_terminal, one_line, run, st
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
 from signal_client_oci.cli.output.live_table import LiveTable
 from signal_client_oci.cli.output.screen import Screen
-from signal_client_oci.host import Outcome, PollResult, Progress, StateDirectory
+from signal_client_oci.host import BatchProgress, PollOutcome, PollResult, StateDirectory
 from signal_client_oci.host.instances import Instance
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
@@ -36,7 +36,7 @@ def polled(directory, path, number):
     return "".join(lines) + ended.out
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_run_polls_every_instance_until_a_signal_and_goes_on_there(tmp_path, sandbox, tenancy):
     """Each instance has its file, stopping is no failure, and started again nothing comes twice."""
     other = sandbox.add_tenancy("umbrella", regions=("us-ashburn-1",))
@@ -75,7 +75,7 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
     data.mkdir()
     data.chmod(0o777)
     told = one_line(run("run", toml, "--directory", data))
-    assert f"{data}: every user may exchange the files in it" in told
+    assert f"{data}: every user can replace the files in it" in told
     assert f"chmod o-w {data}" in told
     assert list(data.iterdir()) == []
 
@@ -83,13 +83,13 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
 def test_a_home_of_nobody_is_told(capsys, toml):
     """A path that begins with a user's home that does not exist is one line, no traceback."""
     told = one_line(call(capsys, "run", toml, "--directory", "~nobody-of-this-name/data"))
-    assert "begins with the ~ of nobody; give a full path" in told
+    assert "begins with ~ but there is no such home directory; give a full path" in told
 
 
 def test_instances_that_are_all_switched_off_are_a_fault(capsys, tmp_path, toml):
     """Nothing would ever happen."""
     toml.write_text(toml.read_text() + "\nenabled = false\n")
-    assert "switched off" in one_line(call(capsys, "run", toml, "--directory", tmp_path / "data"))
+    assert "is disabled" in one_line(call(capsys, "run", toml, "--directory", tmp_path / "data"))
 
 
 def test_names_that_could_meet_in_one_file_are_kept_apart(tmp_path):
@@ -147,13 +147,13 @@ def test_the_live_table_shows_status_lag_counts_and_the_last_error():
     covered = (NOW - timedelta(minutes=2, seconds=5)).isoformat().replace("+00:00", "Z")
     for _ in range(2):
         table.started("prod")
-        table.progress(Progress("prod", "logging", 7, 7, 1))
+        table.progress(BatchProgress("prod", "logging", 7, 7, 1))
         result = report(
             "degraded",
             audit={"status": "failed", "error": error},
             logging={"status": "ok", "fetched": 7, "covered_until": covered},
         )
-        table.finished(Outcome("prod", PollResult("prod", result, {}, 1, 0, 0.1), None, 300.0))
+        table.finished(PollOutcome("prod", PollResult("prod", result, {}, 1, 0, 0.1), None, 300.0))
     lines = drawn(table)
     audit, logging, cloud_guard = (line.split() for line in lines[3:6])
     assert audit == ["prod", "Audit", "failed", "09:00:00", "0", "0", "-", "AUDIT_NOT_AUTHORIZED"]
@@ -168,7 +168,7 @@ def test_a_poll_that_broke_off_is_shown_as_failed():
     table = LiveTable([Instance("prod", {})], Screen(StringIO()), lambda: NOW, "heading")
     table.started("prod")
     assert all("polling" in line for line in drawn(table)[3:6])
-    table.finished(Outcome("prod", None, "No space left on device", 300.0))
+    table.finished(PollOutcome("prod", None, "No space left on device", 300.0))
     lines = drawn(table)
     assert all("failed" in line for line in lines[3:6])
-    assert lines[-1] == "prod: the poll broke off: No space left on device"
+    assert lines[-1] == "prod: the poll was aborted: No space left on device"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.text import Text
 from support.command_lines import on_terminal
 
-from signal_client_oci.cli.output.one_line_errors import Fault
-from signal_client_oci.cli.output.safe_text import shortened, shown
+from signal_client_oci.cli.output.one_line_errors import CommandError
+from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.since import lookback_minutes
 
@@ -22,14 +22,14 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 @given(st.text())
 def test_shown_text_is_one_line_that_a_terminal_only_prints(text):
     """Whatever a name holds, what is shown is printable, and nothing of it is lost."""
-    assert shown(text).isprintable()
-    assert len(shown(text)) >= len(text)
+    assert printable(text).isprintable()
+    assert len(printable(text)) >= len(text)
 
 
 @pytest.mark.parametrize("text", ["plain", "Grüße", "日本", "a [bold]b[/bold]"])
 def test_printable_text_stays_as_it_is(text):
     """Names in any alphabet are shown as they are."""
-    assert shown(text) == text
+    assert printable(text) == text
 
 
 @given(st.text(), st.integers(min_value=4, max_value=50))
@@ -86,6 +86,6 @@ def test_since_reads_periods_and_times(text, minutes):
 )
 def test_since_refuses_the_rest_in_one_line(text):
     """What is no period, lies ahead or too far back is a fault."""
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(CommandError) as caught:
         lookback_minutes(text, NOW)
     assert "\n" not in str(caught.value)

@@ -103,7 +103,7 @@ def test_every_error_of_a_key_has_an_entry():
     assert Failure("PRIVATE_KEY_TOO_SHORT").remedy == KEY_ERRORS["PRIVATE_KEY_TOO_SHORT"].remedy
 
 
-@pytest.mark.parametrize("service", sorted(clients._SDK_CLIENTS))
+@pytest.mark.parametrize("service", sorted(clients.SERVICES))
 def test_every_service_has_a_code_for_its_missing_policy(service):
     """A 404 of each service leads to a remedy with statements."""
     assert re.search("`Allow group <group> to ", CATALOG[denied_code(service)].remedy)

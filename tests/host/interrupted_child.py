@@ -3,7 +3,6 @@
 import signal
 import sys
 import threading
-
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

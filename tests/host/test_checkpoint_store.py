@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_client_oci.host import CheckpointFile, MemoryCheckpoints, StateDirectory, StateError
-from signal_client_oci.host.atomic_files import replace_file
-from signal_client_oci.host.checkpoint_store import file_stem
+from signal_client_oci.host.files.atomic_files import replace_file
+from signal_client_oci.host.files.checkpoint_store import file_stem
 
 
 class PowerCutError(BaseException):
@@ -140,7 +140,7 @@ def test_an_unreadable_checkpoint_is_none_with_a_warning(tmp_path, caplog, text)
     with CheckpointFile(tmp_path / "c.json") as store, caplog.at_level(logging.WARNING):
         (tmp_path / "c.json").write_text(text)
         assert store.load("one") is None
-        assert "one: the checkpoint is not readable" in caplog.text
+        assert "one: the checkpoint cannot be read" in caplog.text
         assert (tmp_path / "c.json.unreadable").read_text() == text
         store.save("one", {"n": 1})
         assert store.load("one") == {"n": 1}
@@ -215,7 +215,7 @@ def test_one_process_at_a_time(tmp_path, kind):
     command = [sys.executable, "-c", code, str(tmp_path / "state")]
     with kind(tmp_path / "state"):
         run = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert "is in use by another process; stop it or name another place" in run.stderr
+        assert "is in use by another process; stop that process, or name another path" in run.stderr
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

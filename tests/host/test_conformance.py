@@ -22,8 +22,8 @@ from support.host_fakes import (
 
 from signal_client_oci.host import ContractError, PollTerms, checked_poll
 from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES
-from signal_client_oci.host.contract_checks import compact_json, plain_json
-from signal_client_oci.host.hook_checks import check_connector, check_schema, check_validation
+from signal_client_oci.host.conformance.contract_checks import compact_json, require_json
+from signal_client_oci.host.conformance.hook_checks import check_connector, check_schema, check_validation
 
 TERMS = PollTerms("one", NAME, max_batch_artifacts=3, max_batch_bytes=100)
 
@@ -48,11 +48,11 @@ def changed(item, path, value):
     return item
 
 
-def breach_of(items, terms=TERMS):
+def rule_broken_by(items, terms=TERMS):
     """The rule that a poll breaks."""
     with pytest.raises(ContractError) as caught:
         list(checked_poll(items, terms))
-    return caught.value.breach
+    return caught.value.rule
 
 
 def test_a_poll_that_keeps_the_contract_passes_unchanged():
@@ -94,7 +94,7 @@ def test_counts_and_warnings_are_optional():
 )
 def test_a_poll_is_batches_and_then_one_report(items, rule):
     """Whatever is neither batch nor report, comes after the report or lacks one is refused."""
-    assert breach_of(items) == rule
+    assert rule_broken_by(items) == rule
 
 
 BATCH_BREACHES = [
@@ -157,7 +157,7 @@ BATCH_BREACHES = [
 @pytest.mark.parametrize(("path", "value", "rule"), BATCH_BREACHES)
 def test_every_breach_in_a_batch_is_named(path, value, rule):
     """One wrong value in a batch that is right otherwise is refused under its own rule."""
-    assert breach_of([changed(batch(artifact()), path, value), report()]) == rule
+    assert rule_broken_by([changed(batch(artifact()), path, value), report()]) == rule
 
 
 REPORT_BREACHES = [
@@ -197,17 +197,17 @@ REPORT_BREACHES = [
 @pytest.mark.parametrize(("path", "value", "rule"), REPORT_BREACHES)
 def test_every_breach_in_a_report_is_named(path, value, rule):
     """One wrong value in a report that is right otherwise is refused under its own rule."""
-    assert breach_of([changed(report(), path, value)]) == rule
+    assert rule_broken_by([changed(report(), path, value)]) == rule
 
 
 def test_fetched_must_be_what_was_delivered():
     """A report that counts other artifacts than its batches held is refused."""
-    assert breach_of([batch(artifact(1)), report()]) == "FETCHED"
+    assert rule_broken_by([batch(artifact(1)), report()]) == "FETCHED"
 
 
 def test_a_failed_source_must_say_why():
     """`failed` without a check is refused even where the poll's status admits it."""
-    assert breach_of([report("degraded", audit=source_report("failed"))]) == "STATUS"
+    assert rule_broken_by([report("degraded", audit=source_report("failed"))]) == "STATUS"
 
 
 def test_one_record_over_the_byte_limit_travels_alone():
@@ -215,7 +215,7 @@ def test_one_record_over_the_byte_limit_travels_alone():
     big = artifact(1, raw="x" * 500)
     done = report(audit=source_report(fetched=1))
     assert len(list(checked_poll([batch(big), done], TERMS))) == 2
-    assert breach_of([batch(big, artifact(2)), done]) == "BATCH_BYTES"
+    assert rule_broken_by([batch(big, artifact(2)), done]) == "BATCH_BYTES"
 
 
 def test_limits_follow_the_context():
@@ -235,7 +235,7 @@ def test_a_container_that_holds_itself_is_refused():
     """A cycle ends the walk as a breach, not as a hang or a RecursionError."""
     ring = []
     ring += [ring, ring]
-    assert breach_of([batch(checkpoint={"ring": ring})]) == "NOT_JSON"
+    assert rule_broken_by([batch(checkpoint={"ring": ring})]) == "NOT_JSON"
 
 
 def test_a_breach_quotes_no_value():
@@ -256,8 +256,8 @@ PLAIN = st.recursive(
 
 @given(PLAIN)
 def test_everything_plain_passes_and_can_be_written(value):
-    """What `plain_json` lets through is what compact JSON in UTF-8 can carry."""
-    plain_json(value, "value")
+    """What `require_json` lets through is what compact JSON in UTF-8 can carry."""
+    require_json(value, "value")
     assert compact_json(value)
 
 
@@ -265,7 +265,7 @@ def test_everything_plain_passes_and_can_be_written(value):
 def test_one_alien_anywhere_is_found(value, alien):
     """A value that JSON lacks is refused however deep it stands beside plain ones."""
     with pytest.raises(ContractError):
-        plain_json({"a": [value, {"b": [value, alien]}]}, "value")
+        require_json({"a": [value, {"b": [value, alien]}]}, "value")
 
 
 def test_the_other_answers_pass_when_right():
@@ -297,7 +297,7 @@ def test_every_breach_in_a_validation_is_named(path, value, rule):
     """One wrong value in a validation that is right otherwise is refused under its own rule."""
     with pytest.raises(ContractError) as caught:
         check_validation(changed(VALIDATION, path, value))
-    assert caught.value.breach == rule
+    assert caught.value.rule == rule
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_every_breach_in_a_schema_is_named(path, value, rule):
     """One wrong value in a schema that is right otherwise is refused under its own rule."""
     with pytest.raises(ContractError) as caught:
         check_schema(changed(SCHEMA, path, value))
-    assert caught.value.breach == rule
+    assert caught.value.rule == rule
 
 
 @pytest.mark.parametrize(
@@ -333,4 +333,4 @@ def test_every_breach_in_a_descriptor_is_named(path, value, rule):
     """One wrong value in a descriptor that is right otherwise is refused under its own rule."""
     with pytest.raises(ContractError) as caught:
         check_connector(changed(descriptor(), path, value), "connectors[0]")
-    assert caught.value.breach == rule
+    assert caught.value.rule == rule

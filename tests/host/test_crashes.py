@@ -19,12 +19,11 @@ KILLS = 12
 def start(directory):
     """A process that polls into the directory."""
     child = Path(__file__).with_name("crash_child.py")
-    return subprocess.Popen(
-        [sys.executable, child, str(directory), str(TOTAL)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, child, str(directory), str(TOTAL)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_random_moments_everything_arrives(tmp_path):
     """The union is complete, every line whole, and each kill repeats one batch at most, with the same ids."""
     chance = random.Random(20240501)

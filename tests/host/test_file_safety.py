@@ -10,8 +10,8 @@ import pytest
 
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
 from signal_client_oci.host import CheckpointFile, JsonLinesSink, StateDirectory, StateError
-from signal_client_oci.host.atomic_files import replace_file
-from signal_client_oci.host.checkpoint_store import file_stem
+from signal_client_oci.host.files.atomic_files import replace_file
+from signal_client_oci.host.files.checkpoint_store import file_stem
 
 STRANGER = 54_321
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
@@ -165,7 +165,7 @@ def test_a_file_that_others_may_write_is_refused(tmp_path, use, place, mode):
     path.write_text("{}" if path.suffix in {".state", ".json"} else "")
     path.chmod(mode)
     text = told(use, tmp_path)
-    assert f"{path}: may be written by other users (mode {mode:04o}); run: chmod go-w {path}" in text
+    assert f"{path}: can be written by other users (mode {mode:04o}); run: chmod go-w {path}" in text
     path.chmod(mode & ~0o022)
     use(tmp_path)
 
@@ -214,7 +214,7 @@ def test_a_parent_in_which_all_may_exchange_files_is_refused(tmp_path, use, leve
     place.mkdir(parents=True)
     shared.chmod(0o777)
     text = told(use, place)
-    assert text.startswith(f"{shared}: every user may exchange the files in it")
+    assert text.startswith(f"{shared}: every user can replace the files in it")
     assert f"run: chmod o-w {shared}" in text
     assert list(place.iterdir()) == []
     shared.chmod(0o1777)
@@ -309,7 +309,7 @@ def test_what_cannot_be_removed_is_told_with_its_path(tmp_path):
     path = tmp_path / "c.json"
     replace_file(path, b"{}")
     (tmp_path / ".c.json.tmp").mkdir()
-    with pytest.raises(StateError, match=r"\.c\.json\.tmp: is in the way \(.*\); remove it"):
+    with pytest.raises(StateError, match=r"\.c\.json\.tmp: cannot be removed \(.*\); remove it by hand"):
         replace_file(path, b'{"n":1}')
     assert path.read_text() == "{}"
 

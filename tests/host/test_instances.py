@@ -135,9 +135,9 @@ TOML_FAULTS = {
     "no table": ('region = "x"', "has 'region' outside of an [instances.NAME] table; begin each instance"),
     "empty": ("# nothing\n", "has no instances; begin each instance with a line such as [instances.prod]"),
     "not tables": ("[[instances]]\na = 1", "has no instances; "),
-    "no such table": ("instances.prod = 3", "instances.prod: is no table; "),
-    "nameless": ('[instances." "]', "instances.' ': is no name; "),
-    "control character": ('[instances."a\\u001b"]', "is no name; use letters"),
+    "no such table": ("instances.prod = 3", "instances.prod: is not a table; "),
+    "nameless": ('[instances." "]', "instances.' ': is not a valid name; "),
+    "control character": ('[instances."a\\u001b"]', "is not a valid name; use letters"),
     "bad TOML": (
         table("enabled = yes"),
         "is not valid TOML: Invalid value (at line 9, column 11); fix that line",
@@ -147,28 +147,28 @@ TOML_FAULTS = {
     "blank": ("  \n", "is empty; name an instances file"),
     "unknown key": (
         table("regoin = 'x'"),
-        "instances.prod.regoin: is no setting of the connector; did you mean region?",
+        "instances.prod.regoin: is not a setting of the connector; did you mean region?",
     ),
     "nothing like it": (
         table("zzz = 1"),
-        "instances.prod.zzz: is no setting of the connector; there are: tenancy_ocid, ",
+        "instances.prod.zzz: is not a setting of the connector; known settings: tenancy_ocid, ",
     ),
     "a date": (
         table("lookback_minutes = 2024-01-01"),
-        "instances.prod.lookback_minutes: is a value that no setting",
+        "instances.prod.lookback_minutes: has a value that no setting",
     ),
     "a table": (table("[instances.prod.region]"), "is not valid TOML: "),
     "a nested table": (
         table("redact_secrets = {a = 1}"),
-        "instances.prod.redact_secrets: is a value that no",
+        "instances.prod.redact_secrets: has a value that no",
     ),
     "a nested list": (
         table('additional_regions = [["a"]]'),
-        "prod.additional_regions: is a value that no setting",
+        "prod.additional_regions: has a value that no setting",
     ),
     "not a number": (
         table("lookback_minutes = nan"),
-        "prod.lookback_minutes: is a value that no setting takes",
+        "prod.lookback_minutes: has a value that no setting accepts",
     ),
     "no key": (
         table(key=""),
@@ -202,15 +202,15 @@ TOML_FAULTS = {
     "secret for a name": (table("private_key_passphrase_env = 'canary'"), "that is not set or empty"),
     "key for a path": (
         table(key=f"private_key_file = '''{PEM}'''"),
-        "prod.private_key_file: is no path (is it the key itself?); name the file that holds the key",
+        "prod.private_key_file: is not a path (is it the key itself?); name the file that holds the key",
     ),
     "body for a path": (
         table(key=f"private_key_file = '{'canary/' * 200}'"),
-        "is no path (is it the key itself?)",
+        "is not a path (is it the key itself?)",
     ),
     "no such home": (
         table(key="private_key_file = '~nobody-here/k'"),
-        "begins with the ~ of nobody; give a full path",
+        "begins with ~ but there is no such home directory; give a full path",
     ),
     "NUL in the path": (table(key='private_key_file = "a\\u0000b"'), "cannot be opened; name the PEM file"),
     "enabled text": (
@@ -219,15 +219,21 @@ TOML_FAULTS = {
     ),
     "interval zero": (
         table("poll_interval_minutes = 0"),
-        "prod.poll_interval_minutes: is no interval; give whole",
+        "prod.poll_interval_minutes: is not a valid interval; give whole",
     ),
     "interval text": (
         table('poll_interval_minutes = "5"'),
         "give whole minutes from 1 to 1440, without quotes",
     ),
-    "interval bool": (table("poll_interval_minutes = true"), "poll_interval_minutes: is no interval"),
-    "interval half": (table("poll_interval_minutes = 1.5"), "poll_interval_minutes: is no interval"),
-    "interval days": (table("poll_interval_minutes = 1441"), "poll_interval_minutes: is no interval"),
+    "interval bool": (
+        table("poll_interval_minutes = true"),
+        "poll_interval_minutes: is not a valid interval",
+    ),
+    "interval half": (table("poll_interval_minutes = 1.5"), "poll_interval_minutes: is not a valid interval"),
+    "interval days": (
+        table("poll_interval_minutes = 1441"),
+        "poll_interval_minutes: is not a valid interval",
+    ),
 }
 
 
@@ -271,7 +277,7 @@ def test_an_unreadable_file_is_told(folder, monkeypatch):
 
     path = toml(folder, table())
     monkeypatch.setattr(Path, "open", refused)
-    assert fault(read_instances, path) == f"{path}: may not be read by this user; name an instances file"
+    assert fault(read_instances, path) == f"{path}: cannot be read by this user; name an instances file"
 
 
 def test_a_missing_toml_file_is_told(folder):
@@ -286,14 +292,14 @@ def test_only_the_named_instances_are_read(folder):
     path = toml(folder, table(name="good") + table(name="bad", key=""))
     assert read_instances(path, names=["good"]).only("good").name == "good"
     assert "instances.bad: has no private key" in fault(read_instances, path)
-    assert "has no instance 'other'; there are: good, bad" in fault(read_instances, path, names=["other"])
+    assert "has no instance 'other'; it has: good, bad" in fault(read_instances, path, names=["other"])
 
 
 def test_the_only_instance_needs_no_name(folder):
     """With several one must be named; a wrong name is told with those there are."""
     one = read_instances(toml(folder, table()))
     assert one.only().name == one.only("prod").name == "prod"
-    assert "has no instance 'dev'; there are: prod" in fault(one.only, "dev")
+    assert "has no instance 'dev'; it has: prod" in fault(one.only, "dev")
     two = read_instances(toml(folder, table() + table(name="dev")))
     assert two.only("dev").name == "dev"
     assert "has several instances; name one of: prod, dev" in fault(two.only)
@@ -306,7 +312,7 @@ def test_files_that_others_can_read_are_warned_of(folder):
     path.chmod(0o644)
     found = read_instances(path)
     assert found.warnings == (
-        f"{folder}/key.pem: other users may read the secret in this file; run: chmod 600 {folder}/key.pem",
+        f"{folder}/key.pem: other users can read the secret in this file; run: chmod 600 {folder}/key.pem",
     )
     (folder / "key.pem").chmod(0o600)
     path.write_text(table(key="private_key = 'canary'"))
@@ -386,8 +392,8 @@ def test_the_usual_file_is_in_the_home_directory(folder, monkeypatch):
 SESSION = "[DEFAULT]\nfingerprint=a\ntenancy=t\nregion=r\nkey_file=k\nsecurity_token_file=canary\n"
 
 PROFILE_FAULTS = {
-    "missing profile": (CONFIG, "PARIS", "has no profile 'PARIS'; there are: DEFAULT, FRANKFURT"),
-    "no default": ("[A]\nuser=u\n[B]\n", "DEFAULT", "has no profile 'DEFAULT'; there are: A, B"),
+    "missing profile": (CONFIG, "PARIS", "has no profile 'PARIS'; it has: DEFAULT, FRANKFURT"),
+    "no default": ("[A]\nuser=u\n[B]\n", "DEFAULT", "has no profile 'DEFAULT'; it has: A, B"),
     "no profiles": ("# nothing\n", "DEFAULT", "has no profile 'DEFAULT'; add one with: oci setup config"),
     "missing keys": (
         "[A]\nuser=u\nregion=\n",
@@ -397,12 +403,12 @@ PROFILE_FAULTS = {
     "session token": (
         SESSION,
         "DEFAULT",
-        "signs with a session token, which the connector cannot use; name a profile",
+        "uses a session token, which the connector does not support; name a profile",
     ),
     "no header": ("user=canary\n", "DEFAULT", "is not valid at line 1; a profile is a line [NAME]"),
     "stray line": ("[A]\nuser=u\ncanary\n", "A", "is not valid at line 3; "),
-    "key twice": (CONFIG + "region=canary\n", "DEFAULT", "gives something twice at line 11; "),
-    "profile twice": (CONFIG + "[FRANKFURT]\n", "DEFAULT", "gives something twice at line 11; "),
+    "key twice": (CONFIG + "region=canary\n", "DEFAULT", "has a duplicate at line 11; "),
+    "profile twice": (CONFIG + "[FRANKFURT]\n", "DEFAULT", "has a duplicate at line 11; "),
     "missing key file": (
         CONFIG.replace("key.pem", "no.pem"),
         "DEFAULT",
@@ -411,9 +417,9 @@ PROFILE_FAULTS = {
     "key for a path": (
         CONFIG.replace("key.pem", "-----BEGIN canary"),
         "DEFAULT",
-        "key_file: is no path (is it the key",
+        "key_file: is not a path (is it the key",
     ),
-    "blank": ("\n", "DEFAULT", "is empty; name a configuration file, or make one with: oci setup config"),
+    "blank": ("\n", "DEFAULT", "is empty; name a configuration file, or create one with: oci setup config"),
 }
 
 
@@ -431,7 +437,7 @@ def test_a_missing_configuration_file_is_told(folder):
     """The way out is the tool that makes one."""
     line = fault(from_oci_profile, folder / "none")
     assert line.endswith(
-        "none: does not exist; name a configuration file, or make one with: oci setup config"
+        "none: does not exist; name a configuration file, or create one with: oci setup config"
     )
 
 
@@ -456,7 +462,7 @@ def test_values_that_json_lacks_cannot_reach_the_connector(folder):
     """Whatever is read is plain JSON data, times and infinities excluded."""
     for value in ("inf", "-inf", "nan", "1979-05-27", "07:32:00"):
         path = toml(folder, table(f"max_concurrency = {value}"))
-        assert "is a value that no setting takes" in fault(read_instances, path)
+        assert "has a value that no setting accepts" in fault(read_instances, path)
 
 
 SECRET_LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCcanary0Zx7Qr"
@@ -479,17 +485,17 @@ MISPLACED_IN_TOML = {
     "word as a table": (f"[instances.{WORD}]", "instances.(the table at line 1): has no private key; add"),
     "word as a value of instances": (
         f"[instances]\n{WORD} = 1",
-        "instances: is no table; begin each instance",
+        "instances: is not a table; begin each instance",
     ),
     "word as an unknown key": (
         table(f"{WORD} = 1"),
-        "instances.prod: has a name at line 9 that is no setting",
+        "instances.prod: has a name at line 9 that is not a setting",
     ),
     "line as an unknown key": (
         table(f'"{KEY_LINE}" = 1'),
-        "instances.prod: has a name at line 9 that is no setting",
+        "instances.prod: has a name at line 9 that is not a setting",
     ),
-    "like a setting": (table(f"region{WORD} = 1"), "has a name at line 9 that is no setting"),
+    "like a setting": (table(f"region{WORD} = 1"), "has a name at line 9 that is not a setting"),
     "outside": (f"{WORD} = 1", "has a name at line 1 outside of an [instances.NAME] table"),
     "table outside": (f"[{WORD}]", "has a name at line 1 outside of an [instances.NAME] table"),
     "quoted outside": (f"'{WORD} &' = 1", "has a name at line 1 outside of an [instances.NAME] table"),
@@ -537,8 +543,8 @@ def test_names_that_may_be_secrets_are_counted(folder):
     """A list of the names there are leaves out what may be a secret, and says how many."""
     path = toml(folder, table() + table(name=WORD))
     told = fault(read_instances, path, names=["dev"])
-    assert told.endswith("has no instance 'dev'; there are: prod, 1 more that may be a secret")
-    assert "of the name given; there are: prod, 1 more" in fault(read_instances, path, names=[KEY_LINE])
+    assert told.endswith("has no instance 'dev'; it has: prod, 1 more that may be a secret")
+    assert "of the name given; it has: prod, 1 more" in fault(read_instances, path, names=[KEY_LINE])
     assert "name one of: prod, 1 more that may be a secret" in fault(read_instances(path).only)
     assert "has no instance of the name given" in fault(read_instances(path).only, KEY_LINE)
 
@@ -548,7 +554,7 @@ def test_no_fault_of_a_profile_quotes_a_secret_in_the_wrong_place(folder):
     path = config(folder, f"{CONFIG}\n[{WORD}]\n[{KEY_LINE}]\n[X]\nkey_file={WORD}\n")
     asked = fault(from_oci_profile, path, KEY_LINE[:-1])
     assert asked.endswith(
-        "has no profile of the name given; there are: DEFAULT, FRANKFURT, X, 2 more that may be a secret"
+        "has no profile of the name given; it has: DEFAULT, FRANKFURT, X, 2 more that may be a secret"
     )
     assert fault(from_oci_profile, path, "X").endswith(
         "[X] key_file: does not exist; name the PEM file of the API key"

@@ -46,7 +46,7 @@ def test_entry_points_are_found_and_their_connectors_listed(install):
     plugins = Plugins.discover(GROUP)
     assert plugins.connectors() == {NAME: descriptor()}
     assert plugins.connector(NAME) == descriptor()
-    assert not plugins.faults
+    assert not plugins.rejected
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_a_broken_plugin_is_reported_and_the_others_work(install, caplog, source
     with caplog.at_level(logging.WARNING):
         plugins = Plugins.discover(GROUP)
     assert list(plugins.connectors()) == [NAME]
-    [fault] = plugins.faults
-    assert fault.plugin == "broken"
-    assert told in fault.problem
-    assert "\n" not in fault.problem
-    assert "canary" not in fault.problem
-    assert fault.problem in caplog.text
+    [rejected] = plugins.rejected
+    assert rejected.plugin == "broken"
+    assert told in rejected.reason
+    assert "\n" not in rejected.reason
+    assert "canary" not in rejected.reason
+    assert rejected.reason in caplog.text
     assert not plugins.manager.has_plugin("broken")
 
 
@@ -108,19 +108,19 @@ def test_a_plugin_that_breaks_the_contract_in_its_descriptors_is_left_out():
 
     plugins = plugins_of(Raises(), Wrong(), Fake(counting(0)), Fake(counting(0)))
     assert list(plugins.connectors()) == [NAME]
-    problems = {fault.plugin: fault.problem for fault in plugins.faults}
+    problems = {rejected.plugin: rejected.reason for rejected in plugins.rejected}
     assert problems["fake-0"].startswith("ValueError at ")
     assert "connectors[0].title" in problems["fake-1"]
     assert "CONNECTOR_TWICE" in problems["fake-3"]
     assert len(plugins.connectors()) == 1
-    assert len(plugins.faults) == 3
+    assert len(plugins.rejected) == 3
 
 
 def test_an_unknown_connector_is_told_with_those_there_are():
     """The text lists the connectors that can be had."""
     plugins = plugins_of(Fake(counting(0)))
     with pytest.raises(
-        UnknownConnectorError, match=r"no plugin brings the connector 'oci'; there are: fake-cloud"
+        UnknownConnectorError, match=r"no plugin has the connector 'oci'; known connectors: fake-cloud"
     ):
         plugins.connector("oci")
 
@@ -128,7 +128,9 @@ def test_an_unknown_connector_is_told_with_those_there_are():
 def test_an_unknown_connector_is_told_with_the_plugins_left_out(install):
     """Whoever misses a connector sees why its plugin is not there."""
     install("broken", "import a_module_that_nobody_has")
-    with pytest.raises(UnknownConnectorError, match=r"there are: none; plugin broken was left out: Module"):
+    with pytest.raises(
+        UnknownConnectorError, match=r"known connectors: none; plugin broken was rejected: Module"
+    ):
         Plugins.discover(GROUP).connector(NAME)
 
 
@@ -153,7 +155,7 @@ def test_the_oci_connector_is_found_by_its_entry_point():
     host = Host(plugins, MemoryCheckpoints(), MemorySink())
     assert plugins.connector(CONNECTOR)["title"] == "Oracle Cloud (OCI)"
     assert {"tenancy_ocid", "private_key"} <= set(host.schema(CONNECTOR)["properties"])
-    assert not plugins.faults
+    assert not plugins.rejected
 
 
 def test_the_host_loads_without_the_connector_or_its_heavy_parts():

@@ -20,12 +20,12 @@ from support.host_fakes import (
 )
 
 from signal_client_oci.host import (
+    BatchProgress,
     ContractError,
     Host,
     InstanceBusyError,
     MemoryCheckpoints,
     MemorySink,
-    Progress,
     UnknownConnectorError,
     UnknownInstanceError,
 )
@@ -132,7 +132,7 @@ def test_the_result_holds_report_and_counts():
     assert result.report["status"] == "ok"
     assert result.delivered == {"audit": 5, "logging": 0, "cloud_guard": 0}
     assert (result.batches, result.raw_bytes) == (2, 5 * len('{"n":1}'))
-    assert progress == [Progress("one", "audit", 3, 3, 1), Progress("one", "audit", 2, 5, 2)]
+    assert progress == [BatchProgress("one", "audit", 3, 3, 1), BatchProgress("one", "audit", 2, 5, 2)]
     assert host.metrics.snapshot() == {
         "one": {
             "signal_client_polls_completed": 1,
@@ -191,7 +191,7 @@ def test_a_breach_ends_the_poll(case):
     sink, checkpoints = MemorySink(), MemoryCheckpoints()
     with pytest.raises(ContractError) as caught:
         host_of(poll, sink=sink, checkpoints=checkpoints).poll_once("one")
-    assert caught.value.breach == rule
+    assert caught.value.rule == rule
     assert len(sink.batches) == (case == "no report")
 
 
@@ -255,9 +255,9 @@ def test_a_generator_that_will_not_close_broke_the_contract():
         def close(self):
             raise RuntimeError("generator ignored GeneratorExit")
 
-    with pytest.raises(ContractError, match="closing: raised RuntimeError at") as caught:
+    with pytest.raises(ContractError, match="on close: raised RuntimeError at") as caught:
         host_of(Clinging).poll_once("one")
-    assert caught.value.__cause__.__context__.breach == "UNKNOWN_TYPE"
+    assert caught.value.__cause__.__context__.rule == "UNKNOWN_TYPE"
 
 
 def test_one_poll_of_an_instance_at_a_time():
@@ -331,9 +331,9 @@ def test_answers_that_break_the_contract_are_refused():
 def test_unknown_names_are_told_with_those_there_are():
     """An instance or a connector that does not exist is told with what does."""
     host = host_of(counting(0), instance("one"), instance("two", "aws"))
-    with pytest.raises(UnknownInstanceError, match="no instance 'three'; there are: one, two"):
+    with pytest.raises(UnknownInstanceError, match="no instance 'three'; known instances: one, two"):
         host.poll_once("three")
-    with pytest.raises(UnknownConnectorError, match="'aws'; there are: fake-cloud"):
+    with pytest.raises(UnknownConnectorError, match="'aws'; known connectors: fake-cloud"):
         host.poll_once("two")
     with pytest.raises(UnknownConnectorError):
         host.validate("two")

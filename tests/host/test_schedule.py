@@ -152,7 +152,7 @@ def test_a_failing_poll_is_told_and_tried_again():
 
 
 def test_a_failure_is_logged_once_without_secrets(caplog):
-    """One WARNING with the instance's name; an unknown exception's text is left out."""
+    """One WARNING with the instance's name; an unknown exception's text was rejected."""
 
     class Broken(MemorySink):
         def publish(self, _name, _artifacts):
@@ -162,7 +162,7 @@ def test_a_failure_is_logged_once_without_secrets(caplog):
     with caplog.at_level(logging.DEBUG):
         run(host, Clock(1))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.records[0].getMessage().startswith("one: the poll broke off: RuntimeError at ")
+    assert caplog.records[0].getMessage().startswith("one: the poll was aborted: RuntimeError at ")
     assert "canary" not in caplog.text
 
 

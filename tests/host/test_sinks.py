@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.host_fakes import artifact
 
 from signal_client_oci.host import JsonLinesSink, MemorySink, StateError, StreamSink
-from signal_client_oci.host.sinks import json_line
+from signal_client_oci.host.files.sinks import json_line
 
 
 def lines_of(path):
@@ -61,7 +61,7 @@ def test_an_unfinished_last_line_is_cut_off(tmp_path, caplog, cut):
         assert sink.cut_bytes == cut
         sink.publish("one", [artifact(4)])
     assert [item["id"][-1] for item in lines_of(path)] == ["1", "2", "4"]
-    assert f"cut off {cut} bytes" in caplog.text
+    assert f"removed an incomplete last line of {cut} bytes" in caplog.text
 
 
 def test_a_file_of_nothing_but_an_unfinished_line_is_emptied(tmp_path):
@@ -75,7 +75,7 @@ def test_a_file_of_nothing_but_an_unfinished_line_is_emptied(tmp_path):
 
 @pytest.mark.parametrize("failing", ["write", "fsync"])
 def test_after_a_failed_write_the_file_is_whole_again(tmp_path, monkeypatch, failing):
-    """A full disk raises; what it left of the batch is cut off before the next batch is written."""
+    """A full disk raises; what it left of the batch is removed before the next batch is written."""
     path = tmp_path / "a.jsonl"
     real = os.write
 

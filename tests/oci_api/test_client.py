@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 
 import pytest
 import responses
-from responses import matchers
 from support import seam
 from support.loopback_servers import LoopbackServer, certificate, closed_port, http_answer
+from support.redirect_target import unvisited_target
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api import client as clients
@@ -23,17 +23,14 @@ from signal_client_oci.oci_api import transport
 from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.oci_api.tls import tls_context
-from signal_client_oci.sandbox import Fault, Sandbox
+from signal_client_oci.sandbox import InjectedFault, Sandbox
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
-from signal_client_oci.state.windows import floor_minute, minute_to_datetime, minute_to_text
+from signal_client_oci.state.windows import floor_minute, minute_to_datetime
 
 FIRST = floor_minute(datetime.now(timezone.utc)) - 60
 START, END = minute_to_datetime(FIRST), minute_to_datetime(FIRST + 2)
-START_TEXT, END_TEXT = minute_to_text(FIRST), minute_to_text(FIRST + 2)
-IDENTITY = "https://identity.us-ashburn-1.oci.oraclecloud.com/20160918"
-PROBLEM = "ocid1.cloudguardproblem.oc1.iad.aaaa"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -81,96 +78,6 @@ def eventually(holds, seconds=5.0):
     while not holds() and time.monotonic() < end:
         time.sleep(0.005)
     return holds()
-
-
-REQUESTS = {
-    "list_events": (
-        ("audit", (seam.TENANCY, START, END), {"page": "P"}),
-        ("GET", "https://audit.us-ashburn-1.oraclecloud.com/20190901/auditEvents"),
-        {"compartmentId": seam.TENANCY, "startTime": START_TEXT, "endTime": END_TEXT, "page": "P"},
-    ),
-    "search_logs": (
-        (
-            "logging",
-            ({"timeStart": START, "timeEnd": END, "searchQuery": 'search "x"'},),
-            {"limit": 1000, "page": "P"},
-        ),
-        ("POST", "https://logging.us-ashburn-1.oci.oraclecloud.com/20190909/search"),
-        {"limit": "1000", "page": "P"},
-    ),
-    "list_log_groups": (
-        ("log_groups", (seam.TENANCY,), {"limit": 1}),
-        ("GET", "https://logging.us-ashburn-1.oci.oraclecloud.com/20200531/logGroups"),
-        {"compartmentId": seam.TENANCY, "limit": "1"},
-    ),
-    "get_configuration": (
-        ("cloudguard", (seam.TENANCY,), {}),
-        ("GET", "https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/configuration"),
-        {"compartmentId": seam.TENANCY},
-    ),
-    "list_problems": (
-        (
-            "cloudguard",
-            (seam.TENANCY,),
-            {
-                "compartment_id_in_subtree": True,
-                "access_level": "ACCESSIBLE",
-                "lifecycle_state": "ACTIVE",
-                "limit": 1000,
-                "page": None,
-            },
-        ),
-        ("GET", "https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/problems"),
-        {
-            "compartmentId": seam.TENANCY,
-            "compartmentIdInSubtree": "true",
-            "accessLevel": "ACCESSIBLE",
-            "lifecycleState": "ACTIVE",
-            "limit": "1000",
-        },
-    ),
-    "get_problem": (
-        ("cloudguard", (PROBLEM,), {}),
-        ("GET", f"https://cloudguard-cp-api.us-ashburn-1.oci.oraclecloud.com/20200131/problems/{PROBLEM}"),
-        {},
-    ),
-    "list_compartments": (
-        (
-            "identity",
-            (seam.TENANCY,),
-            {"compartment_id_in_subtree": True, "access_level": "ANY", "limit": 1000, "page": None},
-        ),
-        ("GET", f"{IDENTITY}/compartments"),
-        {
-            "compartmentId": seam.TENANCY,
-            "compartmentIdInSubtree": "true",
-            "accessLevel": "ANY",
-            "limit": "1000",
-        },
-    ),
-    "list_region_subscriptions": (
-        ("identity", (seam.TENANCY,), {}),
-        (
-            "GET",
-            f"{IDENTITY}/tenancies/{seam.TENANCY}/regionSubscriptions",
-        ),
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize("operation", REQUESTS)
-def test_request_of_each_operation(operation):
-    """Path, query parameters and body are those of the API, and arguments that are None are not sent."""
-    (service, arguments, keywords), (method, url), params = REQUESTS[operation]
-    match = [matchers.query_param_matcher(params)]
-    if method == "POST":
-        body = {"timeStart": START_TEXT, "timeEnd": END_TEXT, "searchQuery": 'search "x"'}
-        match.append(matchers.json_params_matcher(body))
-    with responses.RequestsMock(target=seam.TARGET) as mocked:
-        mocked.add(method, url, body=b"[]", headers={"opc-request-id": "R"}, match=match)
-        answer = seam.call(service, operation, *arguments, **keywords)
-    assert answer == (b"[]", None, "R")
 
 
 def test_request_is_signed_and_names_the_plugin():
@@ -285,12 +192,29 @@ def test_keys_do_not_share_a_client():
 
 def test_idle_clients_are_bounded(monkeypatch):
     """Of many instances' clients the oldest are given up."""
-    monkeypatch.setattr(clients, "_IDLE_CLIENTS", 2)
-    monkeypatch.setattr(clients, "_idle", {})
-    for region in ("us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1"):
-        with borrow(seam.settings(), seam.api_key(), region, "audit", None):
-            pass
-    assert [key.region for key in clients._idle] == ["us-phoenix-1", "eu-frankfurt-1"]
+    monkeypatch.setattr(clients, "_idle_clients", clients._IdleClients(limit=2))
+    regions = ("us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1")
+    lent = [loan_of(region) for region in regions]
+    assert loan_of(regions[1]) is lent[1]
+    assert loan_of(regions[2]) is lent[2]
+    assert loan_of(regions[0]) is not lent[0]
+
+
+def test_idle_clients_are_bounded_while_the_oldest_is_lent(monkeypatch):
+    """A client that somebody works with is not given up, and does not stand in the way of giving up others."""
+    monkeypatch.setattr(clients, "_idle_clients", clients._IdleClients(limit=1))
+    kept = loan_of("us-ashburn-1")
+    with borrow(seam.settings(), seam.api_key(), "us-ashburn-1", "audit", None) as oldest:
+        assert oldest is kept
+        first, last = loan_of("us-phoenix-1"), loan_of("eu-frankfurt-1")
+        assert loan_of("eu-frankfurt-1") is last
+        assert loan_of("us-phoenix-1") is not first
+
+
+def loan_of(region):
+    """Borrow a client of a region, give it back, and return it."""
+    with borrow(seam.settings(), seam.api_key(), region, "audit", None) as client:
+        return client
 
 
 def test_connections_end_with_the_loan(sandbox, tenancy):
@@ -313,17 +237,17 @@ def test_client_works_again_after_its_connections_were_closed(sandbox, tenancy):
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_refused(sandbox, tenancy, status):
     """A signed request is never sent to where an answer points, nor repeated."""
-    sandbox.faults.add(Fault("redirect", status=status))
+    sandbox.faults.add(InjectedFault("redirect", status=status))
     failure = failure_of(tenancy)
     assert (failure.code, failure.recovery) == ("REDIRECTED", Recovery.REQUEST)
-    assert sandbox.trap.contacts == []
+    assert unvisited_target().visits == []
     assert len(sandbox.requests) == 1
 
 
 def test_body_has_a_greatest_size(sandbox, tenancy, monkeypatch):
     """A small compressed answer that unpacks without end is given up at the limit."""
     monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1 << 20)
-    sandbox.faults.add(Fault("gzip_bomb", size=64 << 20))
+    sandbox.faults.add(InjectedFault("gzip_bomb", size=64 << 20))
     assert failure_of(tenancy).code == "RESPONSE_TOO_LARGE"
 
 
@@ -331,7 +255,7 @@ def test_dripping_answer_is_given_up(sandbox, tenancy, monkeypatch):
     """A server that sends a byte now and then never hits a read timeout, but the limit of the whole answer."""
     monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
     tenancy.emit_audit_event(seam.REGION, tenancy.ocid, processed=START)
-    sandbox.faults.add(Fault("slow_drip", seconds=0.02))
+    sandbox.faults.add(InjectedFault("slow_drip", seconds=0.02))
     began = time.monotonic()
     failure = failure_of(tenancy)
     assert (failure.code, failure.recovery) == ("TIMEOUT", Recovery.RETRY)
@@ -342,7 +266,7 @@ def test_dripping_answer_is_given_up(sandbox, tenancy, monkeypatch):
 def test_silent_server_is_given_up(sandbox, tenancy, monkeypatch, kind):
     """An answer that does not come, or not to its end, is a timeout."""
     monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
-    sandbox.faults.add(Fault(kind))
+    sandbox.faults.add(InjectedFault(kind))
     assert failure_of(tenancy).code == "TIMEOUT"
 
 
@@ -350,14 +274,14 @@ def test_silent_server_is_given_up(sandbox, tenancy, monkeypatch, kind):
 def test_cut_answer_is_no_answer(sandbox, tenancy, kind):
     """Half a body is never handed on as a body."""
     tenancy.emit_audit_event(seam.REGION, tenancy.ocid, processed=START)
-    sandbox.faults.add(Fault(kind))
+    sandbox.faults.add(InjectedFault(kind))
     failure = failure_of(tenancy)
     assert (failure.code, failure.recovery) == ("RESPONSE_CUT_OFF", Recovery.RETRY)
 
 
 def test_reset_connection(sandbox, tenancy):
     """A connection that breaks before the answer says so, and is worth another attempt."""
-    sandbox.faults.add(Fault("reset"))
+    sandbox.faults.add(InjectedFault("reset"))
     failure = failure_of(tenancy)
     assert (failure.code, failure.recovery) == ("UNREACHABLE", Recovery.RETRY)
     assert "connection reset by peer" in failure.message
@@ -372,7 +296,7 @@ def test_nothing_is_sent_when_the_time_is_up(sandbox, tenancy):
 
 def test_request_on_its_way_can_be_ended(sandbox, tenancy):
     """Aborting from another thread ends a request that waits for a silent server at once."""
-    sandbox.faults.add(Fault("hang"))
+    sandbox.faults.add(InjectedFault("hang"))
     with lent(tenancy) as client, ThreadPoolExecutor(1) as pool:
         future = pool.submit(client.call, "list_events", tenancy.ocid, START, END)
         assert eventually(lambda: client.transport.sockets_in_use and sandbox.requests)
@@ -527,7 +451,7 @@ def test_an_announced_body_beyond_the_limit_is_not_waited_for(tenancy):
 def test_lists_have_a_smaller_limit(sandbox, tenancy):
     """An answer of Identity or Cloud Guard may have 32 MiB, one of Audit more."""
     body = b"[" + b" " * (33 << 20) + b"]"
-    sandbox.faults.add(Fault("body", body=body))
+    sandbox.faults.add(InjectedFault("body", body=body))
     with lent(tenancy, "identity") as client, pytest.raises(Failure) as caught:
         client.call("list_compartments", tenancy.ocid)
     assert (caught.value.code, caught.value.detail) == ("RESPONSE_TOO_LARGE", "of more than 32 MiB")

@@ -16,7 +16,7 @@ from support.collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_sett
 
 from signal_client_oci import plugin
 from signal_client_oci.host.conformance import PollTerms, checked_poll
-from signal_client_oci.host.hook_checks import check_validation
+from signal_client_oci.host.conformance.hook_checks import check_validation
 from signal_client_oci.polling import scope
 from signal_client_oci.polling.sources.audit import AuditService
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem

@@ -7,7 +7,7 @@ from support import seam
 from support.collecting import COMPARTMENT, Answer, Host, denied
 
 from signal_client_oci.polling import scope
-from signal_client_oci.sandbox import Fault
+from signal_client_oci.sandbox import InjectedFault
 
 EVENTS, COMPARTMENTS = "/auditEvents", "/compartments"
 
@@ -426,7 +426,7 @@ def test_a_denied_compartment_is_told_and_taken_up_again(tenancy, host, clock):
 def test_a_list_that_hangs_does_not_stop_the_collection(cloud, tenancy, host, clock):
     """Identity that does not answer costs part of the poll's time; the scope itself is read within it."""
     tenancy.emit_audit_event("us-ashburn-1", tenancy.ocid)
-    cloud.faults.add(Fault("hang", service="identity"))
+    cloud.faults.add(InjectedFault("hang", service="identity"))
     clock.advance(minutes=5)
     report = host.poll(deadline_seconds=1.5)
     assert report["status"] == "degraded"

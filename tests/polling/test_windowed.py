@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import seam
 from support.collecting import raw_settings
 
-from signal_client_oci.artifacts.envelope import Made
+from signal_client_oci.artifacts.envelope import MappedRecord
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Answer
 from signal_client_oci.oci_api.pages import PageError
@@ -40,9 +40,9 @@ class Record:
     visible: datetime
     names: str = ""
 
-    def made(self):
+    def to_artifact(self):
         """Its artifact."""
-        return Made({"id": self.id, "raw": "x" * 10, "metadata": {}}, 0, False)  # noqa: FBT003
+        return MappedRecord({"id": self.id, "raw": "x" * 10, "metadata": {}}, 0, False)  # noqa: FBT003
 
 
 @dataclass
@@ -114,7 +114,7 @@ class Scope:
 
 
 @dataclass
-class Crew:
+class Dispatcher:
     """Says what the collector asks it."""
 
     random: Random
@@ -125,7 +125,7 @@ class Crew:
         del lane
         return self.random.random() < 0.5
 
-    def is_hopeful(self, lane):
+    def is_healthy(self, lane):
         """As told."""
         del lane
         return self.hopeful
@@ -158,7 +158,7 @@ class Reader:
         run.progress.tenancy = seam.TENANCY
         batcher = Batcher("audit", run.progress.to_json, *self.batch_limits)
         run.batchers["audit"] = batcher
-        collector = WindowCollector(self.service, run, Crew(self.random), self.scope)
+        collector = WindowCollector(self.service, run, Dispatcher(self.random), self.scope)
         for number, batch in enumerate(self._batches(collector, batcher, stop_after), 1):
             self.delivered.update(one["id"] for one in batch["artifacts"])
             if number == crash_after and lose:

@@ -23,7 +23,7 @@ from support.world import FAR, HOME, SERVICES, Instance, World, key_of
 
 from signal_client_oci.oci_api import transport
 from signal_client_oci.polling import scope
-from signal_client_oci.sandbox.http.clocks import format_time, to_micros
+from signal_client_oci.sandbox.clocks import format_time, to_micros
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.state.cursor import LONGEST_OVERLAP
 
@@ -66,7 +66,7 @@ class Soak:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.world = World()
-        self.world.sandbox.journal.enabled = False
+        self.world.sandbox.request_log.enabled = False
         self.world.sandbox.faults.seed(self.seed)
         self.instances = []
         for name in ("production", "development"):

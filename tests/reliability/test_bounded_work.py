@@ -6,6 +6,7 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
+from support.generated_load import generate_audit_events, generate_log_records
 from support.loopback_servers import LoopbackServer, http_answer
 from support.validating import by_name, validated
 from support.world import (
@@ -22,7 +23,6 @@ from support.world import (
 
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.oci_api.pages import Bounds
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 from signal_client_oci.scheduler import dispatcher as workers
 
 SLACK = 2.0
@@ -74,7 +74,7 @@ def peak():
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_deadline_is_kept_whatever_a_page_holds(world, audit_alone, name):
     """Megabytes of any shape, sound or not, do not hold a poll beyond its deadline, and it leaves nothing."""
@@ -105,7 +105,7 @@ class _Stop:
         return bool(self.answered) and time.monotonic() > self.answered + self._seconds
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, audit_alone):
     """Fifty megabytes of events on one page: each poll ends in time and gets on, and each event arrives once."""
     instance = audit_alone()
@@ -404,7 +404,7 @@ def test_a_list_of_compartments_without_an_end_gives_those_that_it_began_with(wo
 # --- the connection test --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [b"{}", b"["], ids=["tiny objects", "lists that never end"])
 def test_the_connection_test_is_bounded_too(world, peak, monkeypatch, text):
     """Megabytes in place of every answer: the checks say so in time, and their memory stays within the limits."""

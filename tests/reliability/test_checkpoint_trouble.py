@@ -16,7 +16,7 @@ from support.world import (
     statuses,
 )
 
-from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.state.checkpoint import CheckpointError, Progress, compartment_key, parse, tag_of
 from signal_client_oci.state.cursor import FirstRead, Leap, Position
 from signal_client_oci.state.seen_records import Digests

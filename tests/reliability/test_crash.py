@@ -49,7 +49,7 @@ class Runner:
         self._process.communicate(timeout=20)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path):
     """Real processes die by SIGKILL while they read, write and store; the union of what they left is complete."""
     chance = random.Random(20261)
@@ -169,7 +169,7 @@ def _throughs(checkpoint):
     }
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_another_process_takes_up_the_checkpoint(world, tmp_path):
     """The checkpoint is all that is needed: a fresh process delivers the rest and nothing again."""
     tenancy = world.tenancy(compartments=2)

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from support.generated_load import generate_audit_events, generate_log_records
 from support.world import (
     FAR,
     HOME,
@@ -18,8 +19,6 @@ from support.world import (
     nothing_left,
     statuses,
 )
-
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
 
 SLACK = 2.0
 
@@ -170,7 +169,7 @@ def test_no_compartment_starves(world):
     assert_exactly_once(instance, "audit")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["audit", "logging"])
 def test_a_window_that_no_deadline_is_long_enough_for_is_read_in_parts(world, service):
     """One compartment holds more than a poll can read; pieces shrink until they fit, and it is read completely."""

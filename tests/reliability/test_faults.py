@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import NamedTuple
 
 import pytest
+from support.redirect_target import unvisited_target
 from support.world import (
     HOME,
     Instance,
@@ -179,14 +180,14 @@ def test_every_fault_of_every_service_on_every_page(world, monkeypatch, service,
     report = instance.catch_up(polls=1)
     assert report["status"] == "ok"
     assert not codes(report)
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     instance.catch_up(polls=1)
     assert {one.service for one in world.sandbox.requests} >= {"audit", "logging", "cloudguard"}
     if trouble.code == ODD:
         assert_nothing_missing(instance)
     else:
         assert_exactly_once(instance)
-    assert not world.sandbox.trap.contacts
+    assert not unvisited_target().visits
 
 
 def _assert_told(report, service, trouble, page):

@@ -123,7 +123,7 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
     assert_exactly_once(free)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_attempts")
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""
@@ -131,7 +131,7 @@ def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
         logging.getLogger("signal_client_oci"), "disabled", True
     )  # pytest keeps what is logged
     instance = Instance(world.tenancy())
-    world.sandbox.journal.enabled = False
+    world.sandbox.request_log.enabled = False
     for kind in ("html", "reset", "cut_json", "null"):
         world.fault(kind, probability=0.3)
 

@@ -34,7 +34,7 @@ def test_everything_of_a_gap_is_collected(world, days):
     world.clock.advance(days=days)
     _emit_over(world, tenancy, timedelta(days=days) - timedelta(hours=1), 20)
     tenancy.add_problem(last_detected=world.clock() - timedelta(days=days - 1))
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     report = instance.poll()
     assert report["status"] == "ok"
     assert not codes(report)
@@ -60,7 +60,7 @@ def test_a_gap_is_read_oldest_first(world):
     assert len(times) == 60
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("store_last", [True, False])
 def test_a_gap_is_restart_safe(world, store_last):
     """The poll is dropped again and again half-way; the next one goes on there until all is in."""

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.generated_load import generate_audit_events, generate_log_records
 from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
 
-from signal_client_oci.host.contract_checks import compact_json
-from signal_client_oci.sandbox.generated import generate_audit_events, generate_log_records
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.state import checkpoint as checkpoints
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.checkpoint import Progress, compartment_key, parse, tag_of
@@ -34,7 +34,7 @@ def test_nothing_comes_again_in_steady_polling(world):
     assert_exactly_once(instance)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_fifty_thousand_records_in_the_overlap_come_once(world):
     """Audit and Logging together fill the overlap; the next polls re-read all of it and deliver nothing."""
     tenancy = world.tenancy()

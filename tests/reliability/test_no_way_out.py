@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.redirect_target import unvisited_target
 from support.world import HOME, Instance, codes, emit_everywhere, key_of
 
 from signal_client_oci.plugin import signal_client_validate_connection
@@ -240,7 +241,7 @@ def test_the_query_of_every_request_names_the_scope_only(world):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_never_followed(world, hosts, status):
-    """Not to another host and not to the same one; the trap hears nothing."""
+    """Not to another host and not to the same one; the target of the redirect hears nothing."""
     tenancy = world.tenancy()
     emit_everywhere(tenancy, problems=1)
     world.clock.advance(minutes=2)
@@ -252,7 +253,7 @@ def test_a_redirect_is_never_followed(world, hosts, status):
         report = Instance(tenancy).poll()
         assert codes(report) == {"REDIRECTED"}
         world.sandbox.faults.remove(fault)
-    assert not world.sandbox.trap.contacts
+    assert not unvisited_target().visits
     assert hosts == {"127.0.0.1"}
 
 

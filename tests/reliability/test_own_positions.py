@@ -185,7 +185,7 @@ def test_a_laggard_is_read_from_where_it_was_and_nobody_else_is(world):
     tenancy.deny("audit", sick)
     instance.catch_up(minutes=10, polls=6)
     tenancy.allow("audit")
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     instance.catch_up(polls=1)
     lengths = {
         one.compartment: (window_of(one)[1] - window_of(one)[0]) // 60_000_000

@@ -5,9 +5,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from support.malformed_records import emit_malformed_records
 from support.world import HOME, SERVICES, Instance, assert_one_id_each, codes
-
-from signal_client_oci.sandbox.poison import emit_poison
 
 SOUND = 5
 MALFORMED = {
@@ -50,7 +49,7 @@ def poisoned(world):
         tenancy.emit_log_record(HOME, tenancy.ocid, time=moment)
         tenancy.add_problem(last_detected=moment)
     for service in SERVICES.values():
-        emit_poison(tenancy, service, HOME, tenancy.ocid)
+        emit_malformed_records(tenancy, service, HOME, tenancy.ocid)
     world.clock.advance(minutes=2)
     return tenancy
 
@@ -77,7 +76,7 @@ def test_every_odd_problem_arrives_once(poisoned):
     assert report["status"] == "ok"
     instance.catch_up(polls=2)
     expected = Counter(
-        {one.raw.decode() for one in poisoned.ground_truth.of("cloudguard") if b"poison" in one.raw}
+        {one.raw.decode() for one in poisoned.ground_truth.of("cloudguard") if b"malformed-" in one.raw}
     )
     delivered = Counter(artifact["raw"] for artifact in instance.artifacts("cloud_guard"))
     assert expected - delivered == Counter(), "missing"
@@ -100,11 +99,11 @@ def test_odd_records_carry_a_parse_error_and_sound_ones_do_not(poisoned, source)
     assert len(sound) == SOUND
     assert not [one["raw"][:200] for one in sound if "oci.parseError" in one["metadata"]]
     for name in MALFORMED[source]:
-        (one,) = (one for one in artifacts if f"poison-{name}" in one["raw"][:4000])
+        (one,) = (one for one in artifacts if f"malformed-{name}" in one["raw"][:4000])
         assert "oci.parseError" in one["metadata"]
     for name in ODD_NAMES_THAT_ARE_READABLE:
         for one in artifacts:
-            if f'poison-{name}"' in one["raw"][:4000]:
+            if f'malformed-{name}"' in one["raw"][:4000]:
                 assert "oci.parseError" not in one["metadata"], name
 
 
@@ -112,7 +111,7 @@ def test_a_leap_second_is_no_parse_error(poisoned):
     """23:59:60 is a time that exists; its artifact has a timestamp that a host can read."""
     instance = Instance(poisoned, logging_enabled=False, cloud_guard_enabled=False)
     instance.poll()
-    (leap,) = (one for one in instance.artifacts("audit") if "poison-time_leap_second" in one["raw"])
+    (leap,) = (one for one in instance.artifacts("audit") if "malformed-time_leap_second" in one["raw"])
     assert leap["timestamp"][:10] in ("2026-06-30", "2026-07-01")
     assert "oci.parseError" not in leap["metadata"]
 

@@ -35,7 +35,7 @@ def test_another_tenancy_never_continues_the_old_ones_checkpoint(world):
         emit_everywhere(new, problems=1)
         instance.catch_up(polls=1)
     instance.tenancy, instance.settings = new, new.settings(lookback_minutes=LOOKBACK)
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     report = instance.poll()
     assert codes(report) == {"TENANCY_CHANGED"}
     assert {one.tenancy for one in world.sandbox.requests} == {new.ocid}
@@ -248,7 +248,7 @@ def test_a_deleted_compartment_is_read_until_its_late_events_are_in(world, reada
     for _ in range(20):
         assert instance.catch_up(polls=1)["status"] == "ok"
     assert_exactly_once(instance, "audit", "logging")
-    world.sandbox.journal.clear()
+    world.sandbox.request_log.clear()
     instance.catch_up(polls=1)
     assert doomed not in {ocid for one in world.sandbox.requests for ocid in one.compartments}
 

@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from OpenSSL.crypto import X509
 from support import seam
+from support.certificates import certificates, server_context
 from support.collecting import SOURCES, Host, raw_settings
 from support.loopback_servers import Authority, LoopbackServer, TunnelProxy, certificate, http_answer
 from support.validating import by_name, validated
@@ -170,9 +171,9 @@ def test_the_first_variable_that_is_set_names_the_authorities(pems, monkeypatch,
 
 def test_a_whole_poll_with_a_named_authority(tmp_path, monkeypatch):
     """Over TLS everything is collected; `.netrc` changes no signature, and no session key is written to a file."""
-    with Sandbox(clock=VirtualClock(), https=True) as sandbox:
+    with Sandbox(clock=VirtualClock(), tls=server_context()) as sandbox:
         bundle, netrc, keys = tmp_path / "ca.pem", tmp_path / "netrc", tmp_path / "keys"
-        bundle.write_text(sandbox.authority_pem)
+        bundle.write_text(certificates().authority)
         netrc.write_text("default login agent password canary")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
         monkeypatch.setenv("NETRC", str(netrc))

@@ -5,16 +5,14 @@ import json
 import zlib
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import get_args
 
 import oci
 import pytest
 from oci.loggingsearch.models import SearchLogsDetails
+from support.faults import FAULT_KINDS, gzip_bomb
+from support.redirect_target import RedirectTarget, unvisited_target
 
-from signal_client_oci.sandbox import Fault
-from signal_client_oci.sandbox.fault_answers import _ALTERATIONS, _bomb
-from signal_client_oci.sandbox.fault_wires import _DELIVERIES
-from signal_client_oci.sandbox.faults import FaultKind
+from signal_client_oci.sandbox import InjectedFault
 
 HOME, OTHER = "us-ashburn-1", "eu-frankfurt-1"
 MINUTE = timedelta(minutes=1)
@@ -37,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 )
 def test_a_status_has_the_services_error_body(events, sandbox, status, code):
     """Code and message, request id and any header that is wanted."""
-    sandbox.faults.add(Fault(kind="status", status=status, headers={"Retry-After": "2"}))
+    sandbox.faults.add(InjectedFault(kind="status", status=status, headers={"Retry-After": "2"}))
     with pytest.raises(oci.exceptions.ServiceError) as refused:
         events()
     error = refused.value
@@ -49,7 +47,9 @@ def test_a_status_has_the_services_error_body(events, sandbox, status, code):
 
 def test_code_and_message_can_be_chosen(events, sandbox):
     """For the messages that only some situations have."""
-    sandbox.faults.add(Fault(kind="status", status=409, code="Conflict", message="Somebody else was faster."))
+    sandbox.faults.add(
+        InjectedFault(kind="status", status=409, code="Conflict", message="Somebody else was faster.")
+    )
     with pytest.raises(oci.exceptions.ServiceError, match="Somebody else") as refused:
         events()
     assert refused.value.code == "Conflict"
@@ -69,12 +69,12 @@ def test_a_fault_hits_what_it_names_and_nothing_else(events, sandbox, tenancy):
         {"probability": 0.0},
         {"times": 0},
     ):
-        fault = sandbox.faults.add(Fault(**which))
+        fault = sandbox.faults.add(InjectedFault(**which))
         assert events().status == 200
         assert fault.hits == 0
         sandbox.faults.remove(fault)
     matching = {"service": "audit", "operation": "list_events", "region": HOME, "tenancy": tenancy.ocid}
-    sandbox.faults.add(Fault(**matching, compartment=tenancy.ocid, page="later"))
+    sandbox.faults.add(InjectedFault(**matching, compartment=tenancy.ocid, page="later"))
     assert events().status == 200
     with pytest.raises(oci.exceptions.ServiceError):
         events(page=token)
@@ -83,8 +83,8 @@ def test_a_fault_hits_what_it_names_and_nothing_else(events, sandbox, tenancy):
 
 
 def test_a_fault_ends_after_its_times(events, sandbox):
-    """Two hits, then peace; the journal names the kind."""
-    fault = sandbox.faults.add(Fault(times=2))
+    """Two hits, then peace; the request log names the kind."""
+    fault = sandbox.faults.add(InjectedFault(times=2))
     for _ in range(2):
         with pytest.raises(oci.exceptions.ServiceError):
             events()
@@ -99,7 +99,7 @@ def test_chances_are_those_of_the_seed(events, sandbox):
     def played(seed):
         sandbox.faults.clear()
         sandbox.faults.seed(seed)
-        sandbox.faults.add(Fault(kind="null", probability=0.5))
+        sandbox.faults.add(InjectedFault(kind="null", probability=0.5))
         return [events().data == b"null" for _ in range(12)]
 
     first = played(1)
@@ -112,7 +112,7 @@ def test_chances_are_those_of_the_seed(events, sandbox):
 def test_a_search_is_hit_by_any_of_its_compartments(tenancy, connect, sandbox, clock):
     """A fault of one compartment hits the queries that name it."""
     below = tenancy.add_compartment("below")
-    sandbox.faults.add(Fault(service="logging", compartment=below))
+    sandbox.faults.add(InjectedFault(service="logging", compartment=below))
     for scope, is_hit in ((f'"{tenancy.ocid}"', False), (f'"{tenancy.ocid}", "{below}/_Audit"', True)):
         details = SearchLogsDetails(
             time_start=clock(), time_end=clock() + MINUTE, search_query=f"search {scope}"
@@ -127,10 +127,10 @@ def test_a_search_is_hit_by_any_of_its_compartments(tenancy, connect, sandbox, c
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault(kind="empty_body"), b""),
-        (Fault(kind="null"), b"null"),
-        (Fault(kind="wrong_shape"), b'{"message":"unexpected"}'),
-        (Fault(kind="body", body=b"\xf0\x9f"), b"\xf0\x9f"),
+        (InjectedFault(kind="empty_body"), b""),
+        (InjectedFault(kind="null"), b"null"),
+        (InjectedFault(kind="wrong_shape"), b'{"message":"unexpected"}'),
+        (InjectedFault(kind="body", body=b"\xf0\x9f"), b"\xf0\x9f"),
     ],
 )
 def test_odd_bodies_come_with_a_200(events, sandbox, fault, expected):
@@ -142,7 +142,7 @@ def test_odd_bodies_come_with_a_200(events, sandbox, fault, expected):
 
 def test_a_web_page_comes_with_a_200(events, sandbox):
     """As from a captive portal."""
-    sandbox.faults.add(Fault(kind="html"))
+    sandbox.faults.add(InjectedFault(kind="html"))
     answer = events()
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.data.startswith(b"<!DOCTYPE html>")
@@ -150,14 +150,14 @@ def test_a_web_page_comes_with_a_200(events, sandbox):
 
 def test_a_list_is_due_where_an_object_comes_and_the_other_way_round(connect, tenancy, sandbox):
     """ListProblems sends an object, so its wrong shape is a list."""
-    sandbox.faults.add(Fault(kind="wrong_shape"))
+    sandbox.faults.add(InjectedFault(kind="wrong_shape"))
     assert connect("cloudguard").list_problems(tenancy.ocid).data == ["unexpected"]
 
 
 def test_json_can_be_cut_with_the_right_length(events, sandbox):
     """HTTP is in order, the JSON is not."""
     whole = events().data
-    sandbox.faults.add(Fault(kind="cut_json"))
+    sandbox.faults.add(InjectedFault(kind="cut_json"))
     assert events().data == whole[: len(whole) // 2]
 
 
@@ -165,7 +165,7 @@ def test_json_can_be_cut_with_the_right_length(events, sandbox):
 def test_strange_bytes_are_inside_of_a_string(events, sandbox, kind):
     """One value is spoilt, and with it the page."""
     whole = events().data
-    sandbox.faults.add(Fault(kind=kind))
+    sandbox.faults.add(InjectedFault(kind=kind))
     spoilt = events().data
     assert len(spoilt) == len(whole) + 3
     with pytest.raises(UnicodeDecodeError if kind == "broken_utf8" else json.JSONDecodeError):
@@ -176,7 +176,7 @@ def test_a_gzip_bomb_unpacks_to_its_size(events, sandbox, tenancy):
     """A thousandth on the wire; the true page, followed by blanks, when unpacked."""
     size = 64 << 20
     whole = events().data
-    sandbox.faults.add(Fault(kind="gzip_bomb", size=size))
+    sandbox.faults.add(InjectedFault(kind="gzip_bomb", size=size))
     answer = events()
     assert answer.headers["content-encoding"] == "gzip"
     assert int(answer.headers["content-length"]) < size // 500
@@ -187,7 +187,7 @@ def test_a_gzip_bomb_unpacks_to_its_size(events, sandbox, tenancy):
 
 def test_a_gzip_bomb_of_a_gibibyte_is_made_without_one():
     """Its trailer tells the true length, and making it holds a few megabytes."""
-    bomb = _bomb(b"[]", 1 << 30)
+    bomb = gzip_bomb(b"[]", 1 << 30)
     assert len(bomb) < 4 << 20
     assert int.from_bytes(bomb[-4:], "little") == (1 << 30) + 2
     unpacked = zlib.decompressobj(wbits=31).decompress(bomb, 1000)
@@ -195,32 +195,35 @@ def test_a_gzip_bomb_of_a_gibibyte_is_made_without_one():
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_leads_into_the_trap(events, sandbox, status):
-    """Who follows is recorded there, with whether the signature came along."""
-    sandbox.faults.add(Fault(kind="redirect", status=status))
-    answer = events()
-    assert answer.data == b"[]"
-    [contact] = sandbox.trap.contacts
-    assert contact.target.startswith("/us-ashburn-1/audit/20190901/auditEvents?")
-    assert contact.signed is False  # the SDK's requests strips it for another port
+def test_a_redirect_leads_to_its_target(events, sandbox, status):
+    """A client that follows is recorded there, with whether the signature came along."""
+    with RedirectTarget() as target:
+        sandbox.faults.add(
+            InjectedFault(kind="redirect", status=status, location=target.url("/elsewhere?a=b"))
+        )
+        answer = events()
+        assert answer.data == b"[]"
+        [visit] = target.visits
+    assert visit.target == "/elsewhere?a=b"
+    assert visit.is_signed is False  # the SDK's requests strips it for another port
 
 
-def test_a_redirect_can_lead_anywhere(sandbox, tenancy):
-    """Who does not follow leaves no trace in the trap."""
-    sandbox.faults.add(Fault(kind="redirect", location="http://localhost:1/"))
+def test_a_redirect_without_a_location_leads_to_where_nobody_should_go(sandbox, tenancy):
+    """A client that does not follow leaves no trace there."""
+    sandbox.faults.add(InjectedFault(kind="redirect"))
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
     try:
         connection.request("GET", f"/{HOME}/identity/20160918/tenancies/{tenancy.ocid}")
         answer = connection.getresponse()
-        assert (answer.status, answer.headers["Location"]) == (302, "http://localhost:1/")
+        assert (answer.status, answer.headers["Location"]) == (302, unvisited_target().url("/redirected"))
     finally:
         connection.close()
-    assert sandbox.trap.contacts == []
+    assert unvisited_target().visits == []
 
 
 def test_a_page_token_can_repeat_itself(events, sandbox):
     """From the first page on the next page is the same, also where there is only one."""
-    sandbox.faults.add(Fault(kind="repeated_page_token"))
+    sandbox.faults.add(InjectedFault(kind="repeated_page_token"))
     token = events().next_page
     assert events(page=token).next_page == token
     token = events(compartment=None, region=HOME, page=token).next_page
@@ -230,7 +233,7 @@ def test_a_page_token_can_repeat_itself(events, sandbox):
 
 def test_a_page_token_can_repeat_itself_where_there_is_only_one_page(connect, tenancy, sandbox):
     """The invented token opens the same page as long as the fault lasts."""
-    sandbox.faults.add(Fault(kind="repeated_page_token"))
+    sandbox.faults.add(InjectedFault(kind="repeated_page_token"))
     client = connect("identity")
     first = client.list_compartments(tenancy.ocid)
     second = client.list_compartments(tenancy.ocid, page=first.next_page)
@@ -244,7 +247,7 @@ def test_a_page_token_can_repeat_itself_where_there_is_only_one_page(connect, te
 
 def test_an_empty_page_token_comes_with_the_last_page_only(events, sandbox):
     """The end of the list is then an empty header, and nothing is cut off."""
-    sandbox.faults.add(Fault(kind="empty_page_token"))
+    sandbox.faults.add(InjectedFault(kind="empty_page_token"))
     first = events()
     assert first.next_page
     assert events(page=first.next_page).next_page == ""
@@ -253,7 +256,7 @@ def test_an_empty_page_token_comes_with_the_last_page_only(events, sandbox):
 def test_an_expired_token_stays_refused_and_a_new_listing_works(events, sandbox):
     """One hit spoils the listing for good; beginning again is the way out."""
     token = events().next_page
-    sandbox.faults.add(Fault(kind="expired_page_token", page="later", times=1))
+    sandbox.faults.add(InjectedFault(kind="expired_page_token", page="later", times=1))
     for _ in range(2):
         with pytest.raises(oci.exceptions.ServiceError) as refused:
             events(page=token)
@@ -264,7 +267,7 @@ def test_an_expired_token_stays_refused_and_a_new_listing_works(events, sandbox)
 
 def test_clock_skew_is_told_by_the_date_header(events, sandbox):
     """A 401 whose Date is an hour ahead."""
-    sandbox.faults.add(Fault(kind="clock_skew", seconds=3600))
+    sandbox.faults.add(InjectedFault(kind="clock_skew", seconds=3600))
     with pytest.raises(oci.exceptions.ServiceError) as refused:
         events()
     error = refused.value
@@ -273,15 +276,23 @@ def test_clock_skew_is_told_by_the_date_header(events, sandbox):
     assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
 
 
-def test_every_kind_of_fault_is_played_somewhere():
-    """A kind is an altered answer, a misbehaving wire, or a listing that expires; never two of them."""
-    kinds = [*_ALTERATIONS, *_DELIVERIES, "expired_page_token"]
-    assert sorted(kinds) == sorted(get_args(FaultKind))
+def test_an_unknown_kind_of_fault_is_refused(sandbox):
+    """The error names the kinds that are registered, and nothing is put in force."""
+    with pytest.raises(ValueError, match="'sleepy'; choose one of status, body, "):
+        sandbox.faults.add(InjectedFault(kind="sleepy"))
+    assert sandbox.faults.pick(None) is None
+
+
+def test_every_kind_of_fault_does_something():
+    """A kind prepares, alters or delivers; a silent one delivers, as no status is sent otherwise."""
+    for name, kind in FAULT_KINDS.items():
+        assert kind.prepare or kind.alter or kind.send, name
+        assert kind.send or not kind.is_silent, name
 
 
 def test_page_tokens_can_have_no_end(connect, tenancy, sandbox):
     """Every page has a next one under a token that was never given before."""
-    sandbox.faults.add(Fault(kind="endless_page_tokens"))
+    sandbox.faults.add(InjectedFault(kind="endless_page_tokens"))
     client, tokens = connect("identity"), [None]
     for _ in range(5):
         page = {} if tokens[-1] is None else {"page": tokens[-1]}

@@ -11,9 +11,10 @@ import time
 
 import oci
 import pytest
+from support.certificates import certificates, server_context
 
-from signal_client_oci.sandbox import Fault, Sandbox
-from signal_client_oci.sandbox.http.clocks import parse_time
+from signal_client_oci.sandbox import InjectedFault, Sandbox
+from signal_client_oci.sandbox.clocks import parse_time
 
 
 class Process:
@@ -169,8 +170,8 @@ def test_generated_loads_are_served(tmp_path):
 @pytest.mark.parametrize("trusts", [True, False])
 def test_https_needs_the_sandboxs_own_authority(clock, tmp_path, trusts):
     """A client that does not know the authority refuses to talk, and one that does is served."""
-    with Sandbox(clock=clock, https=True) as sandbox:
-        context = ssl.create_default_context(cadata=sandbox.authority_pem if trusts else None)
+    with Sandbox(clock=clock, tls=server_context()) as sandbox:
+        context = ssl.create_default_context(cadata=certificates().authority if trusts else None)
         connection = http.client.HTTPSConnection("127.0.0.1", sandbox.port, timeout=5, context=context)
         try:
             if trusts:
@@ -187,9 +188,9 @@ def test_https_needs_the_sandboxs_own_authority(clock, tmp_path, trusts):
 
 def test_closing_ends_hanging_tls_connections(clock):
     """The same promise as without TLS."""
-    with Sandbox(clock=clock, https=True) as sandbox:
-        sandbox.faults.add(Fault(kind="hang"))
-        context = ssl.create_default_context(cadata=sandbox.authority_pem)
+    with Sandbox(clock=clock, tls=server_context()) as sandbox:
+        sandbox.faults.add(InjectedFault(kind="hang"))
+        context = ssl.create_default_context(cadata=certificates().authority)
         connection = http.client.HTTPSConnection("127.0.0.1", sandbox.port, timeout=5, context=context)
         connection.request("GET", "/")
         while not sandbox.requests:

@@ -60,10 +60,10 @@ def scenario(tenancy, clock):
 
 def test_the_tree_has_three_levels_and_a_deleted_compartment(tenancy, scenario):
     """The root, two levels below it, and one more."""
-    land, tree = scenario.landscape, tenancy.tree
-    assert tree[land.archive].parent == land.data
-    assert tree[land.data].parent == land.production
-    assert tree[land.production].parent == tenancy.ocid
+    company, tree = scenario.company, tenancy.tree
+    assert tree[company.archive].parent == company.data
+    assert tree[company.data].parent == company.production
+    assert tree[company.production].parent == tenancy.ocid
     assert [one.name for one in tree.below_root() if one.state == "DELETED"] == ["retired-2019"]
 
 
@@ -72,7 +72,7 @@ def test_everything_happens_in_both_regions(tenancy, scenario):
     for service in ("audit", "logging"):
         assert {one.region for one in tenancy.ground_truth.of(service)} == set(tenancy.regions)
     compartments = {one.compartment for one in tenancy.ground_truth.of("audit")}
-    assert {tenancy.ocid, scenario.landscape.archive} < compartments
+    assert {tenancy.ocid, scenario.company.archive} < compartments
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_everything_happens_in_both_regions(tenancy, scenario):
 )
 def test_what_is_notable_happens_within_two_hours(tenancy, scenario, name):
     """Logins, a policy, a security list, a public bucket, a terminated instance, a key."""
-    assert scenario.landscape.root == tenancy.ocid
+    assert scenario.company.root == tenancy.ocid
     events = [json.loads(one.raw) for one in tenancy.ground_truth.of("audit")]
     assert name in {event["data"]["eventName"] for event in events}
 
 
 def test_some_logins_fail_and_say_why(tenancy, scenario):
     """Status is a string, and the reason is in the payload."""
-    assert scenario.landscape.home == HOME
+    assert scenario.company.home == HOME
     events = [json.loads(one.raw)["data"] for one in tenancy.ground_truth.of("audit")]
     results = {
         (event["response"]["status"], event["response"]["payload"]["login_result"])
@@ -107,7 +107,7 @@ def test_some_logins_fail_and_say_why(tenancy, scenario):
 
 def test_logs_are_of_several_kinds(tenancy, scenario):
     """Flows, a load balancer, an application and a bucket, each in its own log."""
-    assert len(scenario.landscape.logs) == 5
+    assert len(scenario.company.logs) == 5
     contents = [json.loads(one.raw)["data"]["logContent"] for one in tenancy.ground_truth.of("logging")]
     assert {content["type"].rpartition(".")[2] for content in contents} == {
         "DataEvent",
@@ -134,7 +134,7 @@ def test_problems_change_in_every_way(tenancy, clock):
 
 def test_events_carry_invented_secrets_to_be_masked(tenancy, scenario):
     """In `credentials`, in headers, and inside of a header's JSON text."""
-    assert scenario.landscape.home == HOME
+    assert scenario.company.home == HOME
     everything = b"".join(one.raw for one in tenancy.ground_truth)
     for secret in invented_secrets().values():
         assert secret.encode() in everything
@@ -143,7 +143,7 @@ def test_events_carry_invented_secrets_to_be_masked(tenancy, scenario):
 
 def test_records_become_visible_with_the_recorded_lags(tenancy, scenario):
     """4 s for an event, 55 s for a log record."""
-    assert scenario.landscape.other == OTHER
+    assert scenario.company.other == OTHER
     event, record = tenancy.ground_truth.of("audit")[0], tenancy.ground_truth.of("logging")[0]
     assert event.visible == event.time
     assert record.visible - record.time == timedelta(seconds=55)

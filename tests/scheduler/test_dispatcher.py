@@ -11,11 +11,11 @@ import pytest
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler import dispatcher as workers
-from signal_client_oci.scheduler.dispatcher import Crew, Outcome
-from signal_client_oci.scheduler.requests import LaneName, Request
+from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome
+from signal_client_oci.scheduler.requests import LaneKey, Request
 
-ASHBURN = LaneName("us-ashburn-1", "audit")
-FRANKFURT = LaneName("eu-frankfurt-1", "audit")
+ASHBURN = LaneKey("us-ashburn-1", "audit")
+FRANKFURT = LaneKey("eu-frankfurt-1", "audit")
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Owner:
 
 
 class Office:
-    """A crew, the clients that it borrowed, and how many requests were in flight at the same time."""
+    """A dispatcher, the clients that it borrowed, and how many requests were in flight at the same time."""
 
     def __init__(self, width=4, until=None):
         self.clients = []
@@ -58,7 +58,7 @@ class Office:
         self.in_flight = self.most_in_flight = 0
         self.sent = []
         self._lock = threading.Lock()
-        self.crew = Crew(self._borrow, width, until)
+        self.dispatcher = Dispatcher(self._borrow, width, until)
 
     @contextmanager
     def _borrow(self, region, service):
@@ -86,7 +86,7 @@ class Office:
                 raise answer
             return answer
 
-        self.crew.submit(Request(lane, send, owner or self.owner, job))
+        self.dispatcher.submit(Request(lane, send, owner or self.owner, job))
 
     def first(self, count):
         """The jobs of the first outcomes; whatever is told to wait is told to wait longer than this does."""
@@ -94,7 +94,7 @@ class Office:
         jobs = []
         while len(jobs) < count:
             assert time.monotonic() < end, "outcomes are missing"
-            outcome = self.crew.next_outcome(0.05)
+            outcome = self.dispatcher.next_outcome(0.05)
             if outcome is not None:
                 jobs.append(outcome.request.job)
         return jobs
@@ -103,9 +103,9 @@ class Office:
         """Everything that comes out until nothing is open."""
         end = time.monotonic() + seconds
         found = []
-        while self.crew.busy:
+        while self.dispatcher.busy:
             assert time.monotonic() < end, "outcomes are missing"
-            outcome = self.crew.next_outcome(0.05)
+            outcome = self.dispatcher.next_outcome(0.05)
             if outcome is not None:
                 found.append(outcome)
         return found
@@ -113,10 +113,10 @@ class Office:
 
 @pytest.fixture
 def office():
-    """A crew of four that is closed in the end and leaves no thread."""
+    """A dispatcher of four that is closed in the end and leaves no thread."""
     made = Office()
     yield made
-    made.crew.close()
+    made.dispatcher.close()
     assert not _threads()
 
 
@@ -140,8 +140,8 @@ def test_every_request_has_one_outcome(office):
         office.submit([number * number], job=number)
     found = office.outcomes()
     assert sorted((one.request.job, one.result) for one in found) == [(n, n * n) for n in range(50)]
-    assert office.crew.requests == {"audit": 50}
-    assert office.crew.retries == {}
+    assert office.dispatcher.requests == {"audit": 50}
+    assert office.dispatcher.retries == {}
 
 
 def test_requests_of_a_lane_go_in_order():
@@ -150,7 +150,7 @@ def test_requests_of_a_lane_go_in_order():
     for number in range(20):
         office.submit(["x"], job=number)
     found = office.outcomes()
-    office.crew.close()
+    office.dispatcher.close()
     assert [one.request.job for one in found] == [job for job, _ in office.sent] == list(range(20))
 
 
@@ -158,10 +158,10 @@ def test_no_more_are_in_flight_than_the_lane_is_wide(office):
     """The width bounds a lane; the bound is reached, not only kept."""
     for _ in range(12):
         office.submit([lambda _: time.sleep(0.02)])
-    assert not office.crew.has_place(ASHBURN)
+    assert not office.dispatcher.has_place(ASHBURN)
     office.outcomes()
     assert office.most_in_flight == 4
-    assert office.crew.has_place(ASHBURN)
+    assert office.dispatcher.has_place(ASHBURN)
 
 
 def test_a_slow_lane_holds_no_other_up(office):
@@ -173,7 +173,7 @@ def test_a_slow_lane_holds_no_other_up(office):
         office.submit(["quick"], lane=FRANKFURT, job="quick")
     jobs = []
     while len(jobs) < 8:
-        outcome = office.crew.next_outcome(0.5)
+        outcome = office.dispatcher.next_outcome(0.5)
         assert outcome is not None
         jobs.append(outcome.request.job)
     release.set()
@@ -189,7 +189,7 @@ def test_one_client_serves_a_lane(office):
     office.outcomes()
     assert sorted(client.name for client in office.clients) == [tuple(FRANKFURT), tuple(ASHBURN)]
     assert not any(client.given_back for client in office.clients)
-    office.crew.close()
+    office.dispatcher.close()
     assert all(client.given_back for client in office.clients)
 
 
@@ -198,8 +198,8 @@ def test_what_may_pass_is_tried_again(office):
     office.submit([failure(), failure("CONFLICT"), "good"], job="one")
     (outcome,) = office.outcomes()
     assert outcome.result == "good"
-    assert office.crew.requests == {"audit": 3}
-    assert office.crew.retries == {"audit": 2}
+    assert office.dispatcher.requests == {"audit": 3}
+    assert office.dispatcher.retries == {"audit": 2}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_no_attempt_begins_after_the_end():
     office = Office(until=time.monotonic() + 0.5)
     office.submit([failure(retry_after=2.0)])
     (outcome,) = office.outcomes(0.4)
-    office.crew.close()
+    office.dispatcher.close()
     assert outcome.result.code == "SERVICE_ERROR"
 
 
@@ -265,10 +265,10 @@ def test_a_lane_that_is_throttled_sends_less(office):
     while len(office.sent) < 4:
         time.sleep(0.001)
     for _ in range(4):
-        office.crew.next_outcome(0.05)
+        office.dispatcher.next_outcome(0.05)
     refused_at = time.monotonic()
     office.submit(["good"], job="new")
-    assert not office.crew.has_place(ASHBURN)
+    assert not office.dispatcher.has_place(ASHBURN)
     office.outcomes()
     assert min(at for job, at in office.sent[4:]) >= refused_at + 0.15
     assert {job for job, _ in office.sent[4:]} == {0, 1, 2, 3, "new"}
@@ -279,7 +279,7 @@ def test_one_throttled_request_slows_nobody(office):
     office.submit([failure("THROTTLED", retry_after=LONG), "good"], job="refused")
     while not office.sent:
         time.sleep(0.001)
-    assert office.crew.next_outcome(0.05) is None
+    assert office.dispatcher.next_outcome(0.05) is None
     for number in range(8):
         office.submit([lambda _: time.sleep(0.01)], job=number)
     assert set(office.first(8)) == set(range(8))
@@ -307,7 +307,7 @@ def test_the_number_in_flight_recovers(office):
         office.submit([lambda _: release.wait(5)])
     end = time.monotonic() + 5
     while office.in_flight < 4 and time.monotonic() < end:
-        office.crew.next_outcome(0.01)
+        office.dispatcher.next_outcome(0.01)
     assert office.in_flight == 4
     release.set()
     office.outcomes()
@@ -321,9 +321,9 @@ def test_a_region_that_refuses_everything_is_left(office):
     assert {one.result.code for one in found} == {"NOT_AUTHENTICATED"}
     assert {one.request.job for one in found} == set(range(20))
     assert len(office.sent) < 20
-    assert office.crew.requests == {"audit": len(office.sent)}
-    assert not office.crew.has_place(ASHBURN)
-    assert office.crew.has_place(FRANKFURT)
+    assert office.dispatcher.requests == {"audit": len(office.sent)}
+    assert not office.dispatcher.has_place(ASHBURN)
+    assert office.dispatcher.has_place(FRANKFURT)
 
 
 def test_a_region_that_answered_once_is_not_left(office):
@@ -354,20 +354,20 @@ def test_an_answer_brings_hope_back():
     for number in range(24):
         office.submit(["good"] if number % 3 == 2 else [failure("SERVICE_ERROR")], job=number)
     office.outcomes(20)
-    office.crew.close()
+    office.dispatcher.close()
     assert sum(job == 22 for job, _ in office.sent) == 4
 
 
 def test_is_hopeful_tells_a_service_from_a_request(office):
     """A lane out of which only failures came is not hopeful; one answer makes it so."""
-    assert office.crew.is_hopeful(ASHBURN)
+    assert office.dispatcher.is_healthy(ASHBURN)
     for _ in range(3):
         office.submit([failure("INVALID_REQUEST", Recovery.REQUEST)])
     office.outcomes()
-    assert not office.crew.is_hopeful(ASHBURN)
+    assert not office.dispatcher.is_healthy(ASHBURN)
     office.submit(["good"])
     office.outcomes()
-    assert office.crew.is_hopeful(ASHBURN)
+    assert office.dispatcher.is_healthy(ASHBURN)
 
 
 def test_an_unexpected_exception_is_a_failure_by_name(office):
@@ -391,11 +391,11 @@ def test_a_client_that_cannot_be_made_is_a_failure():
         yield
 
     office = Office()
-    office.crew = Crew(borrow, 2, None)
+    office.dispatcher = Dispatcher(borrow, 2, None)
     for _ in range(5):
         office.submit(["good"])
     assert {one.result.code for one in office.outcomes()} == {"CLIENT_ERROR"}
-    office.crew.close()
+    office.dispatcher.close()
 
 
 def test_waits_for_knows_whose_outcome_is_missing(office):
@@ -404,22 +404,22 @@ def test_waits_for_knows_whose_outcome_is_missing(office):
     release = threading.Event()
     office.submit(["good"], owner=mine)
     office.submit([lambda _: release.wait(5)], owner=other)
-    assert office.crew.waits_for(mine)
-    while office.crew.waits_for(mine):
-        office.crew.next_outcome(0.05)
-    assert office.crew.waits_for(other)
+    assert office.dispatcher.has_pending(mine)
+    while office.dispatcher.has_pending(mine):
+        office.dispatcher.next_outcome(0.05)
+    assert office.dispatcher.has_pending(other)
     release.set()
     office.outcomes()
-    assert not office.crew.waits_for(other)
-    assert office.crew.requests == {"audit": 1, "logging": 1}
+    assert not office.dispatcher.has_pending(other)
+    assert office.dispatcher.requests == {"audit": 1, "logging": 1}
 
 
 def test_nothing_comes_while_nothing_is_there(office):
-    """Waiting for an outcome ends after the patience that was given."""
+    """Waiting for an outcome ends after the timeout that was given."""
     release = threading.Event()
     office.submit([lambda _: release.wait(LONG)])
     began = time.monotonic()
-    assert office.crew.next_outcome(0.05) is None
+    assert office.dispatcher.next_outcome(0.05) is None
     assert time.monotonic() - began < LONG / 2
     release.set()
     office.outcomes()
@@ -434,9 +434,9 @@ def test_an_abort_ends_what_is_under_way(office):
         office.submit([lambda client: client.transport.aborted.wait(5) and failure("STOPPED")], job=number)
     while len(office.sent) < 4:
         time.sleep(0.001)
-    office.crew.abort()
-    assert list(office.crew.last_outcomes()) == []
-    assert not office.crew.busy
+    office.dispatcher.abort()
+    assert list(office.dispatcher.last_outcomes()) == []
+    assert not office.dispatcher.busy
     office.submit(["late"])
     assert len(office.sent) == 4
 
@@ -448,8 +448,8 @@ def test_what_was_answered_before_the_abort_still_comes(office):
     office.submit([lambda client: client.transport.aborted.wait(5) and failure("STOPPED")], job=3)
     while len(office.sent) < 3:
         time.sleep(0.001)
-    office.crew.abort()
-    assert sorted(one.result for one in office.crew.last_outcomes()) == ["here", "just in time"]
+    office.dispatcher.abort()
+    assert sorted(one.result for one in office.dispatcher.last_outcomes()) == ["here", "just in time"]
 
 
 def test_how_long_was_waited_in_vain_is_known(office):
@@ -458,9 +458,9 @@ def test_how_long_was_waited_in_vain_is_known(office):
     while not office.sent:
         time.sleep(0.001)
     time.sleep(0.05)
-    office.crew.abort()
-    list(office.crew.last_outcomes())
-    assert 0.05 <= office.crew.unanswered["audit"] < 1
+    office.dispatcher.abort()
+    list(office.dispatcher.last_outcomes())
+    assert 0.05 <= office.dispatcher.unanswered["audit"] < 1
 
 
 def test_second_attempts_are_dropped_by_an_abort(office):
@@ -468,16 +468,16 @@ def test_second_attempts_are_dropped_by_an_abort(office):
     office.submit([failure(retry_after=LONG)])
     while not office.sent:
         time.sleep(0.001)
-    assert office.crew.next_outcome(0.05) is None
+    assert office.dispatcher.next_outcome(0.05) is None
     began = time.monotonic()
-    office.crew.abort()
-    assert list(office.crew.last_outcomes()) == []
-    office.crew.close()
+    office.dispatcher.abort()
+    assert list(office.dispatcher.last_outcomes()) == []
+    office.dispatcher.close()
     assert time.monotonic() - began < LONG / 2
 
 
 def test_closing_leaves_no_thread_even_in_the_middle():
-    """A crew that is closed while requests are in flight ends them, its threads and its loans."""
+    """A dispatcher that is closed while requests are in flight ends them, its threads and its loans."""
     office = Office()
     for lane in (ASHBURN, FRANKFURT):
         for _ in range(6):
@@ -486,7 +486,7 @@ def test_closing_leaves_no_thread_even_in_the_middle():
         time.sleep(0.001)
     assert len(_threads()) == 8
     began = time.monotonic()
-    office.crew.close()
+    office.dispatcher.close()
     assert time.monotonic() - began < LONG / 2
     assert not _threads()
     assert all(client.given_back for client in office.clients)
@@ -496,13 +496,13 @@ def test_closing_twice_is_harmless(office):
     """The second close finds nothing to do."""
     office.submit(["good"])
     office.outcomes()
-    office.crew.close()
-    office.crew.close()
+    office.dispatcher.close()
+    office.dispatcher.close()
     assert not _threads()
 
 
 def test_no_thread_is_started_before_it_is_needed(office):
-    """A crew that sends nothing has no thread, and one request needs one."""
+    """A dispatcher that sends nothing has no thread, and one request needs one."""
     assert not _threads()
     office.submit(["good"])
     office.outcomes()
@@ -542,7 +542,7 @@ def test_the_threads_that_there_are_do_the_work(monkeypatch):
     for _ in range(6):
         office.submit(["good"])
     assert [one.result for one in office.outcomes()] == ["good"] * 6
-    office.crew.close()
+    office.dispatcher.close()
 
 
 # --- memory ---------------------------------------------------------------------------------------------------
@@ -561,16 +561,16 @@ def test_nothing_is_sent_while_the_memory_is_full(monkeypatch):
     monkeypatch.setattr(workers, "PageMemory", lambda: PageMemory(100))
     office = Office()
     office.submit([_claiming(100, "page")], job=1)
-    while not office.crew.memory.is_full:
+    while not office.dispatcher.memory.is_full:
         time.sleep(0.001)
     office.submit(["other"], lane=FRANKFURT, job=2)
-    assert not office.crew.has_place(ASHBURN)
+    assert not office.dispatcher.has_place(ASHBURN)
     assert office.first(1) == [1]
     assert [job for job, _ in office.sent] == [1]
     assert office.first(1) == [2]
-    office.crew.next_outcome(0.001)
-    assert not office.crew.memory.is_full
-    office.crew.close()
+    office.dispatcher.next_outcome(0.001)
+    assert not office.dispatcher.memory.is_full
+    office.dispatcher.close()
 
 
 def test_a_failure_keeps_no_memory(office):
@@ -582,7 +582,7 @@ def test_a_failure_keeps_no_memory(office):
 
     office.submit([fail])
     assert len(office.outcomes()) == 1
-    assert not office.crew.memory.is_full
+    assert not office.dispatcher.memory.is_full
 
 
 def test_an_answer_that_was_cut_off_by_the_end_is_told(office):
@@ -598,5 +598,5 @@ def test_an_answer_that_was_cut_off_by_the_end_is_told(office):
         )
     while len(office.sent) < 2:
         time.sleep(0.001)
-    office.crew.abort()
-    assert [one.request.job for one in office.crew.last_outcomes()] == [True]
+    office.dispatcher.abort()
+    assert [one.request.job for one in office.dispatcher.last_outcomes()] == [True]

@@ -17,11 +17,11 @@ import pytest
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.scheduler import lane as lanes
-from signal_client_oci.scheduler.dispatcher import Crew, Outcome
+from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome
 from signal_client_oci.scheduler.lane import Lane
-from signal_client_oci.scheduler.requests import LaneName, Page, Request
+from signal_client_oci.scheduler.requests import LaneKey, Page, Request
 
-HERE = LaneName("us-ashburn-1", "audit")
+HERE = LaneKey("us-ashburn-1", "audit")
 OWNER = SimpleNamespace(source="audit")
 MIB = 1024 * 1024
 
@@ -32,17 +32,17 @@ def _borrowed(region, service):
 
 
 @pytest.fixture
-def crew(monkeypatch):
-    """A crew of eight whose second attempts come quickly."""
+def dispatcher(monkeypatch):
+    """A dispatcher of eight whose second attempts come quickly."""
     monkeypatch.setattr(workers, "_FIRST_DELAY", 0.01)
-    made = Crew(_borrowed, 8, None)
+    made = Dispatcher(_borrowed, 8, None)
     yield made
     made.close()
 
 
-def _outcomes(crew, handle=lambda _: None):
-    while crew.busy:
-        outcome = crew.next_outcome(1.0)
+def _outcomes(dispatcher, handle=lambda _: None):
+    while dispatcher.busy:
+        outcome = dispatcher.next_outcome(1.0)
         if outcome is not None:
             handle(outcome)
             yield outcome
@@ -53,19 +53,19 @@ def _throttled(retry_after=None):
 
 
 class VirtualWorkers:
-    """The workers and the clock of a crew in virtual time: each request takes 20 ms, waiting takes none."""
+    """The workers and the clock of a dispatcher in virtual time: each request takes 20 ms, waiting takes none."""
 
-    def __init__(self, crew, monkeypatch):
+    def __init__(self, dispatcher, monkeypatch):
         self.now = 0.0
-        self._crew = crew
+        self._crew = dispatcher
         self._order = itertools.count()
         self._flying = []
         clock = SimpleNamespace(monotonic=lambda: self.now)
         monkeypatch.setattr(workers, "time", clock)
         monkeypatch.setattr(lanes, "time", clock)
         monkeypatch.setattr(workers.random, "uniform", random.Random(1).uniform)
-        monkeypatch.setattr(crew, "_hire", lambda *_: None)
-        monkeypatch.setattr(crew, "_outcomes", self)
+        monkeypatch.setattr(dispatcher, "_start_worker", lambda *_: None)
+        monkeypatch.setattr(dispatcher, "_outcomes", self)
 
     def get(self, timeout):
         """Let time pass until the next answer comes, `timeout` seconds at most."""
@@ -87,10 +87,10 @@ class VirtualWorkers:
         return self.get(0.0)
 
 
-def test_a_rate_is_kept(crew, monkeypatch):
+def test_a_rate_is_kept(dispatcher, monkeypatch):
     """Requests that a service refuses above its rate are all answered, in time, and few of them are refused."""
     monkeypatch.setattr(workers, "_FIRST_DELAY", 0.5)
-    virtual, answers = VirtualWorkers(crew, monkeypatch), []
+    virtual, answers = VirtualWorkers(dispatcher, monkeypatch), []
     tokens, since = 10.0, 0.0
 
     def send(_client):
@@ -103,13 +103,13 @@ def test_a_rate_is_kept(crew, monkeypatch):
         return "good"
 
     for number in range(1000):
-        crew.submit(Request(HERE, send, OWNER, number))
-    assert [outcome.result for outcome in _outcomes(crew)] == ["good"] * 1000
+        dispatcher.submit(Request(HERE, send, OWNER, number))
+    assert [outcome.result for outcome in _outcomes(dispatcher)] == ["good"] * 1000
     assert virtual.now < 1.4 * 10
     assert answers.count(False) <= 50
 
 
-def test_what_is_refused_for_good_is_left_alone(crew):
+def test_what_is_refused_for_good_is_left_alone(dispatcher):
     """After twenty refusals in a row nothing more is sent, and everything that waits comes out as throttled."""
     sent = []
 
@@ -118,12 +118,12 @@ def test_what_is_refused_for_good_is_left_alone(crew):
         raise _throttled()
 
     for number in range(100):
-        crew.submit(Request(HERE, send, OWNER, number))
-    assert {outcome.result.code for outcome in _outcomes(crew)} == {"THROTTLED"}
+        dispatcher.submit(Request(HERE, send, OWNER, number))
+    assert {outcome.result.code for outcome in _outcomes(dispatcher)} == {"THROTTLED"}
     assert len(sent) <= lanes.THROTTLED_THAT_SHUT + 8
 
 
-def test_one_that_fails_waits_behind_the_others(crew):
+def test_one_that_fails_waits_behind_the_others(dispatcher):
     """A second attempt goes to the end of its lane, so that those that fail do not hold up those that never tried."""
     order = []
 
@@ -136,15 +136,15 @@ def test_one_that_fails_waits_behind_the_others(crew):
         order.append("sound")
         return "good"
 
-    crew.submit(Request(HERE, send_failing, OWNER, 0))
+    dispatcher.submit(Request(HERE, send_failing, OWNER, 0))
     for number in range(1, 40):
-        crew.submit(Request(HERE, send, OWNER, number))
-    list(_outcomes(crew))
+        dispatcher.submit(Request(HERE, send, OWNER, number))
+    list(_outcomes(dispatcher))
     assert order.index("failing", 1) >= 30
 
 
 @pytest.mark.parametrize(("size", "most"), [(10_000, 9), (2 * MIB, 5)])
-def test_large_pages_do_not_pile_up(crew, size, most):
+def test_large_pages_do_not_pile_up(dispatcher, size, most):
     """Small pages are asked for eight at a time, one more while one is taken; of large ones what a slow poll can do."""
     text, lock, flying, peak = b"x" * size, threading.Lock(), 0, 0
 
@@ -162,8 +162,8 @@ def test_large_pages_do_not_pile_up(crew, size, most):
         time.sleep(0.01)
 
     for number in range(60):
-        crew.submit(Request(HERE, send, OWNER, number))
-    assert len(list(_outcomes(crew, handle))) == 60
+        dispatcher.submit(Request(HERE, send, OWNER, number))
+    assert len(list(_outcomes(dispatcher, handle))) == 60
     assert peak <= most
 
 
@@ -171,15 +171,15 @@ def test_a_service_that_makes_the_poll_wait_is_asked_for_more():
     """Large pages that are slow to come widen the window again, one that waits in the queue narrows it."""
     lane = Lane(8, 8.0)
     for _ in range(6):
-        lane.fit_window(2 * MIB, waited=0.5)
+        lane.adjust_window(2 * MIB, waited=0.5)
     assert lane.window == 8
-    lane.behind = 5 * MIB
+    lane.backlog_bytes = 5 * MIB
     for _ in range(20):
-        lane.fit_window(2 * MIB, waited=0.0)
+        lane.adjust_window(2 * MIB, waited=0.0)
     assert lane.window == 2
 
 
-def test_a_worker_keeps_no_page(crew):
+def test_a_worker_keeps_no_page(dispatcher):
     """A page is gone once the poll is done with it, although its worker lives on."""
 
     class Texts(list):
@@ -192,8 +192,8 @@ def test_a_worker_keeps_no_page(crew):
         watched.append(weakref.ref(texts))
         return Page(texts, None, None)
 
-    crew.submit(Request(HERE, send, OWNER, 0))
-    for outcome in _outcomes(crew):
+    dispatcher.submit(Request(HERE, send, OWNER, 0))
+    for outcome in _outcomes(dispatcher):
         assert outcome.result.texts == [b"x"]
     del outcome
     end = time.monotonic() + 2
@@ -205,20 +205,20 @@ def test_a_worker_keeps_no_page(crew):
 def test_one_fall_for_one_burst():
     """Eight refusals of what was sent together halve the number in flight once."""
     lane = Lane(8, 8.0)
-    lane.welcome()
+    lane.on_success()
     sent_at = time.monotonic()
     for number in range(8):
         request = Request(HERE, None, OWNER, number)
         lane.note_failure(request, _throttled(), sent_at, 0.5)
     assert lane.limit == 4.0
-    assert lane.pace.rate is not None
+    assert lane.rate_limiter.rate is not None
     assert lane.paused_until == 0.0
 
 
 def test_retry_after_stops_the_lane():
     """Where several are refused and the service says how long, nothing is sent before."""
     lane = Lane(8, 8.0)
-    lane.welcome()
+    lane.on_success()
     now = time.monotonic()
     for number in range(2):
         lane.note_failure(Request(HERE, None, OWNER, number), _throttled(30.0), now, 30.0)

@@ -8,7 +8,7 @@ from collections import deque
 
 import pytest
 
-from signal_client_oci.scheduler.rate_limiter import Pace
+from signal_client_oci.scheduler.rate_limiter import RateLimiter
 
 
 class Service:
@@ -61,7 +61,7 @@ class Service:
 
 
 def _throttled(accepted=5, *, now=10.0):
-    pace = Pace()
+    pace = RateLimiter()
     for number in range(accepted):
         pace.accepted(now - number / 100)
     assert pace.refused(now, now, first=True, together=True)
@@ -70,7 +70,7 @@ def _throttled(accepted=5, *, now=10.0):
 
 def test_nobody_waits_before_a_refusal():
     """However many requests are sent and accepted, the next one may go at once."""
-    pace = Pace()
+    pace = RateLimiter()
     for number in range(1000):
         pace.sent(number / 1000)
         pace.accepted(number / 1000)
@@ -81,7 +81,7 @@ def test_nobody_waits_before_a_refusal():
 @pytest.mark.parametrize("refusals", [1, 2])
 def test_single_refusals_are_not_about_the_rate(refusals):
     """One or two refusals apart from each other may be about what was asked for."""
-    pace = Pace()
+    pace = RateLimiter()
     for number in range(refusals):
         assert not pace.refused(number, number, first=True, together=False)
     assert pace.rate is None
@@ -89,7 +89,7 @@ def test_single_refusals_are_not_about_the_rate(refusals):
 
 def test_a_request_that_is_refused_again_and_again_slows_nobody():
     """Second and later attempts of one request say nothing about the others."""
-    pace = Pace()
+    pace = RateLimiter()
     assert not pace.refused(1, 1, first=True, together=False)
     for moment in range(2, 50):
         assert not pace.refused(moment, moment, first=False, together=False)
@@ -98,7 +98,7 @@ def test_a_request_that_is_refused_again_and_again_slows_nobody():
 
 def test_three_refusals_within_seconds_are_about_the_rate():
     """A service that refuses now and then, never twice in a row, is heard too."""
-    pace = Pace()
+    pace = RateLimiter()
     fell = [pace.refused(moment, moment, first=True, together=False) for moment in (1, 3, 5)]
     assert fell == [False, False, True]
 
@@ -150,7 +150,7 @@ def test_a_rate_never_falls_to_nothing():
 def test_a_limit_is_found_and_used(rate, burst, seed):
     """At least nine tenths of what a service accepts is used, and at most one request of twenty is refused."""
     service = Service(rate, burst, seed=seed)
-    took = service.work_off(Pace(), 30 * rate)
+    took = service.work_off(RateLimiter(), 30 * rate)
     assert (service.accepted - burst) / took >= 0.9 * rate
     assert service.refused <= 0.05 * (service.accepted + service.refused)
 
@@ -159,6 +159,6 @@ def test_a_limit_is_found_and_used(rate, burst, seed):
 def test_a_small_limit_is_kept_too(rate):
     """Against a service that accepts next to nothing, most requests are accepted all the same."""
     service = Service(rate, rate, seed=1)
-    took = service.work_off(Pace(), 60 * rate)
+    took = service.work_off(RateLimiter(), 60 * rate)
     assert took < 1.5 * 60
     assert service.refused < 0.5 * service.accepted

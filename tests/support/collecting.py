@@ -13,7 +13,7 @@ from typing import Any
 import responses
 
 from signal_client_oci.host.conformance import PollTerms, checked_poll
-from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.plugin import signal_client_poll
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from support import seam

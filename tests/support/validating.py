@@ -7,9 +7,9 @@ import threading
 import time
 
 from signal_client_oci import plugin
-from signal_client_oci.host.hook_checks import check_validation
-from signal_client_oci.sandbox import Fault, Sandbox
-from signal_client_oci.sandbox.services.policies import Denials
+from signal_client_oci.host.conformance.hook_checks import check_validation
+from signal_client_oci.sandbox import InjectedFault, Sandbox
+from signal_client_oci.sandbox.services.policies import MissingPolicies
 
 HOME, OTHER = "us-ashburn-1", "eu-frankfurt-1"
 CHECKS = ["settings", "private_key", "authentication", "compartments", "audit", "logging", "cloud_guard"]
@@ -64,12 +64,12 @@ class World:
         """Undo what a test changed."""
         tenancy = self.tenancy
         self.sandbox.faults.clear()
-        self.sandbox.journal.clear()
+        self.sandbox.request_log.clear()
         self.sandbox.clock_offset *= 0
         self.sandbox.latency = 0.0
         self.sandbox.rate_limit = None
         tenancy.register_key(tenancy.private_key_pem)
-        tenancy.denials = Denials()
+        tenancy.missing_policies = MissingPolicies()
         tenancy.identity.groups = dict(self._groups)
         tenancy.identity.regions = dict.fromkeys((HOME, OTHER), "READY")
         tenancy.cloud_guard.status = "ENABLED"
@@ -80,7 +80,7 @@ class World:
 
     def fault(self, kind, **which):
         """Put a fault in force."""
-        self.sandbox.faults.add(Fault(kind, **which))
+        self.sandbox.faults.add(InjectedFault(kind, **which))
 
     def validated(self, **overrides):
         """Validate the tenancy's settings with some replaced."""

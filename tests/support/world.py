@@ -20,12 +20,13 @@ from typing import Any
 
 import msgspec
 
+import support.faults  # noqa: F401  registers the kinds of faults that tests inject
 from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES, PollConformance, PollTerms
-from signal_client_oci.host.contract_checks import compact_json
+from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.plugin import signal_client_poll
-from signal_client_oci.sandbox import Emitted, Fault, Sandbox, Tenancy, VirtualClock
+from signal_client_oci.sandbox import Emitted, InjectedFault, Sandbox, Tenancy, VirtualClock
+from signal_client_oci.sandbox.clocks import format_time, to_micros
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
-from signal_client_oci.sandbox.http.clocks import format_time, to_micros
 
 HOME = "us-ashburn-1"
 FAR = "eu-frankfurt-1"
@@ -51,9 +52,9 @@ class World:
             tenancy.add_compartment(f"team-{number}", created=tenancy.tree.root.created)
         return tenancy
 
-    def fault(self, kind: Any = "status", **how: Any) -> Fault:
+    def fault(self, kind: Any = "status", **how: Any) -> InjectedFault:
         """Put a fault in force."""
-        return self.sandbox.faults.add(Fault(kind, **how))
+        return self.sandbox.faults.add(InjectedFault(kind, **how))
 
     def requests(self, operation: str, **wanted: Any) -> list[Any]:
         """Return the recorded requests of an operation that have the wanted attributes."""

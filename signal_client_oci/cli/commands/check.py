@@ -1,4 +1,4 @@
-"""`check`: whether an instance's settings work."""
+"""`check`: the connection test of an instance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import typer
 from rich.text import Text
 
-from signal_client_oci.cli.host import host_for, told_in_one_line
+from signal_client_oci.cli.host import host_for, one_line_errors
 from signal_client_oci.cli.options import (
     Chosen,
     FileArgument,
@@ -22,7 +22,7 @@ from signal_client_oci.cli.options import (
 from signal_client_oci.cli.output.findings import print_checks
 from signal_client_oci.cli.output.log_lines import only_host_warnings
 from signal_client_oci.cli.output.one_line_errors import FAILED
-from signal_client_oci.cli.output.safe_text import shown
+from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import Check, Validation
 from signal_client_oci.host import MemoryCheckpoints, MemorySink
@@ -45,7 +45,7 @@ Exit codes:
 """
 
 
-def command(  # noqa: PLR0913  one for each option
+def command(  # noqa: PLR0913  one parameter for each option
     file: FileArgument = None,
     *,
     instance: InstanceOption = None,
@@ -55,13 +55,13 @@ def command(  # noqa: PLR0913  one for each option
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check an instance and say what is missing.
+    """Test an instance's connection and say what is missing.
 
-    Settings and key are looked at first, then sign-in, compartments and every service that is switched on.
+    Settings and key are checked first, then authentication, compartments and every enabled source.
     """
     notes = Screen.err()
     chosen = Chosen(file, profile, oci_config, changes or ()).one(instance, notes)
-    with told_in_one_line(), only_host_warnings(notes):
+    with one_line_errors(), only_host_warnings(notes):
         validation = validate(chosen, notes)
     if as_json:
         typer.echo(json.dumps(validation, indent=2))
@@ -72,17 +72,19 @@ def command(  # noqa: PLR0913  one for each option
 
 
 def validate(instance: Instance, notes: Screen) -> Validation:
-    """Ask the connector, with a moving sign on a terminal for the seconds that it may take."""
+    """Run the connection test, with a progress display on a terminal."""
     host = host_for([instance], MemoryCheckpoints(), MemorySink())
     with notes.waiting(f"checking {instance.name}"):
         return host.validate(instance.name)
 
 
 def print_validation(screen: Screen, validation: Validation, instance: Instance) -> None:
-    """Print the verdict, then the checks, then the settings that are wrong."""
-    verdict = word(validation["status"])
+    """Print the summary, then the checks, then the wrong settings."""
+    status = word(validation["status"])
     screen.print(
-        Text.assemble((f"{shown(instance.name)}: ", "bold"), verdict, f". {shown(validation['summary'])}")
+        Text.assemble(
+            (f"{printable(instance.name)}: ", "bold"), status, f". {printable(validation['summary'])}"
+        )
     )
     screen.blank()
     wrong = validation["field_errors"]
@@ -94,5 +96,5 @@ def print_validation(screen: Screen, validation: Validation, instance: Instance)
 
 
 def _without_fields(check: Check) -> Check:
-    """Leave to the list of fields what the check of the settings says of them."""
+    """Shorten the check of the settings, because the list of wrong settings says the same in detail."""
     return {**check, "message": "see below"} if check["code"] == "SETTINGS_INVALID" else check

@@ -1,4 +1,4 @@
-"""`demo`: the connector does its whole job against a tenancy inside this process."""
+"""`demo`: the whole job against a simulated tenancy in this process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated, Final
 
 import typer
 
-from signal_client_oci.cli.host import host_for, told_in_one_line
-from signal_client_oci.cli.options import expanded
+from signal_client_oci.cli.host import host_for, one_line_errors
+from signal_client_oci.cli.options import expand_path
 from signal_client_oci.cli.output.log_lines import only_host_warnings
-from signal_client_oci.cli.output.one_line_errors import FAILED, Fault
+from signal_client_oci.cli.output.one_line_errors import FAILED, CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.host import JsonLinesSink, StateDirectory
-from signal_client_oci.host.atomic_files import private_directory
+from signal_client_oci.host.files.atomic_files import private_directory
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -27,7 +27,7 @@ Examples:
 \b
 Exit codes:
   0  every record arrived exactly once
-  1  something did not
+  1  a record did not, or a check failed
   2  a wrong option or directory
 """
 
@@ -40,44 +40,44 @@ def command(
             "--directory",
             "-d",
             metavar="DIR",
-            help="Where artifacts and positions go; empty or new (default: a temporary directory).",
+            help="Where artifacts and checkpoints go; empty or new (default: a temporary directory).",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show the whole job against an invented tenancy.
+    """Show the whole job against a simulated tenancy.
 
-    The host's list, the form, the validation, three polls and their artifacts are shown. It needs no account
-    and no network: a sandbox in this process plays Oracle Cloud, on a clock of its own. At the end the demo
+    It shows the host's list, the form, the connection test, three polls and their artifacts. It needs no account
+    and no network: a sandbox in this process simulates Oracle Cloud, on its own clock. At the end the demo
     compares what arrived with what the sandbox emitted.
     """
     from signal_client_oci.cli.demo.demo_run import DemoShow  # noqa: PLC0415  loads the sandbox
-    from signal_client_oci.cli.demo.demo_tenancy import demo_tenancy  # noqa: PLC0415  the same
+    from signal_client_oci.cli.demo.demo_steps import open_demo_tenancy  # noqa: PLC0415  the same
 
     with ExitStack() as stack:
-        stack.enter_context(told_in_one_line())
-        place = _prepared(directory)
+        stack.enter_context(one_line_errors())
+        place = _prepare(directory)
         file = place / "artifacts.jsonl"
         stack.enter_context(only_host_warnings(Screen.err()))
-        demo = stack.enter_context(demo_tenancy())
+        demo = stack.enter_context(open_demo_tenancy())
         store = stack.enter_context(StateDirectory(place))
         sink = stack.enter_context(JsonLinesSink(file))
         host = host_for([demo.instance()], store, sink)
-        sound = DemoShow(Screen.out(), demo, host, file).run()
-    raise typer.Exit(0 if sound else FAILED)
+        passed = DemoShow(Screen.out(), demo, host, file).run()
+    raise typer.Exit(0 if passed else FAILED)
 
 
-def _prepared(directory: Path | None) -> Path:
-    """Return a directory with nothing in it; raises `Fault` or `StateError`."""
+def _prepare(directory: Path | None) -> Path:
+    """Return an empty directory; raises `CommandError` or `StateError`."""
     if directory is None:
         return Path(tempfile.mkdtemp(prefix="signal-client-oci-demo-"))
-    directory = expanded(directory, "--directory")
+    directory = expand_path(directory, "--directory")
     try:
         private_directory(directory)
         if any(directory.iterdir()):
-            raise Fault(f"--directory {directory}: is not empty; name a new one")
+            raise CommandError(f"--directory {directory}: is not empty; name a new one")
     except OSError as error:
-        raise Fault(
+        raise CommandError(
             f"--directory {directory}: {error.strerror or 'cannot be used'}; name a new one"
         ) from None
     return directory

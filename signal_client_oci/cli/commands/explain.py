@@ -1,4 +1,4 @@
-"""`explain`: the troubleshooting entry of a code."""
+"""`explain`: what a code means, how to make sure, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from signal_client_oci.cli.options import JsonOption
 from signal_client_oci.cli.output.findings import print_remedy
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.safe_text import shortened
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.errors.catalog import CATALOG, SECTIONS, CatalogEntry
@@ -24,7 +24,7 @@ Examples:
   signal-client-oci explain                        all codes
   signal-client-oci explain CLOUD_GUARD_DISABLED
 """
-_MOST_SHOWN: Final = 60
+_MAX_SHOWN: Final = 60
 _LABEL_COLUMNS: Final = 10
 
 
@@ -45,7 +45,7 @@ def command(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a code means, how to make sure, and what to do."""
+    """Explain a code: what it means, how to make sure, and what to do."""
     name = None if code is None else _known(code)
     if as_json:
         chosen = CATALOG if name is None else {name: CATALOG[name]}
@@ -62,7 +62,7 @@ def _known(code: str) -> str:
         return name
     close = difflib.get_close_matches(name, CATALOG, n=2)
     hint = f"did you mean {' or '.join(close)}?" if close else "all codes: signal-client-oci explain"
-    raise Fault(f"there is no code {shortened(code, _MOST_SHOWN)}; {hint}")
+    raise CommandError(f"there is no code {shortened(code, _MAX_SHOWN)}; {hint}")
 
 
 def _print_all(screen: Screen) -> None:

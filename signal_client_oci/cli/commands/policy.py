@@ -1,4 +1,4 @@
-"""`policy`: the IAM statements that an administrator of the tenancy has to add."""
+"""`policy`: the IAM statements that the connector needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from signal_client_oci.cli.options import Chosen, InstanceOption, JsonOption, SourceChoice, SourceOption
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.policy_subject import Subject
 from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, Service
@@ -25,7 +25,7 @@ Examples:
   signal-client-oci policy --user ocid1.user.oc1..aaaa --source audit
   signal-client-oci policy oci.toml --group readers --terraform > policy.tf
 
-The statements belong into a policy of the root compartment.
+Add the statements to a policy of the root compartment.
 """
 _TERRAFORM: Final = """\
 resource "oci_identity_policy" "signal_client_oci" {{
@@ -42,7 +42,7 @@ _FileArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="FILE",
-        help="TOML file with instances, to know their sources. Without it: all sources.",
+        help="TOML file with instances; its enabled sources are used. Without it: all sources.",
         show_default=False,
     ),
 ]
@@ -51,22 +51,28 @@ _GroupOption = Annotated[
 ]
 _DomainOption = Annotated[
     str | None,
-    typer.Option("--domain", metavar="NAME", help="The group's identity domain, if not the default one."),
+    typer.Option(
+        "--domain", metavar="NAME", help="The group's identity domain, if it is not the default one."
+    ),
 ]
 _GroupOcidOption = Annotated[
     str | None,
-    typer.Option("--group-ocid", metavar="OCID", help="The group by its OCID, which survives a new name."),
+    typer.Option(
+        "--group-ocid", metavar="OCID", help="The group by its OCID, which stays when the group is renamed."
+    ),
 ]
 _UserOption = Annotated[
     str | None,
-    typer.Option("--user", metavar="OCID", help="One user without any group (any-user with a condition)."),
+    typer.Option(
+        "--user", metavar="OCID", help="A single user instead of a group (any-user with a condition)."
+    ),
 ]
 _TerraformOption = Annotated[
-    bool, typer.Option("--terraform", help="Print a resource oci_identity_policy of Terraform.")
+    bool, typer.Option("--terraform", help="Print a Terraform resource oci_identity_policy.")
 ]
 
 
-def command(  # noqa: PLR0913  one for each option
+def command(  # noqa: PLR0913  one parameter for each option
     file: _FileArgument = None,
     *,
     instance: InstanceOption = None,
@@ -80,9 +86,9 @@ def command(  # noqa: PLR0913  one for each option
 ) -> None:
     """Print the IAM policy statements that the sources need."""
     if terraform and as_json:
-        raise Fault("--terraform and --json exclude each other; keep one of them")
+        raise CommandError("--terraform and --json cannot be combined; use one of them")
     if instance and not file:
-        raise Fault("--instance needs the FILE that the instance is in")
+        raise CommandError("--instance needs the FILE that has the instance")
     notes = Screen.err()
     subject = Subject(group, domain, group_ocid, user)
     chosen = Chosen(file).one(instance, notes) if file else None
@@ -94,35 +100,35 @@ def command(  # noqa: PLR0913  one for each option
     else:
         typer.echo("\n".join(lines))
     if subject.is_open:
-        notes.print(f"put the group's name in the place of {GROUP_PLACEHOLDER}, or give it with --group")
+        notes.print(f"replace {GROUP_PLACEHOLDER} with the name of the group, or give it with --group")
 
 
 def _services(instance: Instance | None, sources: list[SourceChoice] | None) -> list[Service]:
-    """Return what has to be allowed, in the order of the sources."""
+    """Return the services that need statements, in the order of the sources."""
     wanted = sources or [source for source in SourceChoice if _is_on(instance, f"{source.value}_enabled")]
     if not wanted:
-        raise Fault("every source is switched off; name one with --source")
+        raise CommandError("every source is disabled; name one with --source")
     return [*(source.value for source in SourceChoice if source in wanted), "identity"]
 
 
 def _is_on(instance: Instance | None, switch: str) -> bool:
-    """Read one switch alone: reading all settings would load the SDK."""
+    """Return one switch, parsed alone, because parsing all settings would load the SDK."""
     value = None if instance is None else instance.settings.get(switch)
     try:
         return is_blank(value) or read_switch(value)
     except ValueError as error:
-        raise Fault(f"{switch}: {error}") from None
+        raise CommandError(f"{switch}: {error}") from None
 
 
 def _resource(lines: list[str], instance: Instance | None) -> str:
-    """Return Terraform's resource, in the instance's tenancy or in that of a variable."""
+    """Return the Terraform resource, for the instance's tenancy or that of a variable."""
     named = "" if instance is None else str(instance.settings.get("tenancy_ocid", ""))
     if not named.isprintable():
-        raise Fault("tenancy_ocid: has control characters; copy it again")
+        raise CommandError("tenancy_ocid: contains control characters; copy it again")
     tenancy = _hcl(named) if instance else "var.tenancy_ocid"
     return _TERRAFORM.format(tenancy=tenancy, lines="\n".join(f"    {_hcl(line)}," for line in lines))
 
 
 def _hcl(text: str) -> str:
-    """Return a text of Terraform's language; `${` and `%{` would be templates."""
+    """Return a Terraform string; an unescaped `${` or `%{` would be a template."""
     return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

@@ -1,4 +1,4 @@
-"""`poll`: read what is new of one instance, once."""
+"""`poll`: poll one instance once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from signal_client_oci.cli.host import host_for, told_in_one_line
+from signal_client_oci.cli.host import host_for, one_line_errors
 from signal_client_oci.cli.interruption import stop_on_signals
 from signal_client_oci.cli.options import (
     Chosen,
@@ -24,10 +24,10 @@ from signal_client_oci.cli.options import (
     SourceChoice,
     SourceOption,
     StrictOption,
-    expanded,
+    expand_path,
 )
 from signal_client_oci.cli.output.log_lines import only_host_warnings
-from signal_client_oci.cli.output.one_line_errors import FAILED, INTERRUPTED, Fault
+from signal_client_oci.cli.output.one_line_errors import FAILED, INTERRUPTED, CommandError
 from signal_client_oci.cli.output.poll_report import print_report
 from signal_client_oci.cli.output.progress import counting
 from signal_client_oci.cli.output.screen import Screen
@@ -45,13 +45,13 @@ Examples:
 
 \b
 Artifacts go to standard output, one JSON object a line; the report goes to
-standard error. With --state, the position after the last complete batch is
-kept, however the poll ends: the next one goes on there.
+standard error. With --state, the checkpoint of the last complete batch is
+kept, however the poll ends, and the next poll resumes from it.
 
 \b
 Exit codes:
-  0    read (ok or degraded; with --strict only ok)
-  1    nothing could be read, or the output could not be written
+  0    ok or degraded; with --strict only ok
+  1    the poll failed, or the output could not be written
   2    a wrong option or file
   130  interrupted (Ctrl-C, SIGTERM)
 """
@@ -61,7 +61,7 @@ _SinceOption = Annotated[
     typer.Option(
         "--since",
         metavar="WHEN",
-        help="How far a first poll reaches back: 90m, 2h, 3d or 2026-03-02T09:00Z; at most 14 days.",
+        help="Where a first poll begins: 90m, 2h, 3d or 2026-03-02T09:00Z; at most 14 days ago.",
         show_default=False,
     ),
 ]
@@ -70,13 +70,13 @@ _StateOption = Annotated[
     typer.Option(
         "--state",
         metavar="FILE",
-        help="Keep the position in this file and go on there next time.",
+        help="Keep the checkpoint in this file, and resume from it next time.",
         show_default=False,
     ),
 ]
 
 
-def command(  # noqa: PLR0913  one for each option
+def command(  # noqa: PLR0913  one parameter for each option
     file: FileArgument = None,
     *,
     instance: InstanceOption = None,
@@ -88,17 +88,19 @@ def command(  # noqa: PLR0913  one for each option
     state: _StateOption = None,
     strict: StrictOption = False,
 ) -> None:
-    """Read what is new of one instance and print it as JSON lines."""
+    """Poll one instance and print its new artifacts as JSON lines."""
     notes = Screen.err()
     chosen = Chosen(file, profile, oci_config, changes or ()).one(instance, notes)
     chosen = _adjusted(chosen, since, sources)
     with ExitStack() as stack:
-        stack.enter_context(told_in_one_line())
+        stack.enter_context(one_line_errors())
         stack.enter_context(only_host_warnings(notes))
-        store: CheckpointStore = stack.enter_context(_opened(state)) if state else MemoryCheckpoints()
+        store: CheckpointStore = (
+            stack.enter_context(_open_checkpoints(state)) if state else MemoryCheckpoints()
+        )
         if since and store.load(chosen.name) is not None:
-            notes.warn([f"--since has no effect: {state} holds a position, and reading goes on there"])
-        result, interrupted = _polled(chosen, store, notes)
+            notes.warn([f"--since has no effect: {state} has a checkpoint, and the poll resumes from it"])
+        result, interrupted = _poll(chosen, store, notes)
     print_report(notes, result)
     raise typer.Exit(INTERRUPTED if interrupted else _exit_code(result, strict=strict))
 
@@ -114,17 +116,19 @@ def _adjusted(instance: Instance, since: str | None, sources: list[SourceChoice]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[CheckpointFile]:
-    """Hold a checkpoint file; raises `Fault` for one that cannot be used, or is a file of something else."""
-    path = expanded(path, "--state")
+def _open_checkpoints(path: Path) -> Iterator[CheckpointFile]:
+    """Open a checkpoint file; raises `CommandError` if it cannot be used or is some other file."""
+    path = expand_path(path, "--state")
     with ExitStack() as stack:
         try:
             store = stack.enter_context(CheckpointFile(path))
             body = store.content()
         except OSError as error:
-            raise Fault(f"--state {path}: {error.strerror or 'cannot be opened'}; name a file") from None
+            raise CommandError(
+                f"--state {path}: {error.strerror or 'cannot be opened'}; name a file"
+            ) from None
         if body.strip() and not _is_checkpoint(body):
-            raise Fault(f"--state {path}: is not a file of positions; name another, or a new one")
+            raise CommandError(f"--state {path}: not a checkpoint file; name another one, or a new one")
         yield store
 
 
@@ -136,12 +140,12 @@ def _is_checkpoint(body: bytes) -> bool:
     return isinstance(content, dict) and "version" in content
 
 
-def _polled(instance: Instance, store: CheckpointStore, notes: Screen) -> tuple[PollResult, bool]:
-    """Return the result of a poll, and whether a signal ended it."""
+def _poll(instance: Instance, store: CheckpointStore, notes: Screen) -> tuple[PollResult, bool]:
+    """Poll once; return the result, and whether a signal ended the poll."""
     host = host_for([instance], store, StreamSink(sys.stdout))
-    # Lines on a terminal and a moving sign on the same one would overwrite each other.
-    shows = None if sys.stdout.isatty() else notes
-    with stop_on_signals() as stop, counting(shows, instance.name) as on_progress:
+    # Artifacts and a progress display on the same terminal would overwrite each other.
+    display = None if sys.stdout.isatty() else notes
+    with stop_on_signals() as stop, counting(display, instance.name) as on_progress:
         result = host.poll_once(instance.name, {"should_stop": stop.is_set}, on_progress)
         return result, stop.is_set()
 

@@ -1,4 +1,4 @@
-"""`run`: poll every instance of a file on its interval until told to stop."""
+"""`run`: poll every instance of a file on its interval until stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.live import Live
 
-from signal_client_oci.cli.host import host_for, told_in_one_line
+from signal_client_oci.cli.host import host_for, one_line_errors
 from signal_client_oci.cli.interruption import terminate_like_interrupt
 from signal_client_oci.cli.options import (
     Chosen,
@@ -20,12 +20,12 @@ from signal_client_oci.cli.options import (
     OciConfigOption,
     ProfileOption,
     SetOption,
-    expanded,
+    expand_path,
 )
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
 from signal_client_oci.cli.output.live_table import LiveTable
 from signal_client_oci.cli.output.log_lines import all_lines, host_lines
-from signal_client_oci.cli.output.one_line_errors import Fault
+from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.host import Host, Schedule, StateDirectory
 from signal_client_oci.host.instances import Instance
@@ -39,22 +39,22 @@ Examples:
   signal-client-oci run oci.toml -i prod -i staging | tee run.log
 
 \b
-DIR/artifacts/NAME.jsonl receives the artifacts of an instance, and
-DIR/checkpoints its position: started again, collecting goes on there.
-DIR has to belong to the user who runs this; nobody else may write to it.
-A pipe or a file gets log lines in the place of the table.
+Artifacts of an instance go to DIR/artifacts/NAME.jsonl, its checkpoint to
+DIR/checkpoints; the next run resumes from it. DIR must belong to the user who
+runs this, and nobody else may be able to write to it.
+In a pipe or a file, log lines replace the table.
 
 \b
 Exit codes:
   0    stopped (Ctrl-C, SIGTERM)
   2    a wrong option or file
-  130  left at once (Ctrl-C twice)
+  130  exited at once (Ctrl-C twice)
 """
 _GRACE_SECONDS: Final = 5.0
-_DRAWN_A_SECOND: Final = 4
+_REFRESHES_A_SECOND: Final = 4
 
 
-def command(  # noqa: PLR0913  one for each option
+def command(  # noqa: PLR0913  one parameter for each option
     file: FileArgument = None,
     *,
     instances: InstancesOption = None,
@@ -62,55 +62,54 @@ def command(  # noqa: PLR0913  one for each option
     oci_config: OciConfigOption = None,
     changes: SetOption = None,
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", metavar="DIR", help="Where artifacts and positions are kept.")
+        Path,
+        typer.Option("--directory", "-d", metavar="DIR", help="Where artifacts and checkpoints are kept."),
     ] = Path("signal-client-oci-data"),
 ) -> None:
     """Poll all instances into files, until Ctrl-C.
 
-    Each one has its own interval (poll_interval_minutes in FILE, 5 by default), file and position.
+    Each has its own interval (poll_interval_minutes in FILE, 5 by default), file and checkpoint.
     """
     screen = Screen.out()
     chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, Screen.err())
     enabled = [one for one in chosen if one.enabled]
     if not enabled:
-        raise Fault("every instance is switched off (enabled = false)")
-    place = expanded(directory, "--directory")
+        raise CommandError("every instance is disabled; set enabled = true for one")
+    place = expand_path(directory, "--directory")
     with ExitStack() as stack:
-        stack.enter_context(told_in_one_line())
+        stack.enter_context(one_line_errors())
         try:
             store = stack.enter_context(StateDirectory(place))
             names = [one.name for one in enabled]
             sink = stack.enter_context(ArtifactFiles(place / "artifacts", names))
         except OSError as error:
             what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
-            raise Fault(f"{what}; name another") from None
+            raise CommandError(f"{what}; name another") from None
         stack.enter_context(terminate_like_interrupt())
         _keep_polling(host_for(enabled, store, sink), enabled, screen, directory)
 
 
 def _keep_polling(host: Host, instances: Sequence[Instance], screen: Screen, directory: Path) -> None:
-    heading = f"{_count(instances)} polled into {directory}/artifacts. Ctrl-C stops."
+    heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
     table = LiveTable(instances, screen, _utc_now, heading)
     if screen.can_redraw:
         with (
-            host_lines(table.tell),
+            host_lines(table.add_note),
             Live(
                 get_renderable=table.render,
                 console=screen.console,
-                refresh_per_second=_DRAWN_A_SECOND,
+                refresh_per_second=_REFRESHES_A_SECOND,
                 redirect_stdout=False,
                 redirect_stderr=False,
             ),
         ):
-            late = Schedule(host, observer=table).run(_GRACE_SECONDS)
+            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
     else:
         screen.print(heading)
         with all_lines(screen.print):
-            late = Schedule(host, observer=table).run(_GRACE_SECONDS)
-    for name in late:
-        screen.warn(
-            [f"{name} was cut off in the middle of a poll; the next one goes on at its last position"]
-        )
+            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
+    for name in still_running:
+        screen.warn([f"{name}: the poll was aborted; the next one resumes from the last checkpoint"])
     screen.print(f"stopped: {table.summary()} in {directory}/artifacts")
 
 

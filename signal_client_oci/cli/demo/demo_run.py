@@ -1,4 +1,4 @@
-"""The demo itself, scene by scene, and its judgement of what arrived."""
+"""The demo, scene by scene, and its verification of what arrived."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from rich.text import Text
 
 from signal_client_oci.cli.commands.check import print_validation
-from signal_client_oci.cli.demo.demo_tenancy import DemoTenancy, Step
+from signal_client_oci.cli.demo.demo_steps import DemoStep, DemoTenancy
 from signal_client_oci.cli.demo.demo_verification import Comparison, compare
 from signal_client_oci.cli.output.demo_views import (
     print_artifact,
@@ -21,7 +21,7 @@ from signal_client_oci.cli.output.demo_views import (
 )
 from signal_client_oci.cli.output.poll_report import print_report
 from signal_client_oci.cli.output.progress import counting
-from signal_client_oci.cli.output.safe_text import shown
+from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.contract import CONNECTOR, Artifact, Context
 from signal_client_oci.host import Host
@@ -30,14 +30,14 @@ from signal_client_oci.sandbox.data.scenario_audit import invented_secrets
 __all__ = ["STEPS", "DemoShow"]
 
 STEPS: Final = (
-    Step(0, "the first poll reaches back an hour"),
-    Step(
+    DemoStep(0, "the first poll looks back an hour"),
+    DemoStep(
         minutes=5,
-        story="one event comes 10 minutes late; Cloud Guard is not due",
+        story="one event arrives 10 minutes late; Cloud Guard is not due",
         reads_problems=False,
         happens=DemoTenancy.show_late_event,
     ),
-    Step(
+    DemoStep(
         minutes=30,
         story="a new compartment, changed Cloud Guard problems",
         happens=DemoTenancy.add_compartment,
@@ -48,7 +48,7 @@ _DEADLINE_SECONDS: Final = 30.0
 
 
 class DemoShow:
-    """Shows everything on `screen`; `artifacts` is the file that `host` appends to."""
+    """Runs the demo on `screen`; `artifacts` is the file that `host` appends to."""
 
     def __init__(self, screen: Screen, demo: DemoTenancy, host: Host, artifacts: Path) -> None:
         self._screen = screen
@@ -58,27 +58,27 @@ class DemoShow:
         self._instance = demo.instance()
 
     def run(self) -> bool:
-        """Show all scenes; return whether everything was as it has to be."""
+        """Show all scenes; return whether everything was as expected."""
         screen = self._screen
-        screen.print("A sandbox in this process plays Oracle Cloud: no account, no network.")
+        screen.print("A sandbox in this process simulates Oracle Cloud: no account, no network.")
         screen.heading("1. The host's list of integrations")
         print_entry(screen, self._host.plugins.connector(CONNECTOR))
         screen.heading("2. Its form")
         print_form(screen, self._host.schema(CONNECTOR))
-        screen.heading("3. Validating the connection")
-        validation = self._validated()
-        polled = [self._polled(number, step) for number, step in enumerate(STEPS, 1)]
+        screen.heading("3. Testing the connection")
+        validated = self._validate()
+        polled = [self._poll(number, step) for number, step in enumerate(STEPS, 1)]
         artifacts = read_artifacts(self._file)
         self._show_artifacts(artifacts)
-        return self._judged(artifacts, sound=validation and all(polled))
+        return self._verify(artifacts, passed=validated and all(polled))
 
-    def _validated(self) -> bool:
-        with self._screen.waiting("validating"):
+    def _validate(self) -> bool:
+        with self._screen.waiting("testing the connection"):
             validation = self._host.validate(self._instance.name)
         print_validation(self._screen, validation, self._instance)
         return validation["status"] == "ok"
 
-    def _polled(self, number: int, step: Step) -> bool:
+    def _poll(self, number: int, step: DemoStep) -> bool:
         self._demo.pass_time(step)
         now = self._demo.clock()
         self._screen.heading(f"{number + 3}. Poll {number}, {now:%H:%M}: {step.story}")
@@ -96,49 +96,49 @@ class DemoShow:
         print_kinds(screen, artifacts)
         if artifacts:
             screen.heading("One of them, shortened")
-            print_artifact(screen, telling_one(artifacts))
+            print_artifact(screen, most_severe_event(artifacts))
 
-    def _judged(self, artifacts: Sequence[Artifact], *, sound: bool) -> bool:
+    def _verify(self, artifacts: Sequence[Artifact], *, passed: bool) -> bool:
         screen = self._screen
         screen.heading("Emitted by the sandbox, and delivered")
         comparisons = compare(self._demo.expected(), artifacts)
         print_comparison(screen, comparisons)
         leaked = leaked_secrets(self._file)
-        verdict = judgement(comparisons, leaked, sound=sound)
+        verdict = verdict_on(comparisons, leaked, passed=passed)
         screen.blank()
         if verdict is None:
             screen.print(
                 Text("Every record arrived exactly once, and no secret with it.", style="bold green")
             )
         else:
-            screen.print(Text(f"The demo failed: {shown(verdict)}", style="bold red"))
-        screen.print(Text(f"Artifacts: {shown(self._file)}", overflow="fold"))
+            screen.print(Text(f"The demo failed: {printable(verdict)}", style="bold red"))
+        screen.print(Text(f"Artifacts: {printable(self._file)}", overflow="fold"))
         return verdict is None
 
 
-def judgement(comparisons: Sequence[Comparison], leaked: Sequence[str], *, sound: bool) -> str | None:
-    """Return what is wrong, None if nothing is."""
-    if silent := [one.source for one in comparisons if not one.emitted]:
-        return f"the sandbox emitted nothing of {', '.join(silent)}"
+def verdict_on(comparisons: Sequence[Comparison], leaked: Sequence[str], *, passed: bool) -> str | None:
+    """Return what went wrong, None if nothing did."""
+    if empty := [one.source for one in comparisons if not one.emitted]:
+        return f"the sandbox emitted nothing of {', '.join(empty)}"
     if wrong := [one.source for one in comparisons if not one.agrees]:
         return f"what was delivered of {', '.join(wrong)} is not what was emitted"
     if leaked:
         return f"secrets reached the artifacts: {', '.join(leaked)}"
-    return None if sound else "the validation or a poll was not ok"
+    return None if passed else "the connection test or a poll was not ok"
 
 
 def leaked_secrets(file: Path) -> list[str]:
-    """Return the names of the invented secrets that stand in the file."""
+    """Return the names of the invented secrets that are in the file."""
     text = file.read_text(encoding="ascii")
     return [name for name, secret in invented_secrets().items() if secret in text]
 
 
 def read_artifacts(file: Path) -> list[Artifact]:
-    """Return what the host appended."""
+    """Return the artifacts that the host wrote."""
     return [json.loads(line) for line in file.read_text(encoding="ascii").splitlines()]
 
 
-def telling_one(artifacts: Sequence[Artifact]) -> Artifact:
-    """Return the artifact of an Audit event that is most severe, the first of its kind."""
+def most_severe_event(artifacts: Sequence[Artifact]) -> Artifact:
+    """Return the artifact of the most severe Audit event, the first of several."""
     audit = [one for one in artifacts if one["metadata"]["streamName"] == "oci_audit"]
     return min(audit or artifacts, key=lambda one: int(str(one["metadata"]["severityCode"])))

@@ -1,4 +1,4 @@
-"""Whether what arrived is what was emitted: each record once, nothing else, and no secret."""
+"""Verifies that what arrived is what was emitted: each record once, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEYS: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 class Comparison(NamedTuple):
-    """One source: how many records were emitted and delivered, and in how many cases they do not agree."""
+    """One source: how many records were emitted and delivered, and how many differ."""
 
     source: str
     emitted: int
@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
 
 
 def compare(expected: Mapping[str, Counter[str]], artifacts: Iterable[Artifact]) -> list[Comparison]:
-    """Compare keys of emitted records, by source, with the artifacts; one `id` twice counts as repeated."""
+    """Compare the keys of emitted records, by source, with the artifacts; a repeated `id` counts as repeated."""
     delivered: dict[str, Counter[str]] = {source: Counter() for source in expected}
     ids: dict[str, Counter[str]] = {source: Counter() for source in expected}
     for artifact in artifacts:
@@ -55,9 +55,9 @@ def compare(expected: Mapping[str, Counter[str]], artifacts: Iterable[Artifact])
 
 
 def key_of(artifact: Artifact) -> tuple[str, str]:
-    """Return source and key of an artifact, as the sandbox's ground truth spells them.
+    """Return the source and key of an artifact, as in the sandbox's ground truth.
 
-    The key of what is no record of the sandbox is its own text, so that it counts as unexpected.
+    The key of a record that is not the sandbox's is its text, so that it counts as unexpected.
     """
     source = STREAMS[str(artifact["metadata"]["streamName"])]
     try:

@@ -1,4 +1,4 @@
-"""A file of JSON lines for each instance, so that tenancies stay apart on the disk too."""
+"""A file of JSON lines for each instance, so that tenancies stay separate on disk too."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing_extensions import Self
 
 from signal_client_oci.contract import Artifact
 from signal_client_oci.host import JsonLinesSink
-from signal_client_oci.host.atomic_files import private_directory
-from signal_client_oci.host.checkpoint_store import file_stem
+from signal_client_oci.host.files.atomic_files import private_directory
+from signal_client_oci.host.files.checkpoint_store import file_stem
 
 __all__ = ["ArtifactFiles"]
 
@@ -20,9 +20,9 @@ _PLAIN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class ArtifactFiles:
-    """A sink with one `JsonLinesSink` for each of `instances`, in `directory`; raises what that one raises.
+    """A sink with a `JsonLinesSink` for each of `instances`, in `directory`; raises what `JsonLinesSink` raises.
 
-    A file is named like its instance where every file system can keep such names apart, else with a digest.
+    A file has the name of its instance if every file system can distinguish such names, else a name with a digest.
     """
 
     def __init__(self, directory: Path, instances: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ class ArtifactFiles:
         self._files[instance].publish(instance, artifacts)
 
     def close(self) -> None:
-        """Let another process have the files."""
+        """Release the files."""
         for file in self._files.values():
             file.close()
 

@@ -1,4 +1,4 @@
-"""What the demo shows of the connector: its entry in the host's list, its form, what it delivered."""
+"""What the demo prints: the connector's entry in the host's list, its form, what it delivered."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.text import Text
 
 from signal_client_oci.cli.demo.demo_verification import Comparison
 from signal_client_oci.cli.output.poll_report import SOURCE_TITLES
-from signal_client_oci.cli.output.safe_text import shortened, shown
+from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import Artifact, ConnectorInfo
 
 __all__ = ["print_artifact", "print_comparison", "print_entry", "print_form", "print_kinds"]
 
-_RAW_SHOWN: Final = 48
-_TEXT_SHOWN: Final = 48
+_MAX_RAW_SHOWN: Final = 48
+_MAX_TEXT_SHOWN: Final = 48
 _SEVERITIES: Final = {
     "critical": "critical",
     "high": "high",
@@ -39,7 +39,7 @@ def print_entry(screen: Screen, info: ConnectorInfo) -> None:
         "polled every": f"{info['default_poll_interval_minutes']} minutes",
         "collects": ", ".join(source["title"] for source in info["sources"]),
     }
-    screen.print(screen.indented(Text(f"[ {shown(info['title'])} v ]", style="bold cyan")))
+    screen.print(screen.indented(Text(f"[ {printable(info['title'])} v ]", style="bold cyan")))
     for label, fact in facts.items():
         screen.print(screen.labelled(label, fact))
 
@@ -50,16 +50,16 @@ def print_form(screen: Screen, schema: Mapping[str, Any]) -> None:
     advanced = []
     for name, field in schema["properties"].items():
         if field.get("x-advanced"):
-            advanced.append(shown(field["title"]))
+            advanced.append(printable(field["title"]))
             continue
         star = Text(" *", style="red") if name in schema["required"] else Text("")
-        table.add_row(Text(shown(field["title"])).append(star), _kind(field), _default(field))
+        table.add_row(Text(printable(field["title"])).append(star), _kind(field), _default(field))
     screen.print(table)
     screen.print(Text(f"* required. Advanced: {', '.join(advanced)}.", style="dim"))
 
 
 def print_kinds(screen: Screen, artifacts: Iterable[Artifact]) -> None:
-    """Print how many artifacts of which kind and severity there are."""
+    """Print how many artifacts there are by kind and severity."""
     found: dict[tuple[str, str], Counter[str]] = {}
     for artifact in artifacts:
         metadata = artifact["metadata"]
@@ -70,25 +70,27 @@ def print_kinds(screen: Screen, artifacts: Iterable[Artifact]) -> None:
         by_severity = (
             f"{severities[label]:,} {short}" for label, short in _SEVERITIES.items() if severities[label]
         )
-        table.add_row(shown(stream), shown(message_type), f"{severities.total():,}", ", ".join(by_severity))
+        table.add_row(
+            printable(stream), printable(message_type), f"{severities.total():,}", ", ".join(by_severity)
+        )
     screen.print(table)
 
 
 def print_artifact(screen: Screen, artifact: Artifact) -> None:
-    """Print one artifact, its long texts shortened, without the fields that no other vendor has."""
+    """Print one artifact with long texts shortened and without the fields that only OCI has."""
     metadata = {
-        name: shortened(value, _TEXT_SHOWN) if isinstance(value, str) else value
+        name: shortened(value, _MAX_TEXT_SHOWN) if isinstance(value, str) else value
         for name, value in artifact["metadata"].items()
         if not name.startswith("oci.")
     }
-    text = json.dumps({**artifact, "raw": shortened(artifact["raw"], _RAW_SHOWN), "metadata": metadata})
+    text = json.dumps({**artifact, "raw": shortened(artifact["raw"], _MAX_RAW_SHOWN), "metadata": metadata})
     screen.print(JSON(text, indent=2, ensure_ascii=True))
     more = len(artifact["metadata"]) - len(metadata)
-    screen.print(Text(f"and {more} fields of OCI's own (oci.compartmentId, ...)", style="dim"))
+    screen.print(Text(f"and {more} fields of OCI (oci.compartmentId, ...)", style="dim"))
 
 
 def print_comparison(screen: Screen, comparisons: Sequence[Comparison]) -> None:
-    """Print what was emitted beside what was delivered."""
+    """Print what was emitted and what was delivered, side by side."""
     headers = ("Source", "Emitted", "Delivered", "Missing", "Unexpected", "Repeated", "")
     table = screen.table(*headers, numbers=headers[1:6])
     for one in comparisons:
@@ -101,7 +103,7 @@ def _kind(field: Mapping[str, Any]) -> str:
     if field.get("format") == "password":
         return "secret, several lines" if field.get("x-widget") == "textarea" else "secret"
     if "enum" in field:
-        return "one of a list"
+        return "choice"
     return {"string": "text", "boolean": "switch", "integer": "number", "array": "list"}[field["type"]]
 
 
@@ -109,4 +111,4 @@ def _default(field: Mapping[str, Any]) -> str:
     value = field.get("default")
     if isinstance(value, bool):
         return "on" if value else "off"
-    return "" if value in (None, "", []) else shown(value)
+    return "" if value in (None, "", []) else printable(value)

@@ -1,4 +1,4 @@
-"""What `run` shows on a terminal: a line for each instance and source that changes as polls come and go."""
+"""What `run` shows on a terminal: a live line for each instance and source."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from signal_client_oci.artifacts.times import utc_moment
-from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, troubles_of
-from signal_client_oci.cli.output.safe_text import shortened, shown
+from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, checks_to_resolve
+from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import SourceReport
-from signal_client_oci.host import Observer, Outcome, Progress
+from signal_client_oci.host import BatchProgress, Observer, PollOutcome
 from signal_client_oci.host.instances import Instance
 
 __all__ = ["LiveTable"]
@@ -42,9 +42,9 @@ class _Line:
 
 
 class LiveTable(Observer):
-    """Keeps the news of a schedule and draws them; each method may be called from any thread.
+    """Follows a schedule and renders its state; each method can be called from any thread.
 
-    `now` is the clock that lags are measured with: a source's lag is the time since what it was read to.
+    `now` is the clock for the lag of a source: the time since the moment that it was read to.
     """
 
     def __init__(
@@ -53,55 +53,59 @@ class LiveTable(Observer):
         self._screen = screen
         self._now = now
         self._heading = heading
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._notes: deque[str] = deque(maxlen=_NOTES_SHOWN)
         self._lines = {
             one.name: {source: _Line() for source in SOURCE_TITLES} for one in instances if one.enabled
         }
 
     def started(self, instance: str) -> None:
-        """Show that a poll is under way."""
-        with self._turn:
+        """Show that a poll runs."""
+        with self._lock:
             for line in self._lines[instance].values():
                 line.status, line.new = "polling", 0
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: BatchProgress) -> None:
         """Count a batch."""
-        with self._turn:
+        with self._lock:
             line = self._lines[progress.instance][progress.source]
             line.new += progress.artifacts
             line.total += progress.artifacts
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: PollOutcome) -> None:
         """Show how a poll ended."""
-        with self._turn:
+        with self._lock:
             if outcome.result is None:
-                self._broke_off(outcome.instance, outcome.problem or "")
+                self._aborted(outcome.instance, outcome.problem or "")
                 return
             report = outcome.result.report
             for source, one in report["sources"].items():
                 self._lines_of(outcome.instance, source, one)
-            for check in troubles_of(report):
+            for check in checks_to_resolve(report):
                 self._note(
                     f"{outcome.instance}: {check['code']}: {check['message'].rstrip('.')}. {check['remedy']}"
                 )
 
-    def tell(self, line: str) -> None:
-        """Show a line of the host's below the table."""
-        with self._turn:
+    def add_note(self, line: str) -> None:
+        """Show a log line of the host below the table."""
+        with self._lock:
             self._note(line)
 
     def render(self) -> Group:
-        """Return the table as it stands, with the last notes below it."""
-        with self._turn:
-            parts: list[RenderableType] = [Text(shown(self._heading), style="dim"), Text(""), self._table()]
+        """Return the table in its present state, with the last notes below it."""
+        with self._lock:
+            parts: list[RenderableType] = [
+                Text(printable(self._heading), style="dim"),
+                Text(""),
+                self._table(),
+            ]
             if self._notes:
                 parts += [Text(""), *map(Text, self._notes)]
             return Group(*parts)
 
     def summary(self) -> str:
-        """Return in one line what was collected since the beginning."""
-        with self._turn:
+        """Return in one line what was collected since the start."""
+        with self._lock:
             total = sum(line.total for lines in self._lines.values() for line in lines.values())
         return f"{total:,} artifacts"
 
@@ -118,7 +122,11 @@ class LiveTable(Observer):
         yield "-" if line.polled is None else f"{line.polled:%H:%M:%S}"
         yield f"{line.new:,}"
         yield f"{line.total:,}"
-        yield "-" if line.covered_until is None else _span((self._now() - line.covered_until).total_seconds())
+        yield (
+            "-"
+            if line.covered_until is None
+            else _duration((self._now() - line.covered_until).total_seconds())
+        )
         yield Text(line.error, style="red")
 
     def _lines_of(self, instance: str, source: str, report: SourceReport) -> None:
@@ -126,23 +134,23 @@ class LiveTable(Observer):
         line.status, line.new, line.polled = report["status"], report["fetched"], self._now()
         line.covered_until = utc_moment(report["covered_until"] or "") or line.covered_until
         if report["status"] != "skipped":
-            line.error = shown(report["error"]["code"]) if report["error"] else ""
+            line.error = printable(report["error"]["code"]) if report["error"] else ""
 
-    def _broke_off(self, instance: str, problem: str) -> None:
+    def _aborted(self, instance: str, problem: str) -> None:
         for line in self._lines[instance].values():
-            line.status, line.polled, line.error = "failed", self._now(), "BROKE_OFF"
-        self._note(f"{instance}: the poll broke off: {problem}")
+            line.status, line.polled, line.error = "failed", self._now(), "ABORTED"
+        self._note(f"{instance}: the poll was aborted: {problem}")
 
     def _note(self, text: str) -> None:
-        """Keep a line for the place below the table, each once, the newest last."""
-        line = shown(text)
+        """Keep a line to show below the table, each once, the newest last."""
+        line = printable(text)
         if line in self._notes:
             self._notes.remove(line)
         self._notes.append(line)
 
 
-def _span(seconds: float) -> str:
-    """Return a length of time in its two greatest units at most."""
+def _duration(seconds: float) -> str:
+    """Return a duration in at most two units."""
     whole = max(0, round(seconds))
     if whole < 60:  # noqa: PLR2004  seconds in a minute
         return f"{whole}s"

@@ -1,4 +1,4 @@
-"""The report of a poll on a screen: a line for each source, then what went wrong and the way out."""
+"""The report of a poll on a screen: a line for each source, then what went wrong and the remedy."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 
 from rich.text import Text
 
-from signal_client_oci.cli.output.findings import print_trouble
-from signal_client_oci.cli.output.safe_text import shown
+from signal_client_oci.cli.output.findings import print_check
+from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import Check, Report, SourceReport
 from signal_client_oci.host import PollResult
 
-__all__ = ["SOURCE_TITLES", "minute_shown", "print_report", "troubles_of"]
+__all__ = ["SOURCE_TITLES", "checks_to_resolve", "format_minute", "print_report"]
 
 SOURCE_TITLES: Final[Mapping[str, str]] = {
     "audit": "Audit",
@@ -35,7 +35,9 @@ def print_report(screen: Screen, result: PollResult) -> None:
     report = result.report
     total = sum(result.delivered.values())
     facts = f"{total:,} artifacts, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
-    screen.print(Text.assemble((f"{shown(result.instance)}: ", "bold"), word(report["status"]), f", {facts}"))
+    screen.print(
+        Text.assemble((f"{printable(result.instance)}: ", "bold"), word(report["status"]), f", {facts}")
+    )
     screen.blank()
     table = screen.table(*_HEADERS, numbers=("Fetched", "Requests"))
     for name, source in report["sources"].items():
@@ -44,13 +46,13 @@ def print_report(screen: Screen, result: PollResult) -> None:
     for name, source in report["sources"].items():
         if further := _further(source):
             screen.print(screen.labelled(SOURCE_TITLES[name], further, _TITLE_COLUMNS, indent=0, style="dim"))
-    for check in troubles_of(report):
+    for check in checks_to_resolve(report):
         screen.blank()
-        print_trouble(screen, check)
+        print_check(screen, check)
 
 
-def troubles_of(report: Report) -> list[Check]:
-    """Return the checks of a report that are not in order, each once: one fault may stop several sources."""
+def checks_to_resolve(report: Report) -> list[Check]:
+    """Return the errors and warnings of a report, each once: one failure can stop several sources."""
     found: list[Check] = []
     for check in [*(source["error"] for source in report["sources"].values()), *report["warnings"]]:
         if check is not None and check not in found:
@@ -61,22 +63,22 @@ def troubles_of(report: Report) -> list[Check]:
 def _cells(source: SourceReport) -> tuple[str, str, str]:
     if source["status"] == "skipped":
         return "-", "-", "-"
-    return f"{source['fetched']:,}", f"{source['requests']:,}", minute_shown(source["covered_until"])
+    return f"{source['fetched']:,}", f"{source['requests']:,}", format_minute(source["covered_until"])
 
 
 def _further(source: SourceReport) -> str:
-    """Return what else was counted, in words."""
+    """Return the other counts in words."""
     if source["status"] == "skipped":
-        return "not due, or switched off"
+        return "not due, or disabled"
     counts = source["counts"] | ({"retries": source["retries"]} if source["retries"] else {})
     return ", ".join(
         f"{count:,} {_COUNTS.get(name, name.replace('_', ' '))}" for name, count in counts.items()
     )
 
 
-def minute_shown(moment: str | None) -> str:
+def format_minute(moment: str | None) -> str:
     """Return an RFC 3339 time as date, hour and minute."""
-    return "-" if moment is None else f"{shown(moment)[:16].replace('T', ' ')}Z"
+    return "-" if moment is None else f"{printable(moment)[:16].replace('T', ' ')}Z"
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Where commands write for people: coloured and fitted to a terminal, plain and unwrapped anywhere else."""
+"""Output for people: coloured and fitted to a terminal, plain and unwrapped anywhere else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from signal_client_oci.cli.output.safe_text import shown
+from signal_client_oci.cli.output.safe_text import printable
 
 __all__ = ["Screen", "word"]
 
 _UNWRAPPED: Final = 100_000
-_SELDOM_SECONDS: Final = 10.0
+_LINE_INTERVAL_SECONDS: Final = 10.0
 _STYLES: Final = {
     "ok": "green",
     "warning": "yellow",
@@ -36,8 +36,8 @@ _STYLES: Final = {
 class Screen:
     """One stream for people.
 
-    On a terminal, lines are fitted to its width and coloured unless `NO_COLOR` is set. A pipe or a file gets
-    every line whole, without colours, drawings or trailing blanks.
+    On a terminal, lines are fitted to its width, and coloured unless `NO_COLOR` is set. A pipe or a file gets whole
+    lines without colours, drawings or trailing blanks.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -65,13 +65,13 @@ class Screen:
 
     @property
     def can_redraw(self) -> bool:
-        """Whether lines that were written can be written anew."""
+        """Whether printed lines can be redrawn."""
         return self.is_terminal and not self.console.is_dumb_terminal
 
     def print(self, *parts: RenderableType) -> None:
-        """Print each part; a `str` is taken as it stands and made safe."""
+        """Print each part; a `str` has no markup and is made printable."""
         for part in parts:
-            renderable = Text(shown(part)) if isinstance(part, str) else part
+            renderable = Text(printable(part)) if isinstance(part, str) else part
             if self.is_terminal:
                 self.console.print(renderable)
                 continue
@@ -87,38 +87,38 @@ class Screen:
     def heading(self, text: str) -> None:
         """Print a heading with an empty line above it."""
         self.blank()
-        self.print(Text(shown(text), style="bold"))
+        self.print(Text(printable(text), style="bold"))
 
     def warn(self, messages: Iterable[str]) -> None:
         """Print one line for each message."""
         for message in messages:
-            self.print(Text.assemble(("warning: ", "yellow"), shown(message)))
+            self.print(Text.assemble(("warning: ", "yellow"), printable(message)))
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show a moving sign and a line that can be changed; elsewhere the line appears now and then."""
+        """Show a spinner and a line that can be updated; a pipe or file gets the line now and then."""
         if self._is_plain or not self.can_redraw:
-            yield _Seldom(self)
+            yield _OccasionalLine(self)
             return
-        with self.console.status(Text(shown(text))) as status:
-            yield lambda changed: status.update(Text(shown(changed)))
+        with self.console.status(Text(printable(text))) as status:
+            yield lambda changed: status.update(Text(printable(changed)))
 
     def indented(self, renderable: RenderableType, columns: int = 2) -> Padding:
-        """Return what is printed with some columns free to its left."""
+        """Return a renderable with some blank columns to its left."""
         return Padding(renderable, (0, 0, 0, columns))
 
     def labelled(
         self, label: str, text: str, columns: int = 14, *, indent: int = 2, style: str = ""
     ) -> Padding:
-        """Return a text with a label to its left, of which its further lines keep clear."""
+        """Return a text with a label to its left; further lines of the text are aligned."""
         row = Table.grid(padding=(0, 1))
         row.add_column(width=columns - 1, no_wrap=True)
         row.add_column(overflow="fold")
-        row.add_row(Text(shown(label), style=style or "bold"), Text(shown(text), style=style))
+        row.add_row(Text(printable(label), style=style or "bold"), Text(printable(text), style=style))
         return self.indented(row, indent)
 
     def table(self, *headers: str, numbers: Iterable[str] = (), last_folds: bool = True) -> Table:
-        """Return an empty table; columns in `numbers` are set to the right, the last one gives way."""
+        """Return an empty table; columns in `numbers` are right-aligned, the last one shrinks if needed."""
         table = Table(
             box=box.SIMPLE_HEAD if self.is_terminal else None,
             padding=(0, 1, 0, 0) if self.is_terminal else (0, 1),
@@ -137,19 +137,19 @@ class Screen:
         return table
 
 
-class _Seldom:
-    """Prints one line of many, so that a log file tells that something goes on and is not filled by it."""
+class _OccasionalLine:
+    """Prints one line of many, so that a log file shows progress without filling up."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._due = time.monotonic() + _SELDOM_SECONDS
+        self._due = time.monotonic() + _LINE_INTERVAL_SECONDS
 
     def __call__(self, text: str) -> None:
         if time.monotonic() >= self._due:
-            self._due = time.monotonic() + _SELDOM_SECONDS
+            self._due = time.monotonic() + _LINE_INTERVAL_SECONDS
             self._screen.print(text)
 
 
 def word(status: str) -> Text:
     """Return a status in its colour."""
-    return Text(shown(status), style=_STYLES.get(status, ""))
+    return Text(printable(status), style=_STYLES.get(status, ""))

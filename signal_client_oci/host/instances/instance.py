@@ -1,4 +1,4 @@
-"""What an instance is, several read from one file, and the one exception of all faults of such files."""
+"""An instance, the set of those read from one file, and the exception for every fault of such a file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from signal_client_oci.contract import CONNECTOR
-from signal_client_oci.host.instances.names import listed, told
+from signal_client_oci.host.instances.names import shown_name, shown_names
 from signal_client_oci.settings.schema import FIELDS, SECRETS
 from signal_client_oci.settings.secrecy import HiddenText, HoldsSecret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Instance", "InstanceSet", "InstancesError"]
+__all__ = ["Instance", "InstanceSet", "InstancesError", "SeveralInstancesError"]
 
 
 class InstancesError(ValueError):
-    """A file of instances, or one that it names, cannot be used; one line: where, what, way out."""
+    """An instances file, or a file that it names, cannot be used; one line: where, what, the way out."""
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         super().__init__(" ".join(f"{where}: {problem}; {remedy}".split()))
@@ -27,8 +27,12 @@ class InstancesError(ValueError):
         self.remedy = remedy
 
 
+class SeveralInstancesError(InstancesError):
+    """One instance is needed and the file has several; the remedy names them."""
+
+
 class _Settings(HoldsSecret, Mapping[str, Any]):
-    """The settings of an instance: plain values by name, with a repr of the names, and no other way out."""
+    """The settings of an instance by name; the repr shows names alone, and secrets are hidden texts."""
 
     __slots__ = ("_values",)
 
@@ -53,9 +57,9 @@ class _Settings(HoldsSecret, Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Instance(HoldsSecret):
-    """One configured tenancy: the settings object that goes to the connector, and when it is polled.
+    """One configured tenancy: the settings for the connector, and how often it is polled.
 
-    It is neither pickled nor copied, and `dataclasses.asdict` refuses it.
+    It cannot be pickled or copied, and `dataclasses.asdict` refuses it.
     """
 
     name: str
@@ -69,24 +73,24 @@ class Instance(HoldsSecret):
         object.__setattr__(self, "settings", _Settings(self.settings))
 
     def with_settings(self, **changes: Any) -> Instance:
-        """The same instance with some settings changed."""
+        """Return the same instance with some settings changed."""
         return replace(self, settings={**self.settings, **changes})
 
 
 @dataclass(frozen=True)
 class InstanceSet:
-    """What was read from `path`, and `warnings` (one line each) about files that others may read."""
+    """What was read from `path`, and `warnings` (one line each) about files that other users can read."""
 
     path: Path
     instances: tuple[Instance, ...]
     warnings: tuple[str, ...] = ()
 
     def only(self, name: str | None = None) -> Instance:
-        """The instance of that name, or the only one there is; raises `InstancesError`."""
-        names = listed(instance.name for instance in self.instances)
+        """Return the instance of that name, or the only one; raises `InstancesError`."""
+        names = shown_names(instance.name for instance in self.instances)
         if name is None and len(self.instances) != 1:
-            raise InstancesError(str(self.path), "has several instances", f"name one of: {names}")
+            raise SeveralInstancesError(str(self.path), "has several instances", f"name one of: {names}")
         for instance in self.instances:
             if name in {None, instance.name}:
                 return instance
-        raise InstancesError(str(self.path), f"has no instance {told(name)}", f"there are: {names}")
+        raise InstancesError(str(self.path), f"has no instance {shown_name(name)}", f"it has: {names}")

@@ -1,8 +1,8 @@
-"""Which names may be quoted: a file of instances has secrets in it, and they do not always stand where they should.
+"""Which names a message may quote: an instances file holds secrets, and not always in their place.
 
-A pass phrase that was pasted as a key, or a line of the private key as the name of a table, is a name to the parser.
-Whether a plain word is a pass phrase cannot be told. What looks like a key is refused as a name, and what no name
-looks like (signs, digits amid letters of both cases) is told by its line instead.
+A passphrase that was pasted as a key, or a line of the private key as the name of a table, is a name to the
+parser. A plain word cannot be recognised as a passphrase. What looks like a key is refused as a name; what does
+not look like a name (signs, digits amid letters of both cases) is given by its line number instead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["is_tellable", "listed", "looks_like_key", "place_of", "told", "word_told"]
+__all__ = ["is_safe_to_show", "line_of", "looks_like_key", "shown_name", "shown_names", "shown_setting"]
 
 _MAX_NAME: Final = 100
 _KEY_MARKS: Final = re.compile(r"-----|PRIVATE ?KEY|\bMII", re.IGNORECASE)
@@ -25,38 +25,38 @@ _SETTING: Final = re.compile(r"[a-z]{1,20}(?:_[a-z]{1,20}){0,4}")
 
 
 def looks_like_key(name: str) -> bool:
-    """Tell whether a name is a private key, or a line of one."""
+    """Return whether a name is a private key, or a line of one."""
     if len(name) > _MAX_NAME or _KEY_MARKS.search(name):
         return True
     return any(_is_mixed(run) and re.search("[0-9]", run) for run in _BASE64.findall(name))
 
 
-def is_tellable(name: str) -> bool:
-    """Tell whether a name is one that an operator gives to an instance or a file, and no secret in its place."""
+def is_safe_to_show(name: str) -> bool:
+    """Return whether a text looks like the name of an instance or a file, and not like a secret in its place."""
     if looks_like_key(name) or _SIGN.search(name):
         return False
     return not any(_is_mixed(piece) and _DIGIT_AMID_LETTERS.search(piece) for piece in _PIECE.findall(name))
 
 
-def told(name: str | None) -> str:
-    """Return a name in quotes for a message, or words in its place."""
-    return repr(name) if name is not None and is_tellable(name) else "of the name given"
+def shown_name(name: str | None) -> str:
+    """Return a name in quotes for a message, or words instead of it."""
+    return repr(name) if name is not None and is_safe_to_show(name) else "of the name given"
 
 
-def word_told(name: str) -> str:
-    """Return the name of a setting that does not exist, "" if it is not one that a setting could have."""
+def shown_setting(name: str) -> str:
+    """Return the name of a setting that does not exist, "" if no setting could have that name."""
     return name if _SETTING.fullmatch(name) else ""
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names for a message, with a count of those that are not shown."""
-    every = list(names)
-    shown = [name for name in every if is_tellable(name)]
-    kept = len(every) - len(shown)
-    return ", ".join([*shown, *([f"{kept} more that may be a secret"] if kept else [])])
+def shown_names(names: Iterable[str]) -> str:
+    """Return names for a message, and how many are hidden."""
+    all_names = list(names)
+    shown = [name for name in all_names if is_safe_to_show(name)]
+    hidden = len(all_names) - len(shown)
+    return ", ".join([*shown, *([f"{hidden} more that may be a secret"] if hidden else [])])
 
 
-def place_of(name: str, text: str) -> str:
+def line_of(name: str, text: str) -> str:
     """Return the first line of a file that begins with a name, as `at line 7`; "" if none does."""
     begins = tuple(
         f"{opening}{quote}{name}"

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.host.instances.instance import Instance, InstancesError, InstanceSet
 from signal_client_oci.host.instances.names import (
-    is_tellable,
-    listed,
+    is_safe_to_show,
+    line_of,
     looks_like_key,
-    place_of,
-    told,
-    word_told,
+    shown_name,
+    shown_names,
+    shown_setting,
 )
-from signal_client_oci.host.instances.secret_files import expanded, read_key_file, read_text
+from signal_client_oci.host.instances.secret_files import expand_home, read_key_file, read_secret_file
 from signal_client_oci.settings.schema import FIELDS
 from signal_client_oci.settings.secrecy import HiddenText
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_instances"]
 
-_LONGEST_INTERVAL_MINUTES: Final = 1440
+_MAX_INTERVAL_MINUTES: Final = 1440
 _OWN_KEYS: Final = (
     "private_key_file",
     "private_key_env",
@@ -42,7 +42,7 @@ _OWN_KEYS: Final = (
 _KEY_SOURCES: Final = ("private_key_file", "private_key_env", "private_key")
 _PASSPHRASE_SOURCES: Final = ("private_key_passphrase_env", "private_key_passphrase")
 _TOML_PLACE: Final = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)$")
-# How the texts of tomllib and tomli begin; what follows in some of them is quoted from the file.
+# How the messages of tomllib and tomli begin; what follows in some of them is quoted from the file.
 _TOML_PROBLEMS: Final = (
     "Invalid value",
     "Invalid statement",
@@ -71,19 +71,21 @@ _TOML_PROBLEMS: Final = (
 def read_instances(
     path: Path, *, names: Collection[str] | None = None, environ: Mapping[str, str] = os.environ
 ) -> InstanceSet:
-    """The instances of a TOML file, or only those of the given names, whose keys alone are then read.
+    """Read the instances of a TOML file, or only those of the given names; key files of others are not opened.
 
     A table holds the connector's settings under their own names and may have `enabled`,
     `poll_interval_minutes` (1 to 1440), one of `private_key_file` (`~`, or relative to the TOML file),
     `private_key_env` and `private_key`, and `private_key_passphrase_env` in place of
     `private_key_passphrase`. Raises `InstancesError`.
     """
-    path = expanded(path, str(path))
-    opened = read_text(path, str(path), "name an instances file")
+    path = expand_home(path, str(path))
+    opened = read_secret_file(path, str(path), "name an instances file")
     tables = _tables(_parse_toml(opened.text, path), path, opened.text)
     for name in names or ():
         if name not in tables:
-            raise InstancesError(str(path), f"has no instance {told(name)}", f"there are: {listed(tables)}")
+            raise InstancesError(
+                str(path), f"has no instance {shown_name(name)}", f"it has: {shown_names(tables)}"
+            )
     warnings: list[str] = []
     chosen = [name for name in tables if names is None or name in names]
     instances = tuple(
@@ -120,19 +122,19 @@ class _TomlInstance:
         return InstancesError(self._place(key), problem, remedy)
 
     def _place(self, key: str) -> str:
-        """Return where a key of this table stands; the name of the table is told if it is no secret in its place."""
-        table = self.name if is_tellable(self.name) else f"(the table {place_of(self.name, self.text)})"
+        """Return the place of a key of this table, with the name of the table unless that could be a secret."""
+        table = self.name if is_safe_to_show(self.name) else f"(the table {line_of(self.name, self.text)})"
         return f"{self.path}: instances.{table}{key and '.'}{key}"
 
     def _check_key(self, key: str) -> None:
         known = (*FIELDS, *_OWN_KEYS)
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-            if word_told(key):
-                raise self._fault(key, "is no setting of the connector", remedy)
+            remedy = f"did you mean {close[0]}?" if close else f"known settings: {', '.join(known)}"
+            if shown_setting(key):
+                raise self._fault(key, "is not a setting of the connector", remedy)
             problem = (
-                f"has a name {place_of(key, self.text)}".rstrip() + " that is no setting of the connector"
+                f"has a name {line_of(key, self.text)}".rstrip() + " that is not a setting of the connector"
             )
             raise self._fault("", problem, remedy)
 
@@ -142,7 +144,7 @@ class _TomlInstance:
             finite = not isinstance(item, float) or math.isfinite(item)
             if not isinstance(item, (str, int, float)) or not finite:
                 raise self._fault(
-                    key, "is a value that no setting takes", "give text, a number, true, false or a list"
+                    key, "has a value that no setting accepts", "give text, a number, true, false or a list"
                 )
 
     def _one_of(self, table: Mapping[str, Any], keys: tuple[str, ...]) -> str:
@@ -164,7 +166,7 @@ class _TomlInstance:
         return self._from_environment(value, key) if key in _OWN_KEYS else HiddenText(value)
 
     def _from_environment(self, variable: str, key: str) -> str:
-        # The variable's name is not told: whoever pasted the secret in its place would find it on the screen.
+        # The variable's name is not shown: it could be a secret that was pasted in its place.
         value = HiddenText(self.environ.get(variable, ""))
         if not value.strip():
             raise self._fault(
@@ -180,33 +182,33 @@ class _TomlInstance:
 
     def _interval(self, table: Mapping[str, Any]) -> int:
         minutes = table.get("poll_interval_minutes", 5)
-        if type(minutes) is not int or not 1 <= minutes <= _LONGEST_INTERVAL_MINUTES:
-            remedy = f"give whole minutes from 1 to {_LONGEST_INTERVAL_MINUTES}, without quotes"
-            raise self._fault("poll_interval_minutes", "is no interval", remedy)
+        if type(minutes) is not int or not 1 <= minutes <= _MAX_INTERVAL_MINUTES:
+            remedy = f"give whole minutes from 1 to {_MAX_INTERVAL_MINUTES}, without quotes"
+            raise self._fault("poll_interval_minutes", "is not a valid interval", remedy)
         return minutes
 
 
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:
-    # tomli is tomllib for 3.10, where the standard library has none; the extra `cli` brings it.
+    # Python 3.10 has no tomllib; there the extra `cli` installs tomli, which is the same.
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         return _hidden(toml.loads(text))
     except (ValueError, RecursionError) as error:
         problem = _toml_problem(str(error))
-    # Raised here, outside any handler: the library's error holds the whole file, and would be the context of this one.
-    remedy = "fix that line; text stands in quotes, and text of several lines in three single quotes"
+    # Raised outside of the handler: the library's error holds the whole file, and would be the context of this one.
+    remedy = "fix that line; put text in quotes, and text of several lines in three single quotes"
     raise InstancesError(str(path), f"is not valid TOML: {problem}", remedy)
 
 
 def _toml_problem(words: str) -> str:
-    """Return what the parser says is wrong and where, without the key or the character that it quotes."""
+    """Return what the parser says is wrong and where, without what it quotes from the file."""
     place = _TOML_PLACE.search(words)
-    begins = next((known for known in _TOML_PROBLEMS if words.startswith(known)), "This cannot be read")
+    begins = next((known for known in _TOML_PROBLEMS if words.startswith(known)), "Syntax error")
     return f"{begins} {place[0]}" if place else begins
 
 
 def _hidden(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document whose texts, any of which may be a secret, have a repr that hides them."""
+    """Return a document with every text hidden from repr, because any of them may be a secret."""
     return {key: _hidden_value(value) for key, value in document.items()}
 
 
@@ -219,18 +221,20 @@ def _hidden_value(value: Any) -> Any:
 def _tables(document: dict[str, Any], path: Path, text: str) -> dict[str, dict[str, Any]]:
     example = "begin each instance with a line such as [instances.prod]"
     if unknown := [key for key in document if key != "instances"]:
-        name = repr(unknown[0]) if word_told(unknown[0]) else f"a name {place_of(unknown[0], text)}".rstrip()
+        name = (
+            repr(unknown[0]) if shown_setting(unknown[0]) else f"a name {line_of(unknown[0], text)}".rstrip()
+        )
         raise InstancesError(str(path), f"has {name} outside of an [instances.NAME] table", example)
     tables = document.get("instances")
     if not isinstance(tables, dict) or not tables:
         raise InstancesError(str(path), "has no instances", example)
     for name, table in tables.items():
         if looks_like_key(name):
-            problem = f"has a table {place_of(name, text)}".rstrip() + " whose name looks like a private key"
+            problem = f"has a table {line_of(name, text)}".rstrip() + " whose name looks like a private key"
             raise InstancesError(str(path), problem, "name it with a word or two, such as [instances.prod]")
-        place = f"{path}: instances.{name!r}" if is_tellable(name) else f"{path}: instances"
+        place = f"{path}: instances.{name!r}" if is_safe_to_show(name) else f"{path}: instances"
         if not isinstance(table, dict):
-            raise InstancesError(place.replace("'", ""), "is no table", example)
+            raise InstancesError(place.replace("'", ""), "is not a table", example)
         if not name.strip() or not name.isprintable():
-            raise InstancesError(place, "is no name", "use letters, digits, blanks, - or _")
+            raise InstancesError(place, "is not a valid name", "use letters, digits, blanks, - or _")
     return tables

@@ -24,7 +24,7 @@ from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SEC
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_problems
 from signal_client_oci.polling.context import Run
 from signal_client_oci.polling.sources.windowed_api import read_page
-from signal_client_oci.scheduler.requests import LaneName, Page, Request, Result, Step, token_mark
+from signal_client_oci.scheduler.requests import LaneKey, Page, Request, Result, Step, token_mark
 from signal_client_oci.settings.model import RISK_LEVELS
 from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
 from signal_client_oci.state.seen_problems import LeftScope
@@ -115,7 +115,7 @@ class CloudGuardCollector:
         self._known = run.progress.problems
         self._listed: set[bytes] = set()
         self._tokens: set[bytes] = set()
-        self._lane = LaneName(run.settings.region, SERVICE)
+        self._lane = LaneKey(run.settings.region, SERVICE)
         self._details_open = 0
         self._next_list: _ListJob | None = None
         self._skipped = False
@@ -150,7 +150,7 @@ class CloudGuardCollector:
         """Go from the configuration to the lists, page by page, and from new versions to their details."""
         job = request.job
         if isinstance(job, _ConfigurationJob):
-            self._lane = LaneName(result, SERVICE)
+            self._lane = LaneKey(result, SERVICE)
             yield self._list(_ListJob(0))
         elif isinstance(job, _ListJob):
             yield from self._page(job, result)
@@ -237,7 +237,7 @@ class CloudGuardCollector:
         return floor_minute(problem.last_detected + _CLOSING_MARGIN) < self._known.since
 
     def _deliver(self, problem: ProblemRecord, digest: bytes, details: bytes | None) -> None:
-        made = problem.made(details)
+        made = problem.to_artifact(details)
         self._counts["redacted"] += made.redacted
         self._counts["parse_errors"] += made.parse_error
         self._batcher.add(made.artifact, digest, self._known.deliver)

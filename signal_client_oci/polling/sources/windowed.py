@@ -26,8 +26,8 @@ from signal_client_oci.polling.context import Run
 from signal_client_oci.polling.scope import Compartment, ScopeCollector
 from signal_client_oci.polling.sources.planning import Piece, Planner, Stream
 from signal_client_oci.polling.sources.windowed_api import WindowedService, ask_page
-from signal_client_oci.scheduler.dispatcher import Crew
-from signal_client_oci.scheduler.requests import LaneName, Page, Request, Result, Step, token_mark
+from signal_client_oci.scheduler.dispatcher import Dispatcher
+from signal_client_oci.scheduler.requests import LaneKey, Page, Request, Result, Step, token_mark
 from signal_client_oci.state.checkpoint import tag_of
 from signal_client_oci.state.cursor import Position, advance, tried
 from signal_client_oci.state.seen_records import Digests, digest_of
@@ -83,7 +83,7 @@ class WindowCollector:
         self,
         service: WindowedService,
         run: Run,
-        crew: Crew,
+        crew: Dispatcher,
         scope: ScopeCollector,
     ) -> None:
         self.source: SourceName = service.source
@@ -119,7 +119,7 @@ class WindowCollector:
         """Name further pieces of long windows while their lane has places left."""
         self._long = [one for one in self._long if not one.abandoned and one.planned < one.window.end]
         for stream in self._long:
-            lane = LaneName(stream.region, self._service.service)
+            lane = LaneKey(stream.region, self._service.service)
             while self._can_use_a_place(stream) and self._crew.has_place(lane):
                 longest = spare_span(stream.planned, stream.window.end)
                 yield from self._next_piece(stream, min(longest, self._service.longest))
@@ -140,7 +140,7 @@ class WindowCollector:
         yield self._page(piece, None)
 
     def _page(self, piece: Piece, token: str | None) -> Request:
-        lane = LaneName(piece.stream.region, self._service.service)
+        lane = LaneKey(piece.stream.region, self._service.service)
         ocids = [compartment.ocid for compartment in piece.stream.compartments]
         # neighbouring pieces share what their bounds may leave out
         first = max(piece.stream.window.start, piece.start - self._service.least_overlap)
@@ -235,7 +235,7 @@ class WindowCollector:
             if not claim(digest):
                 counts["duplicates"] += 1
                 continue
-            artifact, redacted, has_parse_error = record.made()
+            artifact, redacted, has_parse_error = record.to_artifact()
             if redacted:
                 counts["redacted"] += redacted
             if has_parse_error:
@@ -304,7 +304,7 @@ class WindowCollector:
         if len(members) == 1 or failure.recovery is Recovery.REGION:
             return []
         if failure.recovery is Recovery.RETRY:
-            if not self._crew.is_hopeful(LaneName(stream.region, self._service.service)):
+            if not self._crew.is_healthy(LaneKey(stream.region, self._service.service)):
                 return []
             return [stream.part((one,), stream.span) for one in members]
         half = len(members) // 2

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from datetime import datetime
+from typing import Any, TypedDict
 
-from signal_client_oci.sandbox.http.clocks import format_time
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from signal_client_oci.sandbox.clocks import format_time
+from signal_client_oci.sandbox.http.http_connection import compact_json
 
 __all__ = ["AuditFields", "audit_event", "audit_log_content"]
 
+_USER_AGENT = "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"
+
 
 class AuditFields(TypedDict, total=False):
-    """What of an audit event can be chosen; the rest is filled in plausibly.
+    """What can be chosen of an audit event; the rest is filled in plausibly.
 
-    Dictionaries are merged into their part of the event. `extra` is merged into the event's top level, `data`
-    into its `data`, last.
+    Dictionaries are merged into their part of the event, `extra` into its top level.
     """
 
     event_name: str
     source: str
     event_type: str
-    event_grouping_id: str | None
     resource_name: str | None
     resource_id: str | None
     principal_name: str | None
@@ -34,7 +32,6 @@ class AuditFields(TypedDict, total=False):
     credentials: str | None
     action: str
     path: str
-    parameters: dict[str, list[str]]
     request_headers: dict[str, list[str]]
     status: str
     response_headers: dict[str, list[str]]
@@ -42,9 +39,7 @@ class AuditFields(TypedDict, total=False):
     message: str | None
     state_change: dict[str, Any]
     additional_details: dict[str, Any] | None
-    freeform_tags: dict[str, str] | None
     defined_tags: dict[str, dict[str, Any]] | None
-    data: dict[str, Any]
     extra: dict[str, Any]
 
 
@@ -58,14 +53,14 @@ def audit_event(
     name = fields.get("event_name", "GetInstance")
     source = fields.get("source", "ComputeApi")
     data = {
-        "eventGroupingId": fields.get("event_grouping_id"),
+        "eventGroupingId": None,
         "eventName": name,
         "compartmentId": compartment[0],
         "compartmentName": compartment[1],
         "resourceName": fields.get("resource_name"),
         "resourceId": fields.get("resource_id"),
         "availabilityDomain": "",
-        "freeformTags": fields.get("freeform_tags"),
+        "freeformTags": None,
         "definedTags": fields.get("defined_tags"),
         "identity": _identity(tenancy, fields),
         "request": _request(event_id, event_time, fields),
@@ -81,7 +76,7 @@ def audit_event(
         "eventId": event_id,
         "eventTime": format_time(event_time),
         "contentType": "application/json",
-        "data": data | fields.get("data", {}),
+        "data": data,
     } | fields.get("extra", {})
 
 
@@ -103,7 +98,7 @@ def audit_log_content(event: dict[str, Any], tenancy: str, ingested: datetime) -
         "time": event["eventTime"],
         "type": event["eventType"],
     }
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return compact_json(content)
 
 
 def _identity(tenancy: str, fields: AuditFields) -> dict[str, Any]:
@@ -116,37 +111,35 @@ def _identity(tenancy: str, fields: AuditFields) -> dict[str, Any]:
         "tenantId": tenancy,
         "ipAddress": fields.get("ip_address", "203.0.113.17"),
         "credentials": fields.get("credentials"),
-        "userAgent": fields.get("user_agent", "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"),
+        "userAgent": fields.get("user_agent", _USER_AGENT),
         "consoleSessionId": None,
     }
 
 
 def _request(event_id: str, event_time: datetime, fields: AuditFields) -> dict[str, Any]:
+    request_id = event_id.replace("-", "").upper()
+    headers = {
+        "Accept": ["application/json"],
+        "Connection": ["close"],
+        "User-Agent": [fields.get("user_agent") or _USER_AGENT],
+        "opc-request-id": [request_id],
+        "Date": [event_time.strftime("%a, %d %b %Y %H:%M:%S UTC")],
+    }
     return {
-        "id": event_id.replace("-", "").upper(),
+        "id": request_id,
         "path": fields.get("path", "/20160918/instances"),
         "action": fields.get("action", "GET"),
-        "parameters": fields.get("parameters", {}),
-        "headers": {
-            "Accept": ["application/json"],
-            "Connection": ["close"],
-            "User-Agent": [fields.get("user_agent") or "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"],
-            "opc-request-id": [event_id.replace("-", "").upper()],
-            "Date": [event_time.strftime("%a, %d %b %Y %H:%M:%S UTC")],
-        }
-        | fields.get("request_headers", {}),
+        "parameters": {},
+        "headers": headers | fields.get("request_headers", {}),
     }
 
 
 def _response(event_id: str, event_time: datetime, fields: AuditFields) -> dict[str, Any]:
+    headers = {"Content-Type": ["application/json"], "opc-request-id": [event_id.replace("-", "").upper()]}
     return {
         "status": fields.get("status", "200"),
         "responseTime": format_time(event_time),
-        "headers": {
-            "Content-Type": ["application/json"],
-            "opc-request-id": [event_id.replace("-", "").upper()],
-        }
-        | fields.get("response_headers", {}),
+        "headers": headers | fields.get("response_headers", {}),
         "payload": fields.get("payload", {}),
         "message": fields.get("message"),
     }

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-__all__ = ["Emitted", "GroundTruth", "ServiceName"]
-
-ServiceName = Literal["audit", "logging", "cloudguard"]
+__all__ = ["Emitted", "GroundTruth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,7 @@ class Emitted:
     event.
     """
 
-    service: ServiceName
+    service: Literal["audit", "logging", "cloudguard"]
     region: str
     compartment: str
     key: str
@@ -56,15 +52,10 @@ class GroundTruth:
             self._records.append(record)
         return record
 
-    def of(self, service: ServiceName, *, regions: Iterable[str] | None = None) -> list[Emitted]:
+    def of(self, service: str) -> list[Emitted]:
         """Return the records of one service, without the copies of Audit events in Logging."""
-        wanted = None if regions is None else frozenset(regions)
-        return [
-            one
-            for one in self
-            if one.service == service and not one.copy_of_audit and (wanted is None or one.region in wanted)
-        ]
+        return [one for one in self if one.service == service and not one.copy_of_audit]
 
-    def keys(self, service: ServiceName, *, regions: Iterable[str] | None = None) -> list[str]:
+    def keys(self, service: str) -> list[str]:
         """Return the keys of one service's records, sorted; a key emitted twice is there twice."""
-        return sorted(one.key for one in self.of(service, regions=regions))
+        return sorted(one.key for one in self.of(service))

@@ -6,9 +6,9 @@ import base64
 import hashlib
 import uuid
 
-__all__ = ["REGION_KEYS", "Identifiers", "region_key"]
+__all__ = ["Identifiers", "region_key"]
 
-REGION_KEYS = {
+_REGION_KEYS = {
     "us-ashburn-1": "iad",
     "us-phoenix-1": "phx",
     "eu-frankfurt-1": "fra",
@@ -25,7 +25,7 @@ _UNIQUE_LENGTH = 52
 
 def region_key(region: str) -> str:
     """Return the region's short key; a newer region is its own key, as in real OCIDs."""
-    return REGION_KEYS.get(region, region)
+    return _REGION_KEYS.get(region, region)
 
 
 class Identifiers:
@@ -35,18 +35,14 @@ class Identifiers:
         self._seed = seed
         self._count = 0
 
-    def ocid(self, kind: str, region: str = "", realm: str = "oc1") -> str:
-        """Return a new `ocid1.<kind>.<realm>.<region key>.aaaaaaaa…`; global resources have no region."""
+    def ocid(self, kind: str, region: str = "") -> str:
+        """Return a new `ocid1.<kind>.oc1.<region key>.aaaaaaaa…`; global resources have no region."""
         unique = base64.b32encode(self._next(kind)).decode("ascii").lower().rstrip("=")[:_UNIQUE_LENGTH]
-        return f"ocid1.{kind}.{realm}.{region_key(region)}.aaaaaaaa{unique}"
+        return f"ocid1.{kind}.oc1.{region_key(region)}.aaaaaaaa{unique}"
 
     def uuid(self) -> str:
         """Return a new UUID in the usual spelling."""
         return str(uuid.UUID(bytes=self._next("uuid")[:16], version=4))
-
-    def hexadecimal(self, length: int) -> str:
-        """Return `length` (at most 64) new lower-case hexadecimal digits."""
-        return self._next("hex").hex()[:length]
 
     def _next(self, kind: str) -> bytes:
         self._count += 1

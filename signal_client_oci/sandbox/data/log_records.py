@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypedDict
 
-from signal_client_oci.sandbox.http.clocks import format_time, to_micros
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+from signal_client_oci.sandbox.clocks import format_time, to_micros
+from signal_client_oci.sandbox.http.http_connection import compact_json
 
 __all__ = ["FLOW_LOG", "LogFields", "log_content", "search_result"]
 
@@ -17,11 +15,10 @@ FLOW_LOG = "com.oraclecloud.vcn.flowlogs.DataEvent"
 
 
 class LogFields(TypedDict, total=False):
-    """What of a log record can be chosen.
+    """What can be chosen of a log record.
 
     `log_type` is logContent's `type`; `payload` its `data`; `group` and `log` are OCIDs; `record_id` is
-    logContent's `id`, which is not unique in reality; `oracle` and `extra` are merged into logContent's
-    `oracle` and top level.
+    logContent's `id`, which is not unique in reality; `extra` is merged into logContent's top level.
     """
 
     log_type: str
@@ -31,7 +28,6 @@ class LogFields(TypedDict, total=False):
     record_id: str
     subject: str
     source: str
-    oracle: dict[str, Any]
     extra: dict[str, Any]
 
 
@@ -40,7 +36,7 @@ def log_content(time: datetime, ingested: datetime, place: Mapping[str, str], fi
     content: dict[str, Any] = {
         "data": fields.get("payload", {}),
         "id": fields.get("record_id", "159f15e5"),
-        "oracle": {**place, "ingestedtime": format_time(ingested), **fields.get("oracle", {})},
+        "oracle": {**place, "ingestedtime": format_time(ingested)},
         "source": fields.get("source", "-"),
         "specversion": "1.0",
         "time": format_time(time),
@@ -48,7 +44,7 @@ def log_content(time: datetime, ingested: datetime, place: Mapping[str, str], fi
     }
     if "subject" in fields:
         content["subject"] = fields["subject"]
-    return json.dumps(content | fields.get("extra", {}), separators=(",", ":"), ensure_ascii=False).encode()
+    return compact_json(content | fields.get("extra", {}))
 
 
 def search_result(time: datetime, content: bytes) -> bytes:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from signal_client_oci.sandbox.http.clocks import format_time, from_micros, to_micros
+from signal_client_oci.sandbox.clocks import format_time, from_micros
+from signal_client_oci.sandbox.http.http_connection import compact_json
 
-__all__ = ["RISK_LEVELS", "Problem", "ProblemFields", "ProblemVersion"]
-
-RISK_LEVELS = ("MINOR", "LOW", "MEDIUM", "HIGH", "CRITICAL")
-"""From the least to the greatest (package `oci`, `cloud_guard/models/problem_summary.py`)."""
+__all__ = ["RISK_LEVELS", "ProblemFields", "ProblemVersion", "StoredProblem"]
 
 _RISK_SCORES = {"MINOR": 5.0, "LOW": 18.0, "MEDIUM": 41.5, "HIGH": 73.2, "CRITICAL": 96.0}
+_DESCRIPTION = "A bucket can be read by anyone without signing in."
+_RECOMMENDATION = "Make the bucket private unless its public access is sanctioned."
+
+RISK_LEVELS = tuple(_RISK_SCORES)
+"""From the least to the greatest (package `oci`, `cloud_guard/models/problem_summary.py`)."""
 
 
 class ProblemFields(TypedDict, total=False):
-    """What of a problem can be chosen; the first four may change, `extra` is merged into every text."""
+    """What can be chosen of a problem; the first four may change, `extra` is merged into every text."""
 
     risk_level: str
     lifecycle_detail: str
@@ -41,7 +43,7 @@ class ProblemFields(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ProblemVersion:
-    """A problem as it stands from `visible` (microseconds since 1970) on.
+    """A problem as it is from `visible` (microseconds since 1970) on.
 
     `raw` replaces the text of both representations; `summary` is the item of ListProblems, made by
     `add_version`.
@@ -62,7 +64,7 @@ class ProblemVersion:
 
 
 @dataclass
-class Problem:
+class StoredProblem:
     """One problem: what stays the same, and its versions in the order in which they become visible."""
 
     ocid: str
@@ -73,7 +75,7 @@ class Problem:
 
     def add_version(self, version: ProblemVersion) -> ProblemVersion:
         """Add a version, in whatever order they become visible, and return it with its summary."""
-        summary = version.raw if version.raw is not None else self._summary(version)
+        summary = compact_json(self._summary(version)) if version.raw is None else version.raw
         version = replace(version, summary=summary)
         self.versions.append(version)
         self.versions.sort(key=lambda one: one.visible)
@@ -94,18 +96,14 @@ class Problem:
             "peakRiskScoreLookupPeriodInDays": 14,
             "autoResolveDate": None,
             "additionalDetails": self.fields.get("additional_details", {}),
-            "description": self.fields.get(
-                "description", "A bucket can be read by anyone without signing in."
-            ),
-            "recommendation": self.fields.get(
-                "recommendation", "Make the bucket private unless its public access is sanctioned."
-            ),
+            "description": self.fields.get("description", _DESCRIPTION),
+            "recommendation": self.fields.get("recommendation", _RECOMMENDATION),
             "comment": version.comment,
             "impactedResourceId": None,
             "impactedResourceName": None,
             "impactedResourceType": None,
         }
-        return _text(self._common(version) | more | self.fields.get("extra", {}))
+        return compact_json(self._summary(version) | more | self.fields.get("extra", {}))
 
     def history(self, now: int) -> list[dict[str, Any]]:
         """Return the items of ListProblemHistories, newest first."""
@@ -126,42 +124,27 @@ class Problem:
             if version.visible <= now
         ]
 
-    def is_detected_within(
-        self, version: ProblemVersion, first: tuple[int, int], last: tuple[int, int]
-    ) -> bool:
-        """Whether first and last detection lie in these ranges, bounds included."""
-        return (
-            first[0] <= to_micros(self.first_detected) <= first[1]
-            and last[0] <= to_micros(version.last_detected) <= last[1]
-        )
-
-    def _summary(self, version: ProblemVersion) -> bytes:
-        return _text(self._common(version) | self.fields.get("extra", {}))
-
-    def _common(self, version: ProblemVersion) -> dict[str, Any]:
-        regions = self.fields.get("regions", [])
+    def _summary(self, version: ProblemVersion) -> dict[str, Any]:
+        fields = self.fields
+        regions = fields.get("regions", [])
         return {
             "id": self.ocid,
             "compartmentId": self.compartment,
-            "detectorRuleId": self.fields.get("detector_rule_id", "BUCKET_IS_PUBLIC"),
+            "detectorRuleId": fields.get("detector_rule_id", "BUCKET_IS_PUBLIC"),
             "riskLevel": version.risk_level,
             "riskScore": _RISK_SCORES.get(version.risk_level),
-            "resourceId": self.fields.get("resource_id", "acme/exports"),
-            "resourceName": self.fields.get("resource_name", "exports"),
-            "resourceType": self.fields.get("resource_type", "Bucket"),
-            "labels": self.fields.get("labels", ["ObjectStorage"]),
+            "resourceId": fields.get("resource_id", "acme/exports"),
+            "resourceName": fields.get("resource_name", "exports"),
+            "resourceType": fields.get("resource_type", "Bucket"),
+            "labels": fields.get("labels", ["ObjectStorage"]),
             "timeFirstDetected": format_time(self.first_detected),
             "timeLastDetected": format_time(version.last_detected),
             "lifecycleState": version.lifecycle_state,
             "lifecycleDetail": version.lifecycle_detail,
-            "detectorId": self.fields.get("detector_id", "IAAS_CONFIGURATION_DETECTOR"),
+            "detectorId": fields.get("detector_id", "IAAS_CONFIGURATION_DETECTOR"),
             "region": regions[0] if regions else None,
             "regions": regions,
-            "targetId": self.fields.get("target_id"),
+            "targetId": fields.get("target_id"),
             "timeDue": format_time(self.first_detected + timedelta(days=30)),
             "manageType": "CUSTOMER_MANAGED",
-        }
-
-
-def _text(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+        } | fields.get("extra", {})

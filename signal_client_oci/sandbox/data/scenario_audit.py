@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Callable
 
-from signal_client_oci.sandbox.data.emission import AuditEmission
+from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
+from signal_client_oci.sandbox.emission import AuditEmission
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
+__all__ = ["NOTABLE", "ROUTINE", "ScenarioEvent", "invented_secrets"]
 
-    from signal_client_oci.sandbox.data.demo_tenancy import Landscape
-
-__all__ = ["NOTABLE", "ROUTINE", "Happening", "invented_secrets"]
-
-Happening = tuple[str, str, AuditEmission]
+ScenarioEvent = tuple[str, str, AuditEmission]
 """(region, compartment, fields) of one event."""
 
 _PEOPLE = ("ada@acme.example.test", "grace@acme.example.test", "linus@acme.example.test")
@@ -50,7 +46,7 @@ def _with_secrets() -> dict[str, list[str]]:
     }
 
 
-def _get_instance(land: Landscape, chance: random.Random) -> Happening:
+def _get_instance(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="GetInstance",
         source="ComputeApi",
@@ -58,10 +54,10 @@ def _get_instance(land: Landscape, chance: random.Random) -> Happening:
         resource_name=f"web-{chance.randrange(1, 9)}",
         ip_address=f"10.0.1.{chance.randrange(2, 250)}",
     )
-    return land.home, land.web, fields
+    return company.home, company.web, fields
 
 
-def _list_objects(land: Landscape, chance: random.Random) -> Happening:
+def _list_objects(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="GetBucket",
         source="ObjectStorage",
@@ -71,10 +67,10 @@ def _list_objects(land: Landscape, chance: random.Random) -> Happening:
         resource_name="archive",
         ip_address=f"10.0.3.{chance.randrange(2, 250)}",
     )
-    return land.other, land.archive, fields
+    return company.other, company.archive, fields
 
 
-def _list_vcns(land: Landscape, chance: random.Random) -> Happening:
+def _list_vcns(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="ListVcns",
         source="VirtualNetworkApi",
@@ -84,14 +80,13 @@ def _list_vcns(land: Landscape, chance: random.Random) -> Happening:
         credentials=invented_secrets()["session_token"],
         request_headers=_with_secrets(),
     )
-    return land.home, land.production, fields
+    return company.home, company.production, fields
 
 
-def _login(land: Landscape, chance: random.Random) -> Happening:
+def _login(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     person = chance.choice(_PEOPLE)
     fields = AuditEmission(
         event_name="InteractiveLogin",
-        event_type="com.oraclecloud.IdentitySignOn.InteractiveLogin",
         source="IdentitySignOn",
         action="POST",
         path="/v1/authentication/authenticate",
@@ -101,13 +96,12 @@ def _login(land: Landscape, chance: random.Random) -> Happening:
         payload={"login_result": "SUCCESS"},
         message=f"{person} signed in",
     )
-    return land.home, land.root, fields
+    return company.home, company.root, fields
 
 
-def _failed_login(land: Landscape, chance: random.Random) -> Happening:
+def _failed_login(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="InteractiveLogin",
-        event_type="com.oraclecloud.IdentitySignOn.InteractiveLogin",
         source="IdentitySignOn",
         action="POST",
         path="/v1/authentication/authenticate",
@@ -119,13 +113,12 @@ def _failed_login(land: Landscape, chance: random.Random) -> Happening:
         additional_details={"login_input": "administrator"},
         message="InteractiveLogin failed with response 'BadRequest'",
     )
-    return land.home, land.root, fields
+    return company.home, company.root, fields
 
 
-def _policy_change(land: Landscape, chance: random.Random) -> Happening:
+def _policy_change(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="UpdatePolicy",
-        event_type="com.oraclecloud.identityControlPlane.UpdatePolicy",
         source="identityControlPlane",
         action="PUT",
         path="/20160918/policies",
@@ -138,10 +131,10 @@ def _policy_change(land: Landscape, chance: random.Random) -> Happening:
         },
         message="developers UpdatePolicy succeeded",
     )
-    return land.home, land.root, fields
+    return company.home, company.root, fields
 
 
-def _open_port(land: Landscape, chance: random.Random) -> Happening:
+def _open_port(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     rule = {
         "source": "0.0.0.0/0",
         "protocol": "6",
@@ -159,10 +152,10 @@ def _open_port(land: Landscape, chance: random.Random) -> Happening:
         state_change={"previous": {"ingressSecurityRules": []}, "current": {"ingressSecurityRules": [rule]}},
         message="public-subnet UpdateSecurityList succeeded",
     )
-    return land.home, land.production, fields
+    return company.home, company.production, fields
 
 
-def _public_bucket(land: Landscape, chance: random.Random) -> Happening:
+def _public_bucket(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="UpdateBucket",
         event_type="com.oraclecloud.objectstorage.updatebucket",
@@ -178,10 +171,10 @@ def _public_bucket(land: Landscape, chance: random.Random) -> Happening:
         additional_details={"bucketName": "exports", "namespace": "acme", "publicAccessType": "ObjectRead"},
         message="exports UpdateBucket succeeded",
     )
-    return land.other, land.data, fields
+    return company.other, company.data, fields
 
 
-def _terminated_instance(land: Landscape, chance: random.Random) -> Happening:
+def _terminated_instance(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="TerminateInstance",
         event_type="com.oraclecloud.ComputeApi.TerminateInstance.begin",
@@ -195,13 +188,12 @@ def _terminated_instance(land: Landscape, chance: random.Random) -> Happening:
         additional_details={"shape": "VM.Standard.E5.Flex", "type": "CustomerVmi"},
         message="TerminateInstance succeeded",
     )
-    return land.other, land.web, fields
+    return company.other, company.web, fields
 
 
-def _new_key(land: Landscape, chance: random.Random) -> Happening:
+def _new_key(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     fields = AuditEmission(
         event_name="UploadApiKey",
-        event_type="com.oraclecloud.identityControlPlane.UploadApiKey",
         source="identityControlPlane",
         action="POST",
         path="/20160918/users/apiKeys",
@@ -210,17 +202,17 @@ def _new_key(land: Landscape, chance: random.Random) -> Happening:
         resource_name="backup-job",
         message="backup-job UploadApiKey succeeded",
     )
-    return land.home, land.root, fields
+    return company.home, company.root, fields
 
 
-ROUTINE: tuple[Callable[[Landscape, random.Random], Happening], ...] = (
+ROUTINE: tuple[Callable[[DemoCompany, random.Random], ScenarioEvent], ...] = (
     _get_instance,
     _list_objects,
     _list_vcns,
 )
 """What happens several times a minute."""
 
-NOTABLE: tuple[Callable[[Landscape, random.Random], Happening], ...] = (
+NOTABLE: tuple[Callable[[DemoCompany, random.Random], ScenarioEvent], ...] = (
     _login,
     _failed_login,
     _policy_change,

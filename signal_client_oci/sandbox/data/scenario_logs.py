@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Callable
+from datetime import datetime
 
-from signal_client_oci.sandbox.data.emission import LogEmission
 from signal_client_oci.sandbox.data.log_records import FLOW_LOG
+from signal_client_oci.sandbox.emission import LogEmission
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
-    from datetime import datetime
-
-__all__ = ["CHATTER"]
+__all__ = ["LOG_WRITERS"]
 
 _OUTSIDE = ("203.0.113.9", "198.51.100.77", "192.0.2.201")
 _PATHS = ("/", "/cart", "/login", "/api/v1/orders", "/wp-login.php", "/.env")
@@ -92,7 +89,7 @@ def _bucket_read(_time: datetime, chance: random.Random) -> LogEmission:
     return LogEmission(log_type="com.oraclecloud.objectstorage.getobject", payload=payload, source="exports")
 
 
-CHATTER: dict[str, tuple[Callable[[datetime, random.Random], LogEmission], int]] = {
+LOG_WRITERS: dict[str, tuple[Callable[[datetime, random.Random], LogEmission], int]] = {
     "vcn-flow": (_flow, 5),
     "vcn-flow-standby": (_flow, 2),
     "load-balancer-access": (_load_balancer, 3),

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from signal_client_oci.sandbox.data.emission import ProblemChange, ProblemEmission
+from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
+from signal_client_oci.sandbox.emission import ProblemChange, ProblemEmission
+from signal_client_oci.sandbox.tenancy import Tenancy
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from signal_client_oci.sandbox.data.demo_tenancy import Landscape
-    from signal_client_oci.sandbox.tenancy import Tenancy
-
-__all__ = ["CHANGE_MINUTES", "Findings"]
+__all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
 
 CHANGE_MINUTES = 10
 
@@ -75,26 +71,26 @@ _TURNS = (
 )
 
 
-def _catalogue(land: Landscape) -> list[tuple[str, ProblemEmission]]:
+def _catalogue(company: DemoCompany) -> list[tuple[str, ProblemEmission]]:
     """Return (compartment, fields) of each problem."""
     bucket = _BUCKET.copy()
-    bucket["regions"] = [land.other]
+    bucket["regions"] = [company.other]
     return [
-        (land.data, bucket),
-        (land.production, _SECURITY_LIST),
-        (land.root, _PASSWORD),
-        (land.root, _API_KEY),
-        (land.web, _TAGS),
+        (company.data, bucket),
+        (company.production, _SECURITY_LIST),
+        (company.root, _PASSWORD),
+        (company.root, _API_KEY),
+        (company.web, _TAGS),
     ]
 
 
-class Findings:
+class ScenarioProblems:
     """The problems of one tenancy, opened at `begun`; `change` moves them on, one at a time."""
 
-    def __init__(self, tenancy: Tenancy, land: Landscape, begun: datetime) -> None:
+    def __init__(self, tenancy: Tenancy, company: DemoCompany, begun: datetime) -> None:
         self._tenancy = tenancy
         self._ocids = []
-        for compartment, fields in _catalogue(land):
+        for compartment, fields in _catalogue(company):
             opened = fields.copy()
             opened["first_detected"] = opened["last_detected"] = begun
             self._ocids.append(tenancy.add_problem(compartment, **opened))

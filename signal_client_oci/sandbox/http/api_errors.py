@@ -1,10 +1,10 @@
-"""The error answers of the services: status, code and message as Oracle's API error page lists them."""
+"""The errors of the services: status, code and message as Oracle's API error page lists them."""
 
 from __future__ import annotations
 
-__all__ = ["ERROR_CODES", "RefusalError", "invalid_parameter", "not_authenticated", "not_found"]
+__all__ = ["ApiError", "invalid_parameter", "not_authenticated", "not_found"]
 
-ERROR_CODES: dict[int, tuple[str, str]] = {
+_DEFAULTS: dict[int, tuple[str, str]] = {
     400: ("InvalidParameter", "The request is invalid."),
     401: (
         "NotAuthenticated",
@@ -26,27 +26,27 @@ ERROR_CODES: dict[int, tuple[str, str]] = {
 """HTTP status → (code, message) of the body `{"code": …, "message": …}` (docs.oracle.com, apierrors.htm)."""
 
 
-class RefusalError(Exception):
-    """An operation's error answer: `status`, `code` and `message` of the JSON body."""
+class ApiError(Exception):
+    """An operation's error response: `status`, `code` and `message` of the JSON body."""
 
     def __init__(self, status: int, message: str = "", code: str = "") -> None:
-        usual_code, usual_message = ERROR_CODES.get(status, ("Unknown", "The request failed."))
+        default_code, default_message = _DEFAULTS.get(status, ("Unknown", "The request failed."))
         self.status = status
-        self.code = code or usual_code
-        self.message = message or usual_message
+        self.code = code or default_code
+        self.message = message or default_message
         super().__init__(f"{status} {self.code}: {self.message}")
 
 
-def invalid_parameter(message: str) -> RefusalError:
+def invalid_parameter(message: str) -> ApiError:
     """Return a 400 InvalidParameter that says what is wrong."""
-    return RefusalError(400, message)
+    return ApiError(400, message)
 
 
-def not_found(message: str = "") -> RefusalError:
+def not_found(message: str = "") -> ApiError:
     """Return the 404 that stands for a missing policy as well as for a missing resource."""
-    return RefusalError(404, message)
+    return ApiError(404, message)
 
 
-def not_authenticated(message: str = "") -> RefusalError:
+def not_authenticated(message: str = "") -> ApiError:
     """Return the 401 of every failed authentication; the service does not say which part was wrong."""
-    return RefusalError(401, message)
+    return ApiError(401, message)

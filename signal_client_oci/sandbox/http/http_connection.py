@@ -1,36 +1,42 @@
-"""HTTP/1.1 on one connection: whole requests in, whole answers out, and the ways of breaking off."""
+"""HTTP/1.1 on one connection: requests are read whole, responses are written whole."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
-import struct
+import threading
 import urllib.parse
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import format_datetime
-from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import threading
-    from datetime import datetime
+from signal_client_oci.sandbox.http.api_errors import ApiError
 
-__all__ = ["Answer", "Connection", "MalformedRequestError", "Request", "json_answer"]
+__all__ = [
+    "HttpConnection",
+    "HttpRequest",
+    "HttpResponse",
+    "MalformedRequestError",
+    "compact_json",
+    "error_response",
+    "json_response",
+]
 
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 8 * 1024 * 1024
 _READ_SIZE = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class MalformedRequestError(ValueError):
-    """The bytes that arrived are no HTTP/1.1 request that the sandbox reads."""
+    """The bytes that arrived are not an HTTP/1.1 request that the sandbox can read."""
 
 
 @dataclass(slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request; header names are in lower case, `target` is the request line's, unchanged."""
 
     method: str
@@ -50,15 +56,15 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
-    """One HTTP answer; Content-Length, Date and the request id are added when it is sent."""
+class HttpResponse:
+    """One HTTP response; Content-Length, Date and the request id are added when it is sent."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
 
     def head(self, date: datetime, request_id: str) -> bytes:
-        """Return the status line and headers; headers of the answer itself go before the usual ones."""
+        """Return the status line and headers; the response's own headers replace the usual ones."""
         lines = {
             "Date": format_datetime(date, usegmt=True),
             "Content-Type": "application/json",
@@ -66,32 +72,34 @@ class Answer:
             "opc-request-id": request_id,
         } | self.headers
         text = "".join([f"{name}: {value}\r\n" for name, value in lines.items()])
-        return f"HTTP/1.1 {self.status} {_reason(self.status)}\r\n{text}\r\n".encode("latin-1")
+        reason = _REASONS.get(self.status, "Unknown")
+        return f"HTTP/1.1 {self.status} {reason}\r\n{text}\r\n".encode("latin-1")
 
 
-def json_answer(content: Any, status: int = 200) -> Answer:
-    """Return `content` as a compact JSON answer."""
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-    return Answer(status, body)
+def compact_json(content: Any) -> bytes:
+    """Return JSON text without blanks, in UTF-8."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-@lru_cache(maxsize=64)
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+def json_response(content: Any, status: int = 200) -> HttpResponse:
+    """Return a response whose body is `content` as JSON."""
+    return HttpResponse(status, compact_json(content))
 
 
-class Connection:
-    """A client's connection: buffered reading of requests, writing, pausing, breaking."""
+def error_response(error: ApiError) -> HttpResponse:
+    """Return an error as the services send it."""
+    return json_response({"code": error.code, "message": error.message}, error.status)
+
+
+class HttpConnection:
+    """A client's connection: `socket`, read through a buffer."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
-        self._socket = sock
+        self.socket = sock
         self._stopping = stopping
         self._buffer = b""
 
-    def read_request(self) -> Request | None:
+    def read_request(self) -> HttpRequest | None:
         """Return the next request, None when the client is done.
 
         Raises `MalformedRequestError`, and `OSError` when the connection breaks.
@@ -109,27 +117,16 @@ class Connection:
         if "transfer-encoding" in headers or not 0 <= length <= _BODY_LIMIT:
             raise MalformedRequestError("only bodies of a stated, moderate length are read")
         if length and headers.get("expect", "").lower() == "100-continue":
-            self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return Request(method, target, headers, self._read_exactly(length))
+            self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return HttpRequest(method, target, headers, self._read_exactly(length))
 
     def send(self, content: bytes) -> None:
         """Write `content` completely; raises `OSError` when the client is gone."""
-        self._socket.sendall(content)
+        self.socket.sendall(content)
 
     def pause(self, seconds: float) -> bool:
         """Wait; return False at once when the server is stopping."""
         return not self._stopping.wait(seconds)
-
-    def wait_until_closed(self) -> None:
-        """Answer nothing until the client gives up or the server stops."""
-        with contextlib.suppress(OSError):
-            while self._socket.recv(_READ_SIZE):
-                pass
-
-    def reset(self) -> None:
-        """Break the connection with a TCP reset, as a crashed proxy does."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
 
     def _read_head(self) -> bytes | None:
         while (end := self._buffer.find(_END_OF_HEAD)) < 0:
@@ -148,7 +145,7 @@ class Connection:
         return body
 
     def _receive(self) -> bool:
-        chunk = self._socket.recv(_READ_SIZE)
+        chunk = self.socket.recv(_READ_SIZE)
         self._buffer += chunk
         return bool(chunk)
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["RateLimit"]
-
-_Key = tuple[str, str, str]
 
 
 @dataclass
@@ -27,11 +22,11 @@ class RateLimit:
     services: frozenset[str] = frozenset()
     retry_after: str | None = None
     monotonic: Callable[[], float] = time.monotonic
-    _buckets: dict[_Key, tuple[float, float]] = field(default_factory=dict, repr=False)
+    _buckets: dict[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def allows(self, tenancy: str, region: str, service: str) -> bool:
-        """Take one token of the bucket if there is one; refused requests take none."""
+        """Return whether a request may pass, which takes a token of its bucket; refused ones take none."""
         if self.services and service not in self.services:
             return True
         key = (tenancy, region, service)

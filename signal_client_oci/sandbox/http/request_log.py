@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Journal", "RecordedRequest"]
+__all__ = ["RecordedRequest", "RequestLog"]
 
 _KEPT = 50_000
 
@@ -18,7 +18,7 @@ class RecordedRequest:
     """One request; `status` is 0 until it is answered, and for good if it never is.
 
     `page` is 1 for a first page and for operations without pages; `tenancy` is the claimed tenancy's OCID,
-    unverified; `fault` the kind of the fault that was played. `started` is on the monotonic clock, in
+    unverified; `fault` the kind of the fault that it met. `started` is on the monotonic clock, in
     seconds.
     """
 
@@ -42,7 +42,7 @@ class RecordedRequest:
         return self.compartments[0] if self.compartments else ""
 
 
-class Journal:
+class RequestLog:
     """The last requests, oldest first; thread-safe. `enabled` off keeps none, the counts go on."""
 
     def __init__(self) -> None:
@@ -52,13 +52,12 @@ class Journal:
         self._by_status: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def open(self, request: RecordedRequest) -> RecordedRequest:
+    def open(self, request: RecordedRequest) -> None:
         """Note a request as soon as it has been read."""
         with self._lock:
             self.total += 1
             if self.enabled:
                 self._kept.append(request)
-        return request
 
     def close(self, request: RecordedRequest, status: int) -> None:
         """Note with which status it is being answered."""

@@ -5,38 +5,36 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import ssl
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from signal_client_oci.sandbox.http.http_connection import Connection, MalformedRequestError, Request
+from signal_client_oci.sandbox.http.http_connection import HttpConnection, HttpRequest, MalformedRequestError
 
-if TYPE_CHECKING:
-    import ssl
-
-__all__ = ["Server"]
+__all__ = ["SocketServer"]
 
 _JOIN_SECONDS = 10.0
 _BACKLOG = 1024
 
-Serve = Callable[[Request, Connection], bool]
+Serve = Callable[[HttpRequest, HttpConnection], bool]
 
 
-class Server:
+class SocketServer:
     """Listens on 127.0.0.1; one daemon thread per connection, kept alive between requests.
 
-    `serve(request, connection)` writes the answer and returns whether the connection is kept. `close()` ends
+    `serve(request, connection)` writes the response and returns whether the connection is kept. `close()` ends
     every thread and socket, also those that hang on purpose; it raises `RuntimeError` if one would not end.
-    With a `context` it speaks TLS.
+    With a `tls` context it speaks TLS.
     """
 
     def __init__(
-        self, serve: Serve, port: int = 0, name: str = "sandbox", context: ssl.SSLContext | None = None
+        self, serve: Serve, port: int = 0, name: str = "sandbox", tls: ssl.SSLContext | None = None
     ) -> None:
-        self.stopping = threading.Event()
+        self._stopping = threading.Event()
         self._serve = serve
         self._name = name
-        self._context = context
+        self._tls = tls
+        self.scheme = "https" if tls else "http"
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
@@ -54,9 +52,9 @@ class Server:
 
     def close(self) -> None:
         """Stop listening, break every connection and wait for the threads; harmless when repeated."""
-        if self.stopping.is_set():
+        if self._stopping.is_set():
             return
-        self.stopping.set()
+        self._stopping.set()
         self._waker.send(b"x")
         self._accepting.join(_JOIN_SECONDS)
         for closing in (self._listener, self._wakeup, self._waker):
@@ -75,19 +73,19 @@ class Server:
         with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wakeup, selectors.EVENT_READ)
-            while not self.stopping.is_set():
+            while not self._stopping.is_set():
                 selector.select()
                 with contextlib.suppress(BlockingIOError, ConnectionError):
                     self._start(self._listener.accept()[0])
 
     def _start(self, sock: socket.socket) -> None:
-        if self.stopping.is_set():
+        if self._stopping.is_set():
             sock.close()
             return
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is not None:
-            sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        if self._tls is not None:
+            sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(
             target=self._serve_connection, args=(sock,), name=f"{self._name}-connection", daemon=True
         )
@@ -96,16 +94,16 @@ class Server:
         thread.start()
 
     def _serve_connection(self, sock: socket.socket) -> None:
-        connection = Connection(sock, self.stopping)
+        connection = HttpConnection(sock, self._stopping)
         try:
-            while not self.stopping.is_set() and self._serve_one(connection):
+            while not self._stopping.is_set() and self._serve_one(connection):
                 pass
         finally:
             with self._lock:
                 del self._open[sock]
             sock.close()
 
-    def _serve_one(self, connection: Connection) -> bool:
+    def _serve_one(self, connection: HttpConnection) -> bool:
         try:
             request = connection.read_request()
             return request is not None and self._serve(request, connection)
@@ -114,4 +112,4 @@ class Server:
                 connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return False
         except OSError:
-            return False  # the client went away: its business, not a fault of the server
+            return False  # the client closed the connection, which is no error of the server

@@ -11,10 +11,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -22,11 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from signal_client_oci.sandbox.http.api_errors import not_authenticated
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from signal_client_oci.sandbox.http.http_connection import Request
+from signal_client_oci.sandbox.http.http_connection import HttpRequest
 
 __all__ = ["KeyId", "key_id_of", "verify"]
 
@@ -51,21 +47,21 @@ PublicKeyOf = Callable[[KeyId], RSAPublicKey | None]
 @lru_cache(maxsize=1024)
 def _parse_key_id(text: str) -> KeyId | None:
     parts = text.split("/")
-    return KeyId(*parts) if len(parts) == len(KeyId.__dataclass_fields__) else None
+    return KeyId(*parts) if len(parts) == len(fields(KeyId)) else None
 
 
-def _parameters(request: Request) -> dict[str, str]:
+def _parameters(request: HttpRequest) -> dict[str, str]:
     scheme, _space, rest = request.headers.get("authorization", "").partition(" ")
     return dict(_PARAMETER.findall(rest)) if scheme.lower() == "signature" else {}
 
 
-def key_id_of(request: Request) -> KeyId | None:
+def key_id_of(request: HttpRequest) -> KeyId | None:
     """Return who claims to have signed, unverified; None when the header is missing or odd."""
     return _parse_key_id(_parameters(request).get("keyId", ""))
 
 
-def verify(request: Request, public_key_of: PublicKeyOf, now: datetime, tolerance: timedelta) -> KeyId:
-    """Return who signed the request; raises the 401 `RefusalError` if the signature is not right."""
+def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tolerance: timedelta) -> KeyId:
+    """Return who signed the request; raises the 401 `ApiError` if the signature is not right."""
     parameters = _parameters(request)
     key_id = _parse_key_id(parameters.get("keyId", ""))
     if key_id is None or parameters.get("algorithm") != "rsa-sha256" or parameters.get("version") != "1":
@@ -84,7 +80,7 @@ def verify(request: Request, public_key_of: PublicKeyOf, now: datetime, toleranc
     return key_id
 
 
-def _require_headers(request: Request, signed: frozenset[str]) -> None:
+def _require_headers(request: HttpRequest, signed: frozenset[str]) -> None:
     if not signed >= _ALWAYS or not signed & {"date", "x-date"}:
         raise not_authenticated()
     if request.method not in _BODY_METHODS:
@@ -117,7 +113,7 @@ def _parse_date(text: str) -> datetime:
     return moment
 
 
-def _signing_string(request: Request, signed: list[str]) -> bytes:
+def _signing_string(request: HttpRequest, signed: list[str]) -> bytes:
     lines = []
     for name in signed:
         if name == "(request-target)":

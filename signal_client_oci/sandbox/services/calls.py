@@ -1,20 +1,23 @@
-"""One understood API call: which operation of which service, in which region, with which parameters."""
+"""One parsed API call: which operation of which service, in which region, with which parameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from signal_client_oci.sandbox.http.http_connection import Answer
+from signal_client_oci.sandbox.http.api_errors import invalid_parameter
+from signal_client_oci.sandbox.http.http_connection import HttpResponse, compact_json
+from signal_client_oci.sandbox.http.page_tokens import Listings, PageToken
 
-__all__ = ["Call"]
+__all__ = ["ApiCall"]
 
 
 @dataclass(slots=True)
-class Call:
+class ApiCall:
     """What a service needs to answer; `now` is the tenancy's clock in microseconds since 1970.
 
-    `path_ids` are the OCIDs in the path. `body` is the decoded JSON object of a POST, else empty.
+    `path_ids` are the OCIDs in the path. `body` is the decoded JSON object of a POST, else empty. `denied` are the
+    compartments that the user may not read.
     """
 
     service: str
@@ -24,12 +27,34 @@ class Call:
     path_ids: tuple[str, ...] = ()
     body: dict[str, Any] = field(default_factory=dict)
     now: int = 0
+    denied: frozenset[str] = frozenset()
 
     @property
     def compartment(self) -> str:
         """The compartment asked for; empty where the operation has none."""
         return self.params.get("compartmentId", "")
 
-    def answer(self, body: bytes, next_page: str | None = None) -> Answer:
-        """Return a 200 with this JSON text and, if more follows, its page token."""
-        return Answer(200, body, {"opc-next-page": next_page} if next_page is not None else {})
+    @property
+    def is_subtree(self) -> bool:
+        """Whether what lies below the compartment is asked for too."""
+        return self.params.get("compartmentIdInSubtree", "false").lower() == "true"
+
+    def limit(self, default: int = 100, largest: int = 1000) -> int:
+        """Return the `limit` parameter; raises the 400 `ApiError` outside 1 to `largest`."""
+        text = self.params.get("limit", str(default))
+        if not text.isdigit() or not 1 <= int(text) <= largest:
+            raise invalid_parameter(f"limit must be a number from 1 to {largest}.")
+        return int(text)
+
+    def page(self, body: bytes, next_page: PageToken | None) -> HttpResponse:
+        """Return a 200 with this JSON text and, if more follows, the token of the next page."""
+        return HttpResponse(200, body, {"opc-next-page": str(next_page)} if next_page else {})
+
+    def list_page(self, listings: Listings, items: list[Any], *, as_items: bool = False) -> HttpResponse:
+        """Return one page of `items`, as a bare list or inside `{"items": […]}`; raises `ApiError`."""
+        limit = self.limit()
+        token = listings.open(self.params.get("page"), self.params, (0, 0))
+        start = token.position[1]
+        page = items[start : start + limit]
+        next_page = token.next((0, start + limit)) if start + limit < len(items) else None
+        return self.page(compact_json({"items": page} if as_items else page), next_page)

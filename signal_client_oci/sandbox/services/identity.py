@@ -7,149 +7,123 @@ compartments stay listed for a while (package `oci`, docstring of `list_compartm
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from signal_client_oci.sandbox.clocks import format_time
 from signal_client_oci.sandbox.data.identifiers import region_key
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
-from signal_client_oci.sandbox.http.clocks import format_time
-from signal_client_oci.sandbox.http.http_connection import Answer, json_answer
+from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_response
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.http.paging import list_page
+from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
 
-if TYPE_CHECKING:
-    from signal_client_oci.sandbox.services.calls import Call
-    from signal_client_oci.sandbox.services.compartments import Compartment, CompartmentTree
+__all__ = ["SandboxIdentity"]
 
-__all__ = ["IdentityService"]
+_NO_TAGS: dict[str, Any] = {"freeformTags": {}, "definedTags": {}}
 
 
 @dataclass
-class IdentityService:
+class SandboxIdentity:
     """Identity of one tenancy; the first of `regions` (name → status) is home, `groups` are OCID → name."""
 
     tree: CompartmentTree
     user: str
     user_name: str
     regions: dict[str, str]
-    groups: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str]
     listings: Listings = field(default_factory=Listings)
 
-    def list_compartments(self, call: Call, denied: frozenset[str]) -> Answer:
-        """Answer one page of ListCompartments; `denied` are left out when only accessible ones are wanted."""
-        subtree = call.params.get("compartmentIdInSubtree", "false").lower() == "true"
+    def list_compartments(self, call: ApiCall) -> HttpResponse:
+        """Answer one page of ListCompartments; raises `ApiError`."""
         if call.compartment not in self.tree:
             raise not_found()
-        if subtree and call.compartment != self.tree.root.ocid:
+        if call.is_subtree and call.compartment != self.tree.root.ocid:
             raise invalid_parameter("compartmentIdInSubtree can only be set for the tenancy.")
-        found = self.tree.below_root() if subtree else self.tree.children(call.compartment)
-        accessible = call.params.get("accessLevel") == "ACCESSIBLE"
+        found = self.tree.below_root() if call.is_subtree else self.tree.children(call.compartment)
+        accessible_only = call.params.get("accessLevel") == "ACCESSIBLE"
         items = [
-            _compartment(one, is_accessible=True if accessible else None)
+            _compartment(one, is_accessible=True if accessible_only else None)
             for one in found
-            if not (accessible and one.ocid in denied) and _is_wanted(one, call)
+            if not (accessible_only and one.ocid in call.denied) and _is_wanted(one, call)
         ]
-        return list_page(call, self.listings, items, as_items=False)
+        return call.list_page(self.listings, items)
 
-    def get_compartment(self, call: Call) -> Answer:
-        """Answer GetCompartment, also for the root; raises the 404 `RefusalError`."""
+    def get_compartment(self, call: ApiCall) -> HttpResponse:
+        """Answer GetCompartment, also for the root; raises the 404 `ApiError`."""
         if call.path_ids[0] not in self.tree:
             raise not_found()
-        return json_answer(_compartment(self.tree[call.path_ids[0]], is_accessible=True))
+        return json_response(_compartment(self.tree[call.path_ids[0]], is_accessible=True))
 
-    def get_tenancy(self, call: Call) -> Answer:
-        """Answer GetTenancy for the caller's own tenancy; raises the 404 `RefusalError` for any other."""
-        self._require_own(call)
+    def get_tenancy(self, call: ApiCall) -> HttpResponse:
+        """Answer GetTenancy for the caller's own tenancy; raises the 404 `ApiError` for any other."""
         root = self.tree.root
-        return json_answer(
-            {
-                "id": root.ocid,
-                "name": root.name,
-                "description": f"The tenancy {root.name}",
-                "homeRegionKey": region_key(next(iter(self.regions))).upper(),
-                "freeformTags": {},
-                "definedTags": {},
-            }
-        )
+        _require_own(call, root.ocid)
+        home_key = region_key(next(iter(self.regions))).upper()
+        tenancy = {"id": root.ocid, "name": root.name, "description": f"The tenancy {root.name}"}
+        return json_response(tenancy | {"homeRegionKey": home_key} | _NO_TAGS)
 
-    def list_region_subscriptions(self, call: Call) -> Answer:
+    def list_region_subscriptions(self, call: ApiCall) -> HttpResponse:
         """Answer ListRegionSubscriptions, which has no pages."""
-        self._require_own(call)
+        _require_own(call, self.tree.root.ocid)
         home = next(iter(self.regions))
-        return json_answer(
-            [
-                {
-                    "regionKey": region_key(name).upper(),
-                    "regionName": name,
-                    "status": status,
-                    "isHomeRegion": name == home,
-                }
-                for name, status in self.regions.items()
-            ]
-        )
-
-    def get_user(self, call: Call) -> Answer:
-        """Answer GetUser for the tenancy's user; raises the 404 `RefusalError` for any other."""
-        if call.path_ids[0] != self.user:
-            raise not_found()
-        return json_answer(
+        subscriptions = [
             {
-                "id": self.user,
-                "compartmentId": self.tree.root.ocid,
-                "name": self.user_name,
-                "description": "Reads security data",
-                "timeCreated": format_time(self.tree.root.created),
-                "lifecycleState": "ACTIVE",
-                "isMfaActivated": False,
-                "freeformTags": {},
-                "definedTags": {},
+                "regionKey": region_key(name).upper(),
+                "regionName": name,
+                "status": status,
+                "isHomeRegion": name == home,
             }
-        )
+            for name, status in self.regions.items()
+        ]
+        return json_response(subscriptions)
 
-    def list_user_group_memberships(self, call: Call) -> Answer:
+    def get_user(self, call: ApiCall) -> HttpResponse:
+        """Answer GetUser for the tenancy's user; raises the 404 `ApiError` for any other."""
+        _require_own(call, self.user)
+        user = {"id": self.user, "name": self.user_name, "description": "Reads security data"}
+        return json_response(user | self._active() | {"isMfaActivated": False} | _NO_TAGS)
+
+    def list_user_group_memberships(self, call: ApiCall) -> HttpResponse:
         """Answer ListUserGroupMemberships of the user asked for."""
         groups = self.groups if call.params.get("userId", self.user) == self.user else {}
         items = [
-            {
-                "id": f"{group}.membership",
-                "compartmentId": self.tree.root.ocid,
-                "groupId": group,
-                "userId": self.user,
-                "timeCreated": format_time(self.tree.root.created),
-                "lifecycleState": "ACTIVE",
-            }
+            {"id": f"{group}.membership", "groupId": group, "userId": self.user} | self._active()
             for group in groups
         ]
-        return list_page(call, self.listings, items, as_items=False)
+        return call.list_page(self.listings, items)
 
-    def get_group(self, call: Call) -> Answer:
-        """Answer GetGroup; raises the 404 `RefusalError` for a group that the user is not in."""
+    def get_group(self, call: ApiCall) -> HttpResponse:
+        """Answer GetGroup; raises the 404 `ApiError` for a group that the user is not in."""
         group = call.path_ids[0]
         if group not in self.groups:
             raise not_found()
-        return json_answer(
-            {
-                "id": group,
-                "compartmentId": self.tree.root.ocid,
-                "name": self.groups[group],
-                "description": "Readers of security data",
-                "timeCreated": format_time(self.tree.root.created),
-                "lifecycleState": "ACTIVE",
-            }
+        description = "Readers of security data"
+        return json_response(
+            {"id": group, "name": self.groups[group], "description": description} | self._active()
         )
 
-    def _require_own(self, call: Call) -> None:
-        if call.path_ids[0] != self.tree.root.ocid:
-            raise not_found()
+    def _active(self) -> dict[str, Any]:
+        """Return what users, groups and memberships have in common."""
+        root = self.tree.root
+        return {
+            "compartmentId": root.ocid,
+            "timeCreated": format_time(root.created),
+            "lifecycleState": "ACTIVE",
+        }
 
 
-def _is_wanted(compartment: Compartment, call: Call) -> bool:
+def _require_own(call: ApiCall, own: str) -> None:
+    if call.path_ids[0] != own:
+        raise not_found()
+
+
+def _is_wanted(compartment: SandboxCompartment, call: ApiCall) -> bool:
     state = call.params.get("lifecycleState", compartment.state)
-    return compartment.state == state.upper() and compartment.name == call.params.get(
-        "name", compartment.name
-    )
+    name = call.params.get("name", compartment.name)
+    return (compartment.state, compartment.name) == (state.upper(), name)
 
 
-def _compartment(compartment: Compartment, *, is_accessible: bool | None) -> dict[str, Any]:
+def _compartment(compartment: SandboxCompartment, *, is_accessible: bool | None) -> dict[str, Any]:
     return {
         "id": compartment.ocid,
         "compartmentId": compartment.parent or None,
@@ -159,6 +133,4 @@ def _compartment(compartment: Compartment, *, is_accessible: bool | None) -> dic
         "lifecycleState": compartment.state,
         "inactiveStatus": None,
         "isAccessible": is_accessible,
-        "freeformTags": {},
-        "definedTags": {},
-    }
+    } | _NO_TAGS

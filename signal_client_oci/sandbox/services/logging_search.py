@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from signal_client_oci.sandbox.data.timeline import Entry, Position, Timeline, merged
-from signal_client_oci.sandbox.http.api_errors import invalid_parameter
-from signal_client_oci.sandbox.http.clocks import parse_time
+from signal_client_oci.sandbox.clocks import in_micros, parse_time
+from signal_client_oci.sandbox.data.timeline import TimelineEntry, TimelinePosition, Timelines, page_of
+from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
+from signal_client_oci.sandbox.http.http_connection import HttpResponse
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.http.paging import limit_of, list_page
-from signal_client_oci.sandbox.services.search_query import Condition, Scope, SearchQuery, parse_query
+from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.compartments import CompartmentTree
+from signal_client_oci.sandbox.services.search_query import SearchCondition, SearchScope, parse_query
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+__all__ = ["LogGroup", "SandboxLogging"]
 
-    from signal_client_oci.sandbox.http.http_connection import Answer
-    from signal_client_oci.sandbox.services.calls import Call
-    from signal_client_oci.sandbox.services.compartments import CompartmentTree
-
-__all__ = ["LogGroup", "LoggingService"]
-
-_LARGEST_RANGE = timedelta(days=14)
-_LARGEST_PAGE = 1000
-_USUAL_PAGE = 500
+_LARGEST_RANGE = in_micros(timedelta(days=14))
+_DEFAULT_PAGE = 500
 _AUDIT_SUBTREE = "_Audit_Include_Subcompartment"
 
 
@@ -47,136 +41,124 @@ class LogGroup:
 
 
 @dataclass
-class LoggingService:
-    """Logging of one tenancy, and how it likes to behave.
+class SandboxLogging:
+    """Logging of one tenancy, and how it behaves.
 
     `bounds`: whether start and end of a window belong to it (undocumented), as intervals are written.
     `empty_pages`: numbers of pages that are empty though more follow. `includes_audit`: Audit events are also
     searchable as `_Audit`.
     """
 
+    tree: CompartmentTree
     bounds: Literal["[)", "[]", "(]", "()"] = "[)"
     empty_pages: frozenset[int] = frozenset()
     includes_audit: bool = False
     retention: timedelta = timedelta(days=180)
     listings: Listings = field(default_factory=Listings)
-    timelines: dict[tuple[str, str], list[Timeline]] = field(default_factory=dict)
+    timelines: Timelines = field(default_factory=Timelines)
     groups: dict[str, LogGroup] = field(default_factory=dict)
 
-    def search_logs(self, call: Call, tree: CompartmentTree) -> Answer:
-        """Answer one page of SearchLogs; raises `RefusalError`."""
-        query = parse_query(self._text(call, "searchQuery"))
+    def search_logs(self, call: ApiCall) -> HttpResponse:
+        """Answer one page of SearchLogs; raises `ApiError`."""
+        if not call.body:
+            raise invalid_parameter("The request body is not a JSON object.")
+        query = parse_query(_text(call, "searchQuery"))
         start, end = self._window(call)
-        limit = limit_of(call, _USUAL_PAGE, _LARGEST_PAGE)
+        limit = call.limit(_DEFAULT_PAGE)
         asked = {name: str(value) for name, value in call.body.items()}
-        token = self.listings.open(
-            call.params.get("page"), asked, (start, 0) if query.ordered == 1 else (0, 0)
-        )
+        is_ascending = query.order == "asc"
+        token = self.listings.open(call.params.get("page"), asked, (start, 0) if is_ascending else (0, 0))
         if token.number in self.empty_pages:
-            return call.answer(_envelope([]), str(token.next(token.position)))
-        found = self._matching(call, query, tree, (token.position if query.ordered == 1 else (start, 0)), end)
-        records, follows = (
-            _ascending(found, limit) if query.ordered == 1 else _other(found, query, token.position, limit)
+            return call.page(_results([]), token.next(token.position))
+        found = self._matching(
+            call, query.scopes, query.conditions, (token.position if is_ascending else (start, 0), end)
         )
-        return call.answer(_envelope(records), str(token.next(follows)) if follows else None)
+        if is_ascending:
+            records, position = page_of(found, limit)
+        else:
+            records, position = _unsorted_page(found, query.order, token.position, limit)
+        return call.page(_results(records), token.next(position) if position else None)
 
-    def list_log_groups(self, call: Call) -> Answer:
-        """Answer one page of ListLogGroups, of exactly one compartment; raises `RefusalError`."""
+    def list_log_groups(self, call: ApiCall) -> HttpResponse:
+        """Answer one page of ListLogGroups, of exactly one compartment; raises `ApiError`."""
+        if not self.tree.is_readable(call.compartment):
+            raise not_found()
+        place = (call.region, call.compartment)
         groups = [
-            g for g in self.groups.values() if (g.region, g.compartment) == (call.region, call.compartment)
+            _group_summary(one) for one in self.groups.values() if (one.region, one.compartment) == place
         ]
-        return list_page(call, self.listings, [_group_summary(group) for group in groups], as_items=False)
+        return call.list_page(self.listings, groups)
 
     def _matching(
-        self, call: Call, query: SearchQuery, tree: CompartmentTree, start: Position, end: int
-    ) -> Iterator[Entry]:
-        compartments = dict.fromkeys(c for scope in query.scopes for c in _compartments(scope, tree))
-        timelines = [t for c in compartments for t in self.timelines.get((call.region, c), [])]
-        streams = [_Streams(scope, frozenset(_compartments(scope, tree))) for scope in query.scopes]
-        for entry in merged(timelines, start, end, call.now) if timelines else ():
-            if any(stream.holds(entry) for stream in streams) and _meets(entry, query.conditions):
+        self,
+        call: ApiCall,
+        scopes: tuple[SearchScope, ...],
+        conditions: tuple[SearchCondition, ...],
+        window: tuple[TimelinePosition, int],
+    ) -> Iterator[TimelineEntry]:
+        covered = [(scope, self._compartments(scope)) for scope in scopes]
+        compartments = dict.fromkeys(ocid for _scope, ocids in covered for ocid in ocids)
+        for entry in self.timelines.between(call.region, compartments, *window, call.now):
+            if any(_is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
                 yield entry
 
-    def _window(self, call: Call) -> tuple[int, int]:
+    def _compartments(self, scope: SearchScope) -> frozenset[str]:
+        if scope.compartment not in self.tree:
+            return frozenset()
+        if scope.group == _AUDIT_SUBTREE:
+            return frozenset(self.tree.subtree(scope.compartment))
+        return frozenset({scope.compartment})
+
+    def _window(self, call: ApiCall) -> tuple[int, int]:
         try:
-            start, end = parse_time(self._text(call, "timeStart")), parse_time(self._text(call, "timeEnd"))
+            start, end = parse_time(_text(call, "timeStart")), parse_time(_text(call, "timeEnd"))
         except ValueError as error:
             raise invalid_parameter(f"The time range is not valid: {error}") from error
-        if not 0 <= end - start <= _LARGEST_RANGE / timedelta(microseconds=1):
+        if not 0 <= end - start <= _LARGEST_RANGE:
             raise invalid_parameter("The time range must be positive and at most 14 days.")
         first = start if self.bounds[0] == "[" else start + 1
-        kept_since = call.now - self.retention // timedelta(microseconds=1)
+        kept_since = call.now - in_micros(self.retention)
         return max(first, kept_since), end + 1 if self.bounds[1] == "]" else end
 
-    @staticmethod
-    def _text(call: Call, name: str) -> str:
-        value = call.body.get(name)
-        if not isinstance(value, str):
-            raise invalid_parameter(f"{name} is required.")
-        return value
+
+def _text(call: ApiCall, name: str) -> str:
+    value = call.body.get(name)
+    if not isinstance(value, str):
+        raise invalid_parameter(f"{name} is required.")
+    return value
 
 
-class _Streams:
-    """The logs that one scope covers."""
-
-    def __init__(self, scope: Scope, compartments: frozenset[str]) -> None:
-        self._group = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
-        self._log = scope.log
-        self._compartments = compartments
-
-    def holds(self, entry: Entry) -> bool:
-        return (
-            entry.compartment in self._compartments
-            and self._group in ("", entry.group)
-            and self._log in ("", entry.log)
-        )
+def _is_covered(entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
+    group = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
+    return entry.compartment in compartments and group in ("", entry.group) and scope.log in ("", entry.log)
 
 
-def _compartments(scope: Scope, tree: CompartmentTree) -> Iterable[str]:
-    if scope.compartment not in tree:
-        return ()
-    return tree.subtree(scope.compartment) if scope.group == _AUDIT_SUBTREE else (scope.compartment,)
-
-
-def _meets(entry: Entry, conditions: tuple[Condition, ...]) -> bool:
+def _meets(entry: TimelineEntry, conditions: tuple[SearchCondition, ...]) -> bool:
     if not conditions:
         return True
     try:
-        result = json.loads(entry.raw)
-        content = result["data"]["logContent"]
+        content = json.loads(entry.raw)["data"]["logContent"]
     except (ValueError, TypeError, KeyError, RecursionError):
         content = None
     return all(condition.holds(content) for condition in conditions)
 
 
-def _ascending(found: Iterator[Entry], limit: int) -> tuple[list[Entry], Position | None]:
-    records = list(islice(found, limit + 1))
-    if len(records) <= limit:
-        return records, None
-    del records[limit:]
-    return records, records[-1].after
-
-
-def _other(
-    found: Iterator[Entry], query: SearchQuery, position: Position, limit: int
-) -> tuple[list[Entry], Position | None]:
-    """Descending, or no order at all: the position is then the number of records already given."""
-    records = list(found)
-    if query.ordered:
-        records.sort(key=lambda entry: (-entry.at, entry.sequence))
-    else:
-        records.sort(key=lambda entry: zlib.crc32(entry.raw))
-    given = position[1]
-    follows = (0, given + limit) if given + limit < len(records) else None
-    return records[given : given + limit], follows
-
-
-def _envelope(records: list[Entry]) -> bytes:
-    results = b",".join([record.raw for record in records])
-    return b'{"results":[%b],"fields":[],"summary":{"resultCount":%d,"fieldCount":0}}' % (
-        results,
-        len(records),
+def _unsorted_page(
+    found: Iterator[TimelineEntry], order: str, position: TimelinePosition, limit: int
+) -> tuple[list[TimelineEntry], TimelinePosition | None]:
+    """Return a page in descending order, or in none; `position` then counts the records of earlier pages."""
+    records = sorted(
+        found,
+        key=lambda entry: (-entry.at, entry.sequence) if order == "desc" else (zlib.crc32(entry.raw), 0),
     )
+    start = position[1]
+    return records[start : start + limit], (0, start + limit) if start + limit < len(records) else None
+
+
+def _results(records: list[TimelineEntry]) -> bytes:
+    results = b",".join([record.raw for record in records])
+    summary = b'{"resultCount":%d,"fieldCount":0}' % len(records)
+    return b'{"results":[%b],"fields":[],"summary":%b}' % (results, summary)
 
 
 def _group_summary(group: LogGroup) -> dict[str, Any]:

@@ -7,12 +7,12 @@ with the operators `=` and `!=`. Source: docs.oracle.com, Logging/Reference/quer
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-from signal_client_oci.sandbox.http.api_errors import RefusalError, invalid_parameter
+from signal_client_oci.sandbox.http.api_errors import ApiError, invalid_parameter
 
-__all__ = ["Condition", "Scope", "SearchQuery", "parse_query"]
+__all__ = ["SearchCondition", "SearchQuery", "SearchScope", "parse_query"]
 
 _SCOPE = re.compile(r'\s*"([^"|]*)"\s*')
 _SORT = re.compile(r"sort\s+by\s+datetime(?:\s+(asc|desc))?", re.IGNORECASE)
@@ -25,7 +25,7 @@ _LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True)
-class Scope:
+class SearchScope:
     """One search stream: a compartment, in it a log group (or `_Audit`), in it a log; empty = all of them."""
 
     compartment: str
@@ -34,7 +34,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Condition:
+class SearchCondition:
     """One comparison; `path` leads from `logContent` to the field."""
 
     path: tuple[str, ...]
@@ -42,7 +42,7 @@ class Condition:
     value: Any
 
     def holds(self, content: object) -> bool:
-        """Whether a decoded `logContent` meets the condition; a missing field equals nothing but null."""
+        """Return whether a decoded `logContent` meets the condition; a missing field equals nothing but null."""
         for name in self.path:
             content = content.get(name) if isinstance(content, dict) else None
         return (content == self.value) is self.equal
@@ -50,29 +50,29 @@ class Condition:
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """A parsed query; `ordered` is 1 for ascending, -1 for descending, 0 for no order at all."""
+    """A parsed query; `order` is empty for no order at all."""
 
-    scopes: tuple[Scope, ...]
-    conditions: tuple[Condition, ...] = ()
-    ordered: int = 0
+    scopes: tuple[SearchScope, ...]
+    conditions: tuple[SearchCondition, ...] = ()
+    order: Literal["", "asc", "desc"] = ""
 
 
 def parse_query(text: str) -> SearchQuery:
-    """Return the query that `text` spells; raises the 400 `RefusalError` for everything beyond the subset."""
+    """Return the parsed query; raises the 400 `ApiError` for everything beyond this part of the language."""
     search, *stages = _stages(text)
-    conditions: list[Condition] = []
-    ordered = 0
+    conditions: list[SearchCondition] = []
+    order: Literal["", "asc", "desc"] = ""
     for stage in stages:
         if sort := _SORT.fullmatch(stage):
-            ordered = -1 if (sort[1] or "").lower() == "desc" else 1
+            order = "desc" if (sort[1] or "").lower() == "desc" else "asc"
         elif re.match(r"where\b", stage, re.IGNORECASE):
             conditions += _conditions(stage[len("where") :])
         else:
             raise _refused(stage)
-    return SearchQuery(_scopes(search), tuple(conditions), ordered)
+    return SearchQuery(_scopes(search), tuple(conditions), order)
 
 
-def _refused(part: str) -> RefusalError:
+def _refused(part: str) -> ApiError:
     return invalid_parameter(f"The search query is not valid near: {part.strip()[:80]}")
 
 
@@ -85,16 +85,16 @@ def _stages(text: str) -> list[str]:
     return [stage.strip() for stage in stages]
 
 
-def _scopes(search: str) -> tuple[Scope, ...]:
+def _scopes(search: str) -> tuple[SearchScope, ...]:
     keyword, _space, rest = search.partition(" ")
     if keyword.lower() != "search":
         raise invalid_parameter('The search query must begin with: search "')
     scopes = []
     while match := _SCOPE.match(rest):
         parts = match[1].split("/")
-        if not parts[0] or len(parts) > len(Scope.__dataclass_fields__):
+        if not parts[0] or len(parts) > len(fields(SearchScope)):
             raise _refused(rest)
-        scopes.append(Scope(*parts))
+        scopes.append(SearchScope(*parts))
         rest = rest[match.end() :]
         if not rest:
             return tuple(scopes)
@@ -104,10 +104,12 @@ def _scopes(search: str) -> tuple[Scope, ...]:
     raise _refused(rest or search)
 
 
-def _conditions(text: str) -> list[Condition]:
+def _conditions(text: str) -> list[SearchCondition]:
     conditions = []
     while match := _CONDITION.match(text):
-        conditions.append(Condition(_path(match["field"]), match["operator"] == "=", _value(match["value"])))
+        conditions.append(
+            SearchCondition(_path(match["field"]), match["operator"] == "=", _value(match["value"]))
+        )
         text = text[match.end() :]
         if not text:
             return conditions

@@ -1,4 +1,4 @@
-"""Records that are wrong in every way that was seen or can be feared, as exact JSON texts.
+"""Malformed records of every kind that was seen or may come, as exact JSON texts.
 
 All of them are JSON, so that a page that holds one is a sound page: only the record is odd.
 """
@@ -9,10 +9,10 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from signal_client_oci.sandbox.clocks import to_micros
 from signal_client_oci.sandbox.data.audit_events import audit_event
 from signal_client_oci.sandbox.data.log_records import LogFields, log_content
-from signal_client_oci.sandbox.data.problems import Problem, ProblemVersion
-from signal_client_oci.sandbox.http.clocks import to_micros
+from signal_client_oci.sandbox.data.problems import ProblemVersion, StoredProblem
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from signal_client_oci.sandbox.data.ground_truth import Emitted
     from signal_client_oci.sandbox.tenancy import Tenancy
 
-__all__ = ["emit_poison", "poison_audit_events", "poison_log_results", "poison_problems"]
+__all__ = ["emit_malformed_records", "malformed_audit_events", "malformed_log_results", "malformed_problems"]
 
 _DEPTH = 3000
 _HUGE = 5 * 1024 * 1024
@@ -61,11 +61,11 @@ _STRANGE_TEXTS = {
 }
 
 
-def poison_audit_events(time: datetime, tenancy: str) -> dict[str, bytes]:
-    """Return name → text of odd Audit events; the eventId of those that have a usable one is `poison-<name>`."""
+def malformed_audit_events(time: datetime, tenancy: str) -> dict[str, bytes]:
+    """Return name → text of odd Audit events; the eventId of those that have a usable one is `malformed-<name>`."""
 
     def event(name: str) -> dict[str, Any]:
-        return audit_event(f"poison-{name}", time, tenancy, (tenancy, "root"), {})
+        return audit_event(f"malformed-{name}", time, tenancy, (tenancy, "root"), {})
 
     odd: dict[str, dict[str, Any]] = {name: {"eventTime": value} for name, value in _STRANGE_TIMES.items()}
     odd |= {f"{name}_null": {name: None} for name in event("")}
@@ -83,14 +83,14 @@ def poison_audit_events(time: datetime, tenancy: str) -> dict[str, bytes]:
     return made | {name: _extended(_text(event(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
 
-def poison_log_results(time: datetime, place: dict[str, str]) -> dict[str, bytes]:
+def malformed_log_results(time: datetime, place: dict[str, str]) -> dict[str, bytes]:
     """Return name → text of odd elements of `results`; `place` is the `oracle` part of a sound record.
 
-    Most still have a `datetime` and a payload with `sandboxMarker` `poison-<name>`.
+    Most still have a `datetime` and a payload with `sandboxMarker` `malformed-<name>`.
     """
 
     def content(name: str) -> dict[str, Any]:
-        marked = {"payload": {"sandboxMarker": f"poison-{name}"}}
+        marked = {"payload": {"sandboxMarker": f"malformed-{name}"}}
         return cast("dict[str, Any]", json.loads(log_content(time, time, place, cast("LogFields", marked))))
 
     def result(inner: object) -> bytes:
@@ -111,12 +111,12 @@ def poison_log_results(time: datetime, place: dict[str, str]) -> dict[str, bytes
     return made | {name: _extended(result(content(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
 
-def poison_problems(time: datetime, tenancy: str) -> dict[str, bytes]:
-    """Return name → text of odd problems, with `id` `poison-<name>` where the id is not what is odd."""
+def malformed_problems(time: datetime, tenancy: str) -> dict[str, bytes]:
+    """Return name → text of odd problems, with `id` `malformed-<name>` where the id is not what is odd."""
 
     def problem(name: str) -> dict[str, Any]:
         version = ProblemVersion(to_micros(time), "HIGH", "OPEN", time)
-        sound = Problem(f"poison-{name}", tenancy, time, {}).add_version(version)
+        sound = StoredProblem(f"malformed-{name}", tenancy, time, {}).add_version(version)
         return cast("dict[str, Any]", json.loads(sound.summary))
 
     odd: dict[str, dict[str, Any]] = {
@@ -132,24 +132,24 @@ def poison_problems(time: datetime, tenancy: str) -> dict[str, bytes]:
     return made | {name: _extended(_text(problem(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
 
-def emit_poison(tenancy: Tenancy, service: str, region: str, compartment: str) -> list[Emitted]:
+def emit_malformed_records(tenancy: Tenancy, service: str, region: str, compartment: str) -> list[Emitted]:
     """Put every odd record of a service (audit, logging, cloudguard) into a tenancy, a second apart until now."""
     now = tenancy.clock()
     before = len(tenancy.ground_truth)
     place = {"compartmentid": compartment, "tenantid": tenancy.ocid}
     texts = {
-        "audit": lambda: poison_audit_events(now, tenancy.ocid),
-        "logging": lambda: poison_log_results(now, place),
-        "cloudguard": lambda: poison_problems(now, tenancy.ocid),
+        "audit": lambda: malformed_audit_events(now, tenancy.ocid),
+        "logging": lambda: malformed_log_results(now, place),
+        "cloudguard": lambda: malformed_problems(now, tenancy.ocid),
     }[service]()
     for age, (name, raw) in enumerate(texts.items()):
         moment = now - timedelta(seconds=len(texts) - age)
         if service == "audit":
             tenancy.emit_audit_event(
-                region, compartment, processed=moment, event_id=f"poison-{name}", raw=raw
+                region, compartment, processed=moment, event_id=f"malformed-{name}", raw=raw
             )
         elif service == "logging":
-            tenancy.emit_log_record(region, compartment, time=moment, marker=f"poison-{name}", raw=raw)
+            tenancy.emit_log_record(region, compartment, time=moment, marker=f"malformed-{name}", raw=raw)
         else:
             tenancy.add_problem(compartment, last_detected=moment, raw=raw)
     return list(tenancy.ground_truth)[before:]

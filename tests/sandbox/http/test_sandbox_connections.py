@@ -8,7 +8,7 @@ import time
 import oci
 import pytest
 
-from signal_client_oci.sandbox import Fault, RateLimit, Sandbox
+from signal_client_oci.sandbox import InjectedFault, RateLimit, Sandbox
 
 OTHER = "eu-frankfurt-1"
 
@@ -16,7 +16,7 @@ OTHER = "eu-frankfurt-1"
 @pytest.mark.parametrize("kind", ["truncated", "reset", "reset_mid_body"])
 def test_broken_connections_are_connection_errors(events, sandbox, kind):
     """Before the head or in the middle of the body; the next request works again."""
-    sandbox.faults.add(Fault(kind=kind, times=1))
+    sandbox.faults.add(InjectedFault(kind=kind, times=1))
     with pytest.raises(oci.exceptions.RequestException):
         events()
     assert events().status == 200
@@ -25,7 +25,7 @@ def test_broken_connections_are_connection_errors(events, sandbox, kind):
 @pytest.mark.parametrize("kind", ["hang", "hang_mid_body"])
 def test_a_hang_lasts_until_the_client_gives_up(events, sandbox, kind):
     """The client's own timeout ends it, and with it the server's thread."""
-    sandbox.faults.add(Fault(kind=kind))
+    sandbox.faults.add(InjectedFault(kind=kind))
     with pytest.raises(oci.exceptions.RequestException):
         events(timeout=(5.0, 0.2))
     last = sandbox.requests[-1]
@@ -34,7 +34,7 @@ def test_a_hang_lasts_until_the_client_gives_up(events, sandbox, kind):
 
 def test_a_slow_drip_never_lets_a_read_time_out(events, sandbox):
     """Each byte comes in time, all of them together do not."""
-    sandbox.faults.add(Fault(kind="slow_drip", seconds=0.02))
+    sandbox.faults.add(InjectedFault(kind="slow_drip", seconds=0.02))
     finished = threading.Event()
 
     def read():
@@ -57,7 +57,7 @@ def test_closing_ends_hanging_dripping_and_waiting_handlers(clock):
     with Sandbox(clock=clock) as sandbox:
         connections = []
         for region, kind in (("a", "hang"), ("b", "slow_drip"), ("c", "hang_mid_body")):
-            sandbox.faults.add(Fault(kind=kind, region=region, seconds=60))
+            sandbox.faults.add(InjectedFault(kind=kind, region=region, seconds=60))
         sandbox.latency = {"identity": 60.0}
         for target in ("/a/audit/", "/b/audit/", "/c/audit/", "/d/identity/"):
             connections.append(http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5))
@@ -118,7 +118,7 @@ def test_answers_can_be_compressed(events, sandbox):
 )
 def test_a_reset_is_a_reset_and_a_truncation_an_orderly_end(sandbox, kind, is_reset):
     """The two ways of breaking off differ on the wire, so clients meet both."""
-    sandbox.faults.add(Fault(kind=kind))
+    sandbox.faults.add(InjectedFault(kind=kind))
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
 

@@ -1,4 +1,4 @@
-"""The invented tenancy of the demo, its time, and what of it has to arrive."""
+"""The simulated tenancy of the demo, its clock and steps, and what has to arrive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signal_client_oci.host.instances import Instance
 from signal_client_oci.sandbox import Emitted, Sandbox, Tenancy, VirtualClock
 from signal_client_oci.sandbox.scenario import Scenario
 
-__all__ = ["DemoTenancy", "Step", "demo_tenancy"]
+__all__ = ["DemoStep", "DemoTenancy", "open_demo_tenancy"]
 
 NAME: Final = "acme"
 REGIONS: Final = ("us-ashburn-1", "eu-frankfurt-1")
@@ -24,10 +24,10 @@ _LATENCY_SECONDS: Final = 0.06
 
 
 @dataclass(frozen=True)
-class Step:
-    """One poll of the demo: how many minutes pass before it, what happens meanwhile, in words too.
+class DemoStep:
+    """One poll of the demo: how many minutes pass before it, and what happens meanwhile.
 
-    `reads_problems` says whether Cloud Guard is due by then (its interval is 30 minutes).
+    `reads_problems` says whether Cloud Guard is due then (its interval is 30 minutes).
     """
 
     minutes: int
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass
 class DemoTenancy:
-    """The tenancy behind its sandbox; `problems_read` are the moments at which Cloud Guard had to be read."""
+    """The tenancy and its sandbox; `problems_read` are the times at which Cloud Guard is read."""
 
     sandbox: Sandbox
     tenancy: Tenancy
@@ -47,11 +47,11 @@ class DemoTenancy:
     problems_read: list[datetime] = field(default_factory=list)
 
     def instance(self) -> Instance:
-        """Return the instance that collects from it."""
+        """Return the instance that collects from the tenancy."""
         return Instance(NAME, self.tenancy.settings(lookback_minutes=LOOKBACK_MINUTES))
 
-    def pass_time(self, step: Step) -> None:
-        """Let time pass; nothing new happens in its last minutes, so that a poll can read everything."""
+    def pass_time(self, step: DemoStep) -> None:
+        """Advance the clock; nothing happens in the last minutes, so that a poll can read everything."""
         if step.minutes:
             self.clock.advance(minutes=step.minutes - _SETTLING_MINUTES)
             step.happens(self)
@@ -61,7 +61,7 @@ class DemoTenancy:
             self.problems_read.append(self.clock())
 
     def show_late_event(self) -> None:
-        """Emit an event that OCI processed 10 minutes ago and shows only now."""
+        """Emit an event that OCI processed 10 minutes ago but lists only now."""
         now = self.clock()
         self.tenancy.emit_audit_event(
             REGIONS[0],
@@ -75,14 +75,14 @@ class DemoTenancy:
         )
 
     def add_compartment(self) -> None:
-        """Create a compartment and let something happen in it at once."""
+        """Create a compartment, and an event in it at once."""
         ocid = self.tenancy.add_compartment("quarterly-report")
         self.tenancy.emit_audit_event(
             REGIONS[1], ocid, event_name="CreateBucket", source="ObjectStorage", action="POST"
         )
 
     def expected(self) -> dict[str, Counter[str]]:
-        """Return source → keys of what has to have arrived by now."""
+        """Return source → keys of the records that must have arrived by now."""
         truth = self.tenancy.ground_truth
         return {
             "audit": Counter(truth.keys("audit")),
@@ -91,7 +91,7 @@ class DemoTenancy:
         }
 
     def _problem_versions(self) -> Iterator[str]:
-        """Yield the versions that were current when Cloud Guard was read; those in between nobody can see."""
+        """Yield the versions that were current when Cloud Guard was read; those in between cannot be seen."""
         for moment in self.problems_read:
             current: dict[str, Emitted] = {}
             for version in self.tenancy.ground_truth.of("cloudguard"):
@@ -101,13 +101,13 @@ class DemoTenancy:
 
 
 @contextmanager
-def demo_tenancy() -> Iterator[DemoTenancy]:
-    """Give the tenancy; when it is left, no thread and no socket remain."""
+def open_demo_tenancy() -> Iterator[DemoTenancy]:
+    """Open the tenancy; on exit no thread and no socket remain."""
     clock = VirtualClock()
     with Sandbox(clock=clock) as sandbox:
         sandbox.latency = _LATENCY_SECONDS
         tenancy = sandbox.add_tenancy(NAME, REGIONS)
-        # As in reality, a search of Logging finds the Audit events once more.
+        # As in OCI, a Logging search finds the Audit events too.
         tenancy.logging.includes_audit = True
         scenario = Scenario(tenancy, history=_HISTORY)
         yield DemoTenancy(sandbox, tenancy, clock, scenario)

@@ -1,4 +1,4 @@
-"""Time in the sandbox: a clock that tests move by hand, and whole microseconds for comparing.
+"""Time in the sandbox: a clock that is moved by hand, and whole microseconds for comparing.
 
 The services compare times as integers (microseconds since 1970, UTC), so that no rounding can decide
 whether a record lies inside a window.
@@ -12,7 +12,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
-__all__ = ["Clock", "VirtualClock", "format_time", "from_micros", "parse_time", "system_clock", "to_micros"]
+__all__ = [
+    "Clock",
+    "VirtualClock",
+    "format_time",
+    "from_micros",
+    "in_micros",
+    "parse_time",
+    "system_clock",
+    "to_micros",
+]
 
 Clock = Callable[[], datetime]
 
@@ -60,6 +69,11 @@ def to_micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def in_micros(span: timedelta) -> int:
+    """Return a span of time in microseconds, exactly."""
+    return span // _MICROSECOND
+
+
 def from_micros(micros: int) -> datetime:
     """Return microseconds since 1970 as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
@@ -76,7 +90,7 @@ def parse_time(text: str) -> int:
     """Return an RFC 3339 time as microseconds since 1970; raises `ValueError` for anything else."""
     match = _RFC_3339.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no RFC 3339 time")
+        raise ValueError(f"{text!r} is not an RFC 3339 time")
     whole, fraction, zone = match.groups()
     moment = datetime.fromisoformat(whole + (zone if zone != "Z" else "+00:00"))
     return to_micros(moment) + int((fraction or "0").ljust(6, "0")[:6])

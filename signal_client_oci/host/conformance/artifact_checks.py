@@ -1,4 +1,4 @@
-"""What the contract says of an artifact: identity, time, raw text, flat metadata under host field names."""
+"""The contract's rules for an artifact: id, time, raw text, flat metadata under the host's field names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from signal_client_oci.host.contract_checks import breach, exact_keys, mapping, rfc3339_utc, text
+from signal_client_oci.host.conformance.contract_checks import (
+    as_dict,
+    as_rfc3339_utc,
+    as_text,
+    exact_keys,
+    fail,
+)
 
 if TYPE_CHECKING:
-    from signal_client_oci.host.conformance import PollTerms
+    from signal_client_oci.host.conformance.poll_terms import PollTerms
 
-__all__ = ["ALWAYS", "HOST_FIELDS", "SEVERITY_CODES", "STREAMS", "check_artifact"]
+__all__ = ["HOST_FIELDS", "REQUIRED_FIELDS", "SEVERITY_CODES", "STREAMS", "check_artifact"]
 
 STREAMS: Final = {
     "audit": ("oci_audit",),
@@ -19,7 +25,7 @@ STREAMS: Final = {
     "cloud_guard": ("oci_cloud_guard",),
 }
 SEVERITY_CODES: Final = {"critical": 2, "high": 3, "medium": 4, "low": 5, "informational": 6}
-ALWAYS: Final = (
+REQUIRED_FIELDS: Final = (
     "instance",
     "streamName",
     "messageType",
@@ -83,64 +89,60 @@ HOST_FIELDS: Final = frozenset(
 )
 _ARTIFACT_KEYS: Final = ("id", "source", "timestamp", "raw", "metadata")
 _ID = re.compile(r"[0-9a-f]{32}")
-_TEXTS_ALWAYS: Final = ("messageType", "vendorCode", "geoRegion")
+_REQUIRED_TEXTS: Final = ("messageType", "vendorCode", "geoRegion")
 
 
 def check_artifact(value: object, where: str, terms: PollTerms, source: str) -> tuple[str, int]:
-    """The id of one artifact and the UTF-8 bytes of its `raw`; raises `ContractError` at the first breach."""
+    """Return an artifact's id and the size of its `raw` in UTF-8 bytes; raises `ContractError` at the first fault."""
     artifact = exact_keys(value, where, _ARTIFACT_KEYS)
     identity = artifact["id"]
     if type(identity) is not str or not _ID.fullmatch(identity):
-        breach("ARTIFACT_ID", f"{where}.id", "must be 32 lower-case hex digits")
+        fail("ARTIFACT_ID", f"{where}.id", "must be 32 lower-case hex digits")
     if artifact["source"] != terms.connector:
-        breach("ARTIFACT_SOURCE", f"{where}.source", f"must be the connector's name, `{terms.connector}`")
-    rfc3339_utc(artifact["timestamp"], f"{where}.timestamp")
-    size = _utf8_length(text(artifact["raw"], f"{where}.raw"), f"{where}.raw")
+        fail("ARTIFACT_SOURCE", f"{where}.source", f"must be the connector's name, `{terms.connector}`")
+    as_rfc3339_utc(artifact["timestamp"], f"{where}.timestamp")
+    size = _utf8_length(as_text(artifact["raw"], f"{where}.raw"), f"{where}.raw")
     _check_metadata(artifact["metadata"], f"{where}.metadata", terms, source)
     return identity, size
 
 
 def _check_metadata(value: object, where: str, terms: PollTerms, source: str) -> None:
-    metadata = mapping(value, where, ALWAYS)
+    metadata = as_dict(value, where, REQUIRED_FIELDS)
     for key, field in metadata.items():
         if key not in HOST_FIELDS and not _is_dotted(key):
-            breach(
-                "METADATA_KEY", where, f"has `{key}`, neither a host field nor a dotted name of the connector"
-            )
+            fail("METADATA_KEY", where, f"has `{key}`, neither a host field nor a dotted name")
         _check_field(field, f"{where}.{key}")
     if metadata["instance"] != terms.instance:
-        breach("METADATA_INSTANCE", f"{where}.instance", "must be the polled instance's name")
+        fail("METADATA_INSTANCE", f"{where}.instance", "must be the polled instance's name")
     if metadata["streamName"] not in STREAMS.get(source, (metadata["streamName"],)):
-        due = " or ".join(f"`{name}`" for name in STREAMS[source])
-        breach("METADATA_STREAM", f"{where}.streamName", f"must be {due} in a batch of `{source}`")
-    for key in _TEXTS_ALWAYS:
-        text(metadata[key], f"{where}.{key}")
-    rfc3339_utc(metadata["startTimeUTC"], f"{where}.startTimeUTC")
+        allowed = " or ".join(f"`{name}`" for name in STREAMS[source])
+        fail("METADATA_STREAM", f"{where}.streamName", f"must be {allowed} in a batch of `{source}`")
+    for key in _REQUIRED_TEXTS:
+        as_text(metadata[key], f"{where}.{key}")
+    as_rfc3339_utc(metadata["startTimeUTC"], f"{where}.startTimeUTC")
     _check_severity(metadata, where)
 
 
 def _check_severity(metadata: dict[str, Any], where: str) -> None:
     label = metadata["severityLabel"]
     if type(label) is not str or label not in SEVERITY_CODES:
-        breach("SEVERITY", f"{where}.severityLabel", f"must be one of {', '.join(SEVERITY_CODES)}")
+        fail("SEVERITY", f"{where}.severityLabel", f"must be one of {', '.join(SEVERITY_CODES)}")
     if metadata["severityCode"] != SEVERITY_CODES[label]:
-        breach("SEVERITY", f"{where}.severityCode", f"must be {SEVERITY_CODES[label]} for `{label}`")
+        fail("SEVERITY", f"{where}.severityCode", f"must be {SEVERITY_CODES[label]} for `{label}`")
 
 
 def _check_field(field: object, where: str) -> None:
     kind = type(field)
     if kind is str:
-        _utf8_length(text(field, where), where)
+        _utf8_length(as_text(field, where), where)
     elif kind is list:
         for item in field:  # type: ignore[attr-defined]  # `kind` is not narrowed into `field`
-            _utf8_length(text(item, where), where)
+            _utf8_length(as_text(item, where), where)
     elif kind is float:
         if not math.isfinite(field):  # type: ignore[arg-type]  # the same
-            breach("NOT_JSON", where, "is no finite number")
+            fail("NOT_JSON", where, "is not a finite number")
     elif kind is not int and kind is not bool:
-        breach(
-            "METADATA_VALUE", where, f"must be text, a number, a bool or a list of text, is {kind.__name__}"
-        )
+        fail("METADATA_VALUE", where, f"must be text, a number, a bool or a list of text, is {kind.__name__}")
 
 
 def _is_dotted(key: object) -> bool:
@@ -153,4 +155,4 @@ def _utf8_length(value: str, where: str) -> int:
     try:
         return len(value.encode())
     except UnicodeEncodeError:
-        breach("NOT_JSON", where, "holds half a surrogate pair, which UTF-8 cannot carry")
+        fail("NOT_JSON", where, "holds half a surrogate pair, which UTF-8 cannot encode")

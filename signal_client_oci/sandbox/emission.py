@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,17 +11,18 @@ from typing import Any, TypedDict, cast
 
 from typing_extensions import Unpack
 
+from signal_client_oci.sandbox.clocks import Clock, format_time, from_micros, to_micros
 from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event, audit_log_content
 from signal_client_oci.sandbox.data.ground_truth import Emitted, GroundTruth
 from signal_client_oci.sandbox.data.identifiers import Identifiers
 from signal_client_oci.sandbox.data.log_records import LogFields, log_content, search_result
-from signal_client_oci.sandbox.data.problems import Problem, ProblemFields, ProblemVersion
-from signal_client_oci.sandbox.data.timeline import Entry, StoredTimeline, Timeline
-from signal_client_oci.sandbox.http.clocks import Clock, format_time, from_micros, to_micros
-from signal_client_oci.sandbox.services.audit import AuditService
-from signal_client_oci.sandbox.services.cloud_guard import CloudGuardService
-from signal_client_oci.sandbox.services.compartments import Compartment, CompartmentTree
-from signal_client_oci.sandbox.services.logging_search import LoggingService, LogGroup
+from signal_client_oci.sandbox.data.problems import ProblemFields, ProblemVersion, StoredProblem
+from signal_client_oci.sandbox.data.timeline import TimelineEntry
+from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.services.audit import SandboxAudit
+from signal_client_oci.sandbox.services.cloud_guard import SandboxCloudGuard
+from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
+from signal_client_oci.sandbox.services.logging_search import LogGroup, SandboxLogging
 
 __all__ = ["AuditEmission", "Emission", "LogEmission", "ProblemChange", "ProblemEmission"]
 
@@ -81,17 +81,17 @@ class ProblemChange(TypedDict, total=False):
 
 
 class Emission:
-    """The services of one tenancy that hold records; `lock` guards them against its answers."""
+    """The services of one tenancy that hold records; `lock` guards them against its responses."""
 
-    def __init__(self, root: Compartment, clock: Clock, reporting_region: str) -> None:
+    def __init__(self, root: SandboxCompartment, clock: Clock, reporting_region: str) -> None:
         self.lock = threading.RLock()
         self.clock = clock
         self.ocid = root.ocid
         self.tree = CompartmentTree(root)
         self.identifiers = Identifiers(root.ocid)
-        self.audit = AuditService()
-        self.logging = LoggingService()
-        self.cloud_guard = CloudGuardService(reporting_region)
+        self.audit = SandboxAudit(self.tree)
+        self.logging = SandboxLogging(self.tree)
+        self.cloud_guard = SandboxCloudGuard(self.tree, reporting_region)
         self.ground_truth = GroundTruth()
         self._sequence = itertools.count()
 
@@ -103,9 +103,8 @@ class Emission:
             event_id = fields.get("event_id") or self.identifiers.uuid()
             named = (compartment, self.tree[compartment].name)
             event = audit_event(event_id, event_time, self.ocid, named, cast("AuditFields", fields))
-            raw = fields.get("raw") or _text(event)
-            entry = Entry(to_micros(processed), next(self._sequence), to_micros(visible), raw, compartment)
-            _stored(self.audit.timelines, region, compartment).add(entry)
+            raw = fields.get("raw") or compact_json(event)
+            self.audit.timelines.add(region, self._entry(processed, visible, raw, compartment))
             if self.logging.includes_audit and "raw" not in fields:
                 self._copy_to_logging(region, event, event_time, visible)
             return self.ground_truth.add(
@@ -118,14 +117,12 @@ class Emission:
             time = fields.get("time") or self.clock()
             visible = fields.get("visible", time)
             marker = fields.get("marker", self.identifiers.uuid())
-            group, log = self._place(region, compartment, fields)
-            raw = fields.get("raw") or self._log_record(
-                compartment, (group, log), (time, visible), marker, fields
-            )
-            entry = Entry(
-                to_micros(time), next(self._sequence), to_micros(visible), raw, compartment, group, log
-            )
-            _stored(self.logging.timelines, region, compartment).add(entry)
+            group, log = self._log_of(region, compartment, fields)
+            ids = {"compartmentid": compartment, "loggroupid": group, "logid": log, "tenantid": self.ocid}
+            payload = fields.get("payload", {}) | ({} if marker is None else {"sandboxMarker": marker})
+            content = log_content(time, visible, ids, cast("LogFields", {**fields, "payload": payload}))
+            raw = fields.get("raw") or search_result(time, content)
+            self.logging.timelines.add(region, self._entry(time, visible, raw, compartment, group, log))
             key = hashlib.sha256(raw).hexdigest() if marker is None else marker
             return self.ground_truth.add(Emitted("logging", region, compartment, key, raw, time, visible))
 
@@ -147,10 +144,12 @@ class Emission:
         """Add a Cloud Guard problem (by default of the root compartment) and return its OCID."""
         with self.lock:
             last = fields.get("last_detected") or self.clock()
-            reporting_region = self.cloud_guard.reporting_region
-            lasting = cast("ProblemFields", {"regions": [reporting_region]} | fields)
-            ocid = self.identifiers.ocid("cloudguardproblem", reporting_region)
-            problem = Problem(ocid, compartment or self.ocid, fields.get("first_detected", last), lasting)
+            region = self.cloud_guard.reporting_region
+            lasting = cast("ProblemFields", {"regions": [region]} | fields)
+            ocid = self.identifiers.ocid("cloudguardproblem", region)
+            problem = StoredProblem(
+                ocid, compartment or self.ocid, fields.get("first_detected", last), lasting
+            )
             self.cloud_guard.problems[ocid] = problem
             self._add_version(problem, ProblemVersion(to_micros(last), "HIGH", "OPEN", last), fields)
             return ocid
@@ -163,7 +162,7 @@ class Emission:
             self._add_version(problem, before, changes)
 
     def _add_version(
-        self, problem: Problem, before: ProblemVersion, changes: ProblemEmission | ProblemChange
+        self, problem: StoredProblem, before: ProblemVersion, changes: ProblemEmission | ProblemChange
     ) -> None:
         changed = ProblemVersion(
             to_micros(changes["visible"]) if "visible" in changes else before.visible,
@@ -181,7 +180,10 @@ class Emission:
             Emitted("cloudguard", region, problem.compartment, key, version.summary, last, visible)
         )
 
-    def _place(self, region: str, compartment: str, fields: LogEmission) -> tuple[str, str]:
+    def _entry(self, at: datetime, visible: datetime, raw: bytes, *place: str) -> TimelineEntry:
+        return TimelineEntry(to_micros(at), next(self._sequence), to_micros(visible), raw, *place)
+
+    def _log_of(self, region: str, compartment: str, fields: LogEmission) -> tuple[str, str]:
         """Return log group and log of a record, making the compartment's own ones when needed."""
         groups = self.logging.groups
         if "group" in fields:
@@ -191,28 +193,12 @@ class Emission:
             group = next(here, None) or self.add_log_group(region, compartment)
         return group.ocid, fields.get("log") or next(iter(group.logs), None) or self.add_log(group)
 
-    def _log_record(
-        self,
-        compartment: str,
-        place: tuple[str, str],
-        moments: tuple[datetime, datetime],
-        marker: str | None,
-        fields: LogEmission,
-    ) -> bytes:
-        ids = {"compartmentid": compartment, "loggroupid": place[0], "logid": place[1], "tenantid": self.ocid}
-        payload = fields.get("payload", {}) | ({} if marker is None else {"sandboxMarker": marker})
-        chosen = cast("LogFields", {**fields, "payload": payload})
-        return search_result(moments[0], log_content(moments[0], moments[1], ids, chosen))
-
     def _copy_to_logging(
         self, region: str, event: dict[str, Any], event_time: datetime, visible: datetime
     ) -> None:
         compartment, event_id = event["data"]["compartmentId"], event["eventId"]
         raw = search_result(event_time, audit_log_content(event, self.ocid, visible))
-        entry = Entry(
-            to_micros(event_time), next(self._sequence), to_micros(visible), raw, compartment, "_Audit"
-        )
-        _stored(self.logging.timelines, region, compartment).add(entry)
+        self.logging.timelines.add(region, self._entry(event_time, visible, raw, compartment, "_Audit"))
         self.ground_truth.add(
             Emitted("logging", region, compartment, event_id, raw, event_time, visible, copy_of_audit=True)
         )
@@ -220,25 +206,7 @@ class Emission:
 
 def _audit_moments(fields: AuditEmission, now: datetime) -> tuple[datetime, datetime]:
     """Return processed time and event time, each by default 3 s from the other."""
-    if "processed" in fields:
-        processed = fields["processed"]
-    else:
-        processed = fields["event_time"] + _PROCESSING_TIME if "event_time" in fields else now
+    if "event_time" in fields:
+        now = fields["event_time"] + _PROCESSING_TIME
+    processed = fields.get("processed", now)
     return processed, fields.get("event_time", processed - _PROCESSING_TIME)
-
-
-def _stored(
-    timelines: dict[tuple[str, str], list[Timeline]], region: str, compartment: str
-) -> StoredTimeline:
-    """Return the timeline that takes single records, making it when needed."""
-    here = timelines.setdefault((region, compartment), [])
-    for timeline in here:
-        if isinstance(timeline, StoredTimeline):
-            return timeline
-    made = StoredTimeline()
-    here.append(made)
-    return made
-
-
-def _text(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()

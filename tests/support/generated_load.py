@@ -1,4 +1,4 @@
-"""Records by the million that are made when they are read, for benchmarks: nothing of them is kept."""
+"""Records by the million that are made when they are read, so that none of them is kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from signal_client_oci.sandbox.clocks import format_time, from_micros, to_micros
 from signal_client_oci.sandbox.data.audit_events import audit_event
 from signal_client_oci.sandbox.data.log_records import log_content, search_result
-from signal_client_oci.sandbox.data.timeline import Entry, Position
-from signal_client_oci.sandbox.http.clocks import format_time, from_micros, to_micros
+from signal_client_oci.sandbox.data.timeline import TimelineEntry, TimelinePosition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def _second(second: int) -> bytes:
 class GeneratedTimeline:
     """`count` records spread evenly from `start` on and before `end` (microseconds), visible at once."""
 
-    def __init__(self, pattern: Pattern, start: int, end: int, count: int, place: Entry) -> None:
+    def __init__(self, pattern: Pattern, start: int, end: int, count: int, place: TimelineEntry) -> None:
         self._pattern = pattern
         self._start = start
         self._span = end - start
@@ -84,7 +84,7 @@ class GeneratedTimeline:
         """Yield the keys of all records."""
         return (self._pattern.key(index) for index in range(self._count))
 
-    def between(self, start: Position, end: int, now: int) -> Iterator[Entry]:
+    def between(self, start: TimelinePosition, end: int, now: int) -> Iterator[TimelineEntry]:
         """Yield the entries from `start` on and before `end` that are visible at `now`, in order."""
         _at, first_sequence, _visible, _raw, *place = self._place
         index = max(0, -(-(start[0] - self._start) * self._count // self._span))
@@ -95,7 +95,7 @@ class GeneratedTimeline:
             at = self._at(number)
             if at >= last:
                 return
-            yield Entry(at, first_sequence + number, at, self._pattern.record(number, at), *place)
+            yield TimelineEntry(at, first_sequence + number, at, self._pattern.record(number, at), *place)
 
     def _at(self, index: int) -> int:
         return self._start + index * self._span // self._count
@@ -110,7 +110,7 @@ def generate_audit_events(
         event = audit_event(_PLACEHOLDER_ID, _PLACEHOLDER_TIME, tenancy.ocid, named, {})
         text = json.dumps(event, separators=(",", ":")).encode()
         here = tenancy.audit.timelines.setdefault(place, [])
-        here.append(made := _timeline(tenancy, text, period, count, Entry(0, 0, 0, b"", place[1])))
+        here.append(made := _timeline(tenancy, text, period, count, TimelineEntry(0, 0, 0, b"", place[1])))
         return made
 
 
@@ -126,18 +126,18 @@ def generate_log_records(
         content = log_content(_PLACEHOLDER_TIME, _PLACEHOLDER_TIME, ids, {"payload": payload})
         text = search_result(_PLACEHOLDER_TIME, content)
         here = tenancy.logging.timelines.setdefault(place, [])
-        entry = Entry(0, 0, 0, b"", place[1], group.ocid, log)
+        entry = TimelineEntry(0, 0, 0, b"", place[1], group.ocid, log)
         here.append(made := _timeline(tenancy, text, period, count, entry))
         return made
 
 
 def _timeline(
-    tenancy: Tenancy, text: bytes, period: tuple[datetime, datetime], count: int, place: Entry
+    tenancy: Tenancy, text: bytes, period: tuple[datetime, datetime], count: int, place: TimelineEntry
 ) -> GeneratedTimeline:
     milliseconds = b"%d" % (to_micros(_PLACEHOLDER_TIME) // _MILLISECOND)
     text = text.replace(b"%", b"%%").replace(_PLACEHOLDER_ID.encode(), b"%(id)b")
     text = text.replace(format_time(_PLACEHOLDER_TIME).encode(), b"%(time)b").replace(milliseconds, b"%(ms)d")
-    pattern = Pattern(text, tenancy.identifiers.hexadecimal(8))
+    pattern = Pattern(text, tenancy.identifiers.uuid()[:8])
     first_sequence = _SEQUENCES * next(_numbers)
     start, end = to_micros(period[0]), to_micros(period[1])
     return GeneratedTimeline(pattern, start, end, count, place._replace(sequence=first_sequence))

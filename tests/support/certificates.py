@@ -20,8 +20,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Certificates", "certificates", "server_context"]
-
 
 class Certificates(NamedTuple):
     """PEM texts: the authority's certificate, which a client may trust, and the server's certificate and key."""
