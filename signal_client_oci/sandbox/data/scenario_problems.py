@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
-from signal_client_oci.sandbox.emission import ProblemChange, ProblemEmission
+from signal_client_oci.sandbox.data.problems import ProblemFields
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
@@ -13,7 +13,7 @@ __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
 CHANGE_MINUTES = 10
 
 
-_BUCKET = ProblemEmission(
+_BUCKET = ProblemFields(
     risk_level="CRITICAL",
     detector_rule_id="BUCKET_IS_PUBLIC",
     resource_id="acme/exports",
@@ -24,7 +24,7 @@ _BUCKET = ProblemEmission(
     recommendation="Make the bucket private unless its public access is sanctioned.",
     additional_details={"publicAccessType": "ObjectRead", "namespace": "acme"},
 )
-_SECURITY_LIST = ProblemEmission(
+_SECURITY_LIST = ProblemFields(
     risk_level="HIGH",
     detector_rule_id="SECURITY_LISTS_OPEN_SOURCE",
     resource_name="public-subnet",
@@ -34,7 +34,7 @@ _SECURITY_LIST = ProblemEmission(
     recommendation="Limit the source of the ingress rule to the addresses of your bastion.",
     additional_details={"openPorts": "tcp:22", "source": "0.0.0.0/0"},
 )
-_PASSWORD = ProblemEmission(
+_PASSWORD = ProblemFields(
     risk_level="MEDIUM",
     detector_rule_id="PASSWORD_TOO_OLD",
     resource_name="grace@acme.example.test",
@@ -44,7 +44,7 @@ _PASSWORD = ProblemEmission(
     recommendation="Let the user change the password and turn on multi-factor authentication.",
     additional_details={"passwordAgeInDays": "147"},
 )
-_API_KEY = ProblemEmission(
+_API_KEY = ProblemFields(
     risk_level="LOW",
     detector_id="IAAS_ACTIVITY_DETECTOR",
     detector_rule_id="IAM_USER_UPLOADED_API_KEY",
@@ -54,7 +54,7 @@ _API_KEY = ProblemEmission(
     description="An API key was uploaded for a user.",
     recommendation="Confirm with the owner that the key is known, else delete it.",
 )
-_TAGS = ProblemEmission(
+_TAGS = ProblemFields(
     risk_level="MINOR",
     detector_rule_id="INSTANCE_WITHOUT_REQUIRED_TAGS",
     resource_name="web-3",
@@ -64,14 +64,14 @@ _TAGS = ProblemEmission(
     recommendation="Add the tags cost-center and owner to the instance.",
 )
 _TURNS = (
-    ProblemChange(),  # detected once more
-    ProblemChange(risk_level="CRITICAL"),
-    ProblemChange(lifecycle_detail="RESOLVED", comment="fixed"),
-    ProblemChange(lifecycle_detail="OPEN", comment=None),
+    ProblemFields(),  # detected once more
+    ProblemFields(risk_level="CRITICAL"),
+    ProblemFields(lifecycle_detail="RESOLVED", comment="fixed"),
+    ProblemFields(lifecycle_detail="OPEN", comment=None),
 )
 
 
-def _catalogue(company: DemoCompany) -> list[tuple[str, ProblemEmission]]:
+def _catalogue(company: DemoCompany) -> list[tuple[str, ProblemFields]]:
     """Return (compartment, fields) of each problem."""
     bucket = _BUCKET.copy()
     bucket["regions"] = [company.other]
