@@ -1,4 +1,4 @@
-"""Cloud Guard problems of an invented company, and how they change from one ten minutes to the next."""
+"""Cloud Guard problems of an invented company, and how they change every ten minutes."""
 
 from __future__ import annotations
 
@@ -71,35 +71,24 @@ _TURNS = (
 )
 
 
-def _catalogue(company: DemoCompany) -> list[tuple[str, ProblemFields]]:
-    """Return (compartment, fields) of each problem."""
-    bucket = _BUCKET.copy()
-    bucket["regions"] = [company.other]
-    return [
-        (company.data, bucket),
-        (company.production, _SECURITY_LIST),
-        (company.root, _PASSWORD),
-        (company.root, _API_KEY),
-        (company.web, _TAGS),
-    ]
-
-
 class ScenarioProblems:
     """The problems of one tenancy, opened at `begun`; `change` moves them on, one at a time."""
 
     def __init__(self, tenancy: Tenancy, company: DemoCompany, begun: datetime) -> None:
         self._tenancy = tenancy
-        self._ocids = []
-        for compartment, fields in _catalogue(company):
-            opened = fields.copy()
-            opened["first_detected"] = opened["last_detected"] = begun
-            self._ocids.append(tenancy.add_problem(compartment, **opened))
+        opened: ProblemFields = {"first_detected": begun, "last_detected": begun}
+        self._ocids = [
+            tenancy.add_problem(company.data, **(_BUCKET | opened | {"regions": [company.other]})),
+            tenancy.add_problem(company.production, **(_SECURITY_LIST | opened)),
+            tenancy.add_problem(company.root, **(_PASSWORD | opened)),
+            tenancy.add_problem(company.root, **(_API_KEY | opened)),
+            tenancy.add_problem(company.web, **(_TAGS | opened)),
+        ]
 
     def change(self, number: int, time: datetime) -> None:
-        """Play change `number` at `time`; each problem in turn goes through the whole of `_TURNS`."""
+        """Make change `number` at `time`; each problem in turn goes through the whole of `_TURNS`."""
         ocid = self._ocids[number % len(self._ocids)]
-        change = _TURNS[number // len(self._ocids) % len(_TURNS)].copy()
-        change["visible"] = time
+        change = _TURNS[number // len(self._ocids) % len(_TURNS)]
         if change.get("lifecycle_detail") != "RESOLVED":
-            change["last_detected"] = time
-        self._tenancy.update_problem(ocid, **change)
+            change = change | {"last_detected": time}
+        self._tenancy.update_problem(ocid, **(change | {"visible": time}))
