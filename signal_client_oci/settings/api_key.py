@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from signal_client_oci.errors.key_errors import PrivateKeyError
-from signal_client_oci.settings.key_shape import prime_bits, shape_problem
+from signal_client_oci.settings.key_shape import prime_bits, shape_error
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
 
@@ -195,7 +195,7 @@ def _decrypted(found: FoundKey, passphrase: bytes) -> bytes:
         raise PrivateKeyError("PRIVATE_KEY_NOT_RSA")
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     encoded = HiddenBytes(key.private_bytes(serialization.Encoding.DER, pkcs8, plain))
-    code = shape_problem(encoded)
+    code = shape_error(encoded)
     if code:
         raise PrivateKeyError(code)
     return encoded

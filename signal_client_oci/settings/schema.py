@@ -149,9 +149,9 @@ FIELDS: Final[dict[str, SettingField]] = {
     "private_key": _secret(
         "Private Key",
         (
-            "The whole text of the .pem file that was downloaded when the API key was added, from the "
-            "BEGIN line to the END line: RSA, 2048 bits or more. What a paste does to line ends and "
-            "dashes is repaired."
+            "The complete text of the .pem file that was downloaded when the API key was added, from the "
+            "BEGIN line to the END line: RSA, 2048 bits or more. Changes that pasting makes to line ends "
+            "and dashes are repaired."
         ),
         _read_private_key,
         minLength=1,
@@ -163,7 +163,7 @@ FIELDS: Final[dict[str, SettingField]] = {
     "region": _text(
         "Region",
         (
-            "The identifier, not the name, of a region that the tenancy is subscribed to; best its "
+            "The identifier (not the name) of a region that the tenancy is subscribed to, preferably its "
             "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
         ),
         read_region,
@@ -175,8 +175,8 @@ FIELDS: Final[dict[str, SettingField]] = {
         "compartment_ocid",
         "Compartment OCID",
         (
-            "The compartment to collect from; begins with ocid1.compartment. Empty: the whole "
-            "tenancy. OCI console: Identity & Security > Compartments > (compartment) > OCID > Copy."
+            "The compartment to collect from; begins with ocid1.compartment. If empty, the whole tenancy "
+            "is collected. OCI console: Identity & Security > Compartments > (compartment) > OCID > Copy."
         ),
         default="",
         examples=["ocid1.compartment.oc1..aaaaaaaaexamplecompartment"],
@@ -185,8 +185,8 @@ FIELDS: Final[dict[str, SettingField]] = {
     "private_key_passphrase": _secret(
         "Private Key Passphrase",
         (
-            "Leave it empty, unless the private key is encrypted: its file then says ENCRYPTED in its "
-            "first lines."
+            "Leave empty unless the private key is encrypted; the first lines of its file then contain "
+            "the word ENCRYPTED."
         ),
         default="",
         maxLength=1024,  # the limit of OpenSSL
@@ -194,8 +194,8 @@ FIELDS: Final[dict[str, SettingField]] = {
     "include_subcompartments": _switch(
         "Include Sub-compartments",
         (
-            "Also collect from every compartment below the one in Compartment OCID (if that is empty: "
-            "below the root), at any depth."
+            "Also collect from all compartments below the one in Compartment OCID, at any depth. If "
+            "Compartment OCID is empty, these are all compartments of the tenancy."
         ),
     ),
     "additional_regions": SettingField(
@@ -203,8 +203,9 @@ FIELDS: Final[dict[str, SettingField]] = {
             "type": "array",
             "title": "Additional Regions",
             "description": (
-                "More regions to collect from, by identifier; the word all stands for every region that the tenancy is "
-                "subscribed to. None: only the one in Region."
+                "More regions to collect from, by identifier. Enter all to collect from every region that "
+                "the tenancy is subscribed to. If the list is empty, only the region in Region is "
+                "collected."
             ),
             "default": [],
             "maxItems": MAX_REGIONS,
@@ -212,7 +213,7 @@ FIELDS: Final[dict[str, SettingField]] = {
             "items": {
                 "type": "string",
                 "title": "Region",
-                "default": "",  # one that was added to the list and not filled in is no error
+                "default": "",  # an entry that was added to the list but not filled in is not an error
                 "maxLength": MAX_REGION,
                 "pattern": _REGION_PATTERN,
                 "examples": ["eu-frankfurt-1", "all"],
@@ -226,19 +227,22 @@ FIELDS: Final[dict[str, SettingField]] = {
     ),
     "logging_enabled": _switch(
         "Collect Logging Records",
-        "What the OCI Logging service holds: flow logs, service logs and custom logs.",
+        "Records of the OCI Logging service: flow logs, service logs and custom logs.",
     ),
     "cloud_guard_enabled": _switch(
         "Collect Cloud Guard Problems",
-        "What Cloud Guard finds and recommends; it must be enabled in the tenancy.",
+        (
+            "Problems that Cloud Guard detects, with its recommendations. Cloud Guard must be enabled in "
+            "the tenancy."
+        ),
     ),
     "logging_query": _advanced(
         _text(
             "Logging Query",
             (
-                "Which Logging records to collect: what follows the search part of a Logging query, "
-                "beginning with where. Empty: all. Try it out in the OCI console: Observability & "
-                "Management > Logging > Search > Advanced mode."
+                "A filter for Logging records: the part of a Logging query after its search part, "
+                "beginning with where. If empty, all records are collected. To test it, use the OCI "
+                "console: Observability & Management > Logging > Search > Advanced mode."
             ),
             logging_clause,
             default="",
@@ -252,7 +256,10 @@ FIELDS: Final[dict[str, SettingField]] = {
     "cloud_guard_interval_minutes": _advanced(
         _number(
             "Cloud Guard Interval (minutes)",
-            "How often Cloud Guard is read, 1 to 1440; it finds problems within hours, not seconds.",
+            (
+                "How often Cloud Guard is read, 1 to 1440. Cloud Guard detects problems within hours, not "
+                "seconds."
+            ),
             default=SOURCES["cloud_guard"]["default_interval_minutes"],
             minimum=1,
             maximum=1440,
@@ -261,7 +268,7 @@ FIELDS: Final[dict[str, SettingField]] = {
     "cloud_guard_min_risk": _advanced(
         _text(
             "Cloud Guard Minimum Risk",
-            "Problems of this risk level and all above it are collected; MINOR: all problems.",
+            "Collect problems of this risk level and above. MINOR collects all problems.",
             partial(read_choice, choices=RISK_LEVELS),
             default="MINOR",
             enum=list(RISK_LEVELS),
@@ -279,7 +286,7 @@ FIELDS: Final[dict[str, SettingField]] = {
     "lookback_minutes": _advanced(
         _number(
             "First Poll Reaches Back (minutes)",
-            "How far back the very first poll reads, 1 to 20160 (14 days, all that Logging searches).",
+            "How far back the first poll reads, 1 to 20160 (14 days, the maximum of a Logging search).",
             default=60,
             minimum=1,
             maximum=20160,
@@ -288,19 +295,22 @@ FIELDS: Final[dict[str, SettingField]] = {
     "overlap_minutes": _advanced(
         _number(
             "Overlap (minutes)",
-            "How far back each poll reads again for late records, 0 to 120; repeats are left out.",
+            (
+                "How far back each poll reads again to find late records, 0 to 120. Records that were "
+                "already delivered are left out."
+            ),
             default=15,
             minimum=0,
             maximum=120,
         )
     ),
     "redact_secrets": _advanced(
-        _switch("Redact Secrets", ("Mask session tokens and credentials that OCI leaves inside events."))
+        _switch("Redact Secrets", "Mask session tokens and credentials that OCI includes in events.")
     ),
     "max_concurrency": _advanced(
         _number(
             "Requests in Flight",
-            "How many requests may wait for one service of one region at the same time, 1 to 64.",
+            "The maximum number of concurrent requests to one service in one region, 1 to 64.",
             default=8,
             minimum=1,
             maximum=64,
@@ -310,9 +320,9 @@ FIELDS: Final[dict[str, SettingField]] = {
         _text(
             "Endpoint Template",
             (
-                "Base URL of a gateway that stands between here and OCI, with {region} and {service} in "
-                "it (audit, logging, cloudguard, identity): https://, or http:// to 127.0.0.1. Empty: "
-                "OCI's own hosts."
+                "Base URL of a gateway between the host and OCI. It must contain {region} and {service} "
+                "(audit, logging, cloudguard, identity) and begin with https://, or http:// for "
+                "127.0.0.1. If empty, OCI's own endpoints are used."
             ),
             read_endpoint_template,
             default="",
@@ -338,7 +348,7 @@ def settings_schema() -> dict[str, Any]:
         "title": "Oracle Cloud (OCI)",
         "description": (
             "Collects Audit events, Logging records and Cloud Guard problems of one OCI tenancy with an API key. "
-            "Tenancy, user, fingerprint and region stand together in the OCI console: the user's page > API keys > "
+            "The OCI console shows tenancy, user, fingerprint and region together: the user's page > API keys > "
             "(the key's menu) > View configuration file."
         ),
         "type": "object",

@@ -15,7 +15,7 @@ from typing import Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
-from signal_client_oci.oci_api.operations import LogGroup, Page, list_log_groups, search_logs
+from signal_client_oci.oci_api.operations import LogGroupRow, Page, list_log_groups, search_logs
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.validation.compartments import ChildCompartments
 from signal_client_oci.validation.findings import Finding
@@ -86,7 +86,7 @@ def _look_for_log_groups(
     return Finding.from_code("warning", "LOGGING_NO_LOG_GROUPS", message, request_id)
 
 
-def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[LogGroup]:
+def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[LogGroupRow]:
     settings = session.settings
     subtree = settings.include_subcompartments and compartment == settings.scope_ocid
     call = partial(list_log_groups, compartment_ocid=compartment, subtree=subtree, limit=1)

@@ -97,8 +97,8 @@ def test_every_code_that_is_used_has_an_entry():
     assert used <= set(CATALOG)
 
 
-def test_every_problem_of_a_key_has_an_entry():
-    """What the private key's own table knows can be explained like the rest."""
+def test_every_error_of_a_key_has_an_entry():
+    """Each error of a private key can be explained like every other code."""
     assert set(KEY_ERRORS) <= set(CATALOG)
     assert Failure("PRIVATE_KEY_TOO_SHORT").remedy == KEY_ERRORS["PRIVATE_KEY_TOO_SHORT"].remedy
 

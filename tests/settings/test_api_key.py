@@ -413,8 +413,8 @@ def test_what_cannot_be_repaired_has_its_own_code(case):
     """Each thing that people paste instead of the key is told by its own code, sentence and remedy."""
     pasted, code = _WRONG[case]
     error = _refusal(pasted)
-    problem = KEY_ERRORS[code]
-    assert (error.code, error.field) == (code, problem.field)
+    entry = KEY_ERRORS[code]
+    assert (error.code, error.field) == (code, entry.field)
     assert error.message.endswith(".")
     assert error.remedy.endswith(".")
 

@@ -146,7 +146,7 @@ _MISTAKES = [
     ("fingerprint", "", "The fingerprint is missing"),
     ("fingerprint", "SHA256:abc", "SHA-256"),
     ("fingerprint", ["12"], "not a list"),
-    ("private_key", "", "Paste the whole text of the private key file"),
+    ("private_key", "", "Paste the complete text of the private key file"),
     ("private_key", None, "The private key is missing"),
     ("private_key", {"pem": "x"}, "not an object"),
     ("private_key_passphrase", 1234, "not a number"),
