@@ -8,7 +8,7 @@ from typing import Final
 
 from typing_extensions import Self
 
-from signal_client_oci.contract import Check, CheckStatus
+from signal_client_oci.contract import SOURCES, Check, CheckStatus
 from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure, make_check
 
@@ -19,9 +19,7 @@ TITLES: Final[dict[str, str]] = {
     "private_key": "Private Key",
     "authentication": "Authentication",
     "compartments": "Compartments",
-    "audit": "Audit Events",
-    "logging": "Logging Search",
-    "cloud_guard": "Cloud Guard Problems",
+    **{name: source["title"] for name, source in SOURCES.items()},
 }
 """The checks in the contract's order, with their titles."""
 
