@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
@@ -36,7 +36,7 @@ def check_logging(session: ProbeSession, regions: ProbedRegions, children: Child
         return finding
     pages = [page for page in results.values() if isinstance(page, Page)]
     request_id = pages[0].opc_request_id
-    if any(page.items for page in pages):
+    if any(_has_any(page) for page in pages):
         return Finding.ok(f"records can be searched in {regions.text}", request_id)
     nothing = f"the search works in {regions.text} and found no record of the last 15 minutes"
     return _look_for_log_groups(session, regions, children, nothing, request_id)
@@ -69,7 +69,7 @@ def _look_for_log_groups(
     compartments = (session.settings.scope_ocid, *children.wait())
     places = list(product(compartments, regions.names))[:_MAX_PROBES]
     results = session.run_parallel([partial(_log_groups, session, *place) for place in places])
-    if any(isinstance(result, Page) and result.items for result in results):
+    if any(isinstance(result, Page) and _has_any(result) for result in results):
         return Finding.ok(nothing, request_id)
     failures = [result for result in results if isinstance(result, Failure)]
     unclear = [one for one in failures if one.recovery is not Recovery.COMPARTMENT]
@@ -91,3 +91,8 @@ def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[Lo
     subtree = settings.include_subcompartments and compartment == settings.scope_ocid
     call = partial(list_log_groups, compartment_ocid=compartment, subtree=subtree, limit=1)
     return session.call(region, "log_groups", call)
+
+
+def _has_any(page: Page[Any]) -> bool:
+    """Tell whether a list is not known to be empty: its first page can be, while there are more."""
+    return bool(page.items) or page.next_page is not None
