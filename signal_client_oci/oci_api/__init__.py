@@ -1,1 +1,1 @@
-"""The OCI SDK: clients, transport, one typed function for each call."""
+"""Access to OCI: clients of its SDK, the HTTP transport under them, and one typed function for each call."""

@@ -36,7 +36,7 @@ __all__ = [
     "CompartmentRow",
     "Group",
     "GroupMembership",
-    "LogGroup",
+    "LogGroupRow",
     "Page",
     "RegionSubscription",
     "get_compartment",
@@ -119,7 +119,7 @@ class Group(msgspec.Struct, frozen=True):
     name: str
 
 
-class LogGroup(msgspec.Struct, frozen=True):
+class LogGroupRow(msgspec.Struct, frozen=True):
     """A log group."""
 
     id: str = ""
@@ -142,7 +142,7 @@ _COMPARTMENT: Final = msgspec.json.Decoder(CompartmentRow)
 _SUBSCRIPTIONS: Final = msgspec.json.Decoder(list[RegionSubscription])
 _MEMBERSHIPS: Final = msgspec.json.Decoder(list[GroupMembership])
 _GROUP: Final = msgspec.json.Decoder(Group)
-_LOG_GROUPS: Final = msgspec.json.Decoder(list[LogGroup])
+_LOG_GROUPS: Final = msgspec.json.Decoder(list[LogGroupRow])
 _CONFIGURATION: Final = msgspec.json.Decoder(CloudGuardConfiguration)
 _ANY_OBJECT: Final = msgspec.json.Decoder(_AnyObject)
 
@@ -246,7 +246,7 @@ def search_logs(  # noqa: PLR0913  (what one request consists of)
 
 def list_log_groups(
     client: Client, compartment_ocid: str, *, subtree: bool = False, limit: int = MAX_PAGE_LIMIT
-) -> Page[LogGroup]:
+) -> Page[LogGroupRow]:
     """Return the first page of the log groups of a compartment; the client's service is `log_groups`.
 
     With `subtree` those below it are asked for too, which some regions ignore.

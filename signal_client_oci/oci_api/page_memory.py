@@ -1,7 +1,7 @@
-"""The memory for answers that a poll has received and not yet mapped: one number for all of its lanes.
+"""Bounds the memory for answers that a poll has received and not yet mapped, over all of its lanes.
 
-A worker claims room before it keeps bytes, and waits where there is none: the service's data then stay in the
-network. The poll's own thread gives the room back when it is done with an answer.
+A worker claims memory before it reads bytes, and waits where there is none: the service's data then stay in the
+network. The poll's own thread gives the memory back when it has mapped an answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from signal_client_oci.oci_api.limits import IN_FLIGHT_BYTES
 
 __all__ = ["PageMemory"]
 
-_TICK_SECONDS: Final = 0.05
+_TICK_SECONDS: Final = 0.05  # how soon a waiting worker notices that nobody wants its answer any more
 
 
 class _Reading(threading.local):
@@ -27,63 +27,63 @@ class _Reading(threading.local):
 class PageMemory:
     """Bounds the bytes in flight by `limit`.
 
-    One answer at a time may exceed the limit, and only while no finished one waits to be mapped. Otherwise answers
-    that are half received could wait for each other for ever. So the bound is `limit` and one answer more.
+    One answer at a time may exceed the limit, and only while no complete one waits to be mapped. Without that, answers
+    that are half received could wait for each other forever. So the bound is `limit` and one answer more.
 
     Attributes:
-        most: The most bytes that were claimed at a time.
+        most: The most bytes that were claimed at the same time.
     """
 
     def __init__(self, limit: int = IN_FLIGHT_BYTES) -> None:
         self.most = 0
         self._limit = limit
         self._claimed = 0
-        self._finished = 0
+        self._complete = 0
         self._exceeding: int | None = None
-        self._room = threading.Condition()
+        self._changed = threading.Condition()
         self._reading = _Reading()
 
     @property
     def is_full(self) -> bool:
-        """True while nothing more should be asked for."""
+        """True while nothing more should be requested."""
         return self._claimed >= self._limit
 
-    def claim(self, size: int, goes_on: Callable[[], bool]) -> float:
-        """Claim room for `size` bytes more of the answer that this thread reads; return the seconds waited.
+    def claim(self, size: int, is_awaited: Callable[[], bool]) -> float:
+        """Claim memory for `size` more bytes of the answer that this thread reads; return the seconds waited.
 
-        `goes_on` ends the waiting when it is False; the bytes are counted then too.
+        The wait ends when `is_awaited` returns False, since nobody wants the answer any more; the bytes count anyway.
         """
         began = time.monotonic()
-        with self._room:
-            while not self._has_room(size) and goes_on():
-                self._room.wait(_TICK_SECONDS)
+        with self._changed:
+            while not self._has_room(size) and is_awaited():
+                self._changed.wait(_TICK_SECONDS)
             self._claimed += size
             self.most = max(self.most, self._claimed)
         self._reading.claimed += size
         return time.monotonic() - began
 
     def finish(self) -> int:
-        """Say that this thread has read its answer; return the bytes that have to be given back for it."""
+        """Mark this thread's answer as complete; return the bytes that have to be given back for it."""
         size, self._reading.claimed = self._reading.claimed, 0
-        with self._room:
-            self._finished += size
+        with self._changed:
+            self._complete += size
             if self._exceeding == threading.get_ident():
                 self._exceeding = None
-            self._room.notify_all()
+            self._changed.notify_all()
         return size
 
     def give_back(self, size: int) -> None:
-        """Give back the room of an answer that is mapped, or that came to nothing."""
+        """Give back the memory of an answer that was mapped, or that failed."""
         if size:
-            with self._room:
+            with self._changed:
                 self._claimed -= size
-                self._finished -= size
-                self._room.notify_all()
+                self._complete -= size
+                self._changed.notify_all()
 
     def _has_room(self, size: int) -> bool:
         if self._claimed + size <= self._limit:
             return True
         me = threading.get_ident()
-        if self._exceeding is None and not self._finished:
+        if self._exceeding is None and not self._complete:
             self._exceeding = me
         return self._exceeding == me

@@ -1,12 +1,12 @@
-"""The TLS settings of every connection to OCI: which authorities are trusted. That they are asked is no setting.
+"""The TLS settings of every connection to OCI. The trusted authorities can be set; verification cannot be disabled.
 
 The environment may name the trusted authorities: `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`, else those that come with
-the OCI SDK (package certifi). An empty or blank variable counts as not set. Whatever else it holds is a path and must
-lead to certificates: a typing error never falls back to other authorities, and no value means "do not verify".
+the OCI SDK (package certifi). An empty or blank variable counts as not set. Any other value is a path that must lead to
+certificates: a typing error never falls back to other authorities, and no value means "do not verify".
 
 `SSLKEYLOGFILE`, with which `ssl.create_default_context` and urllib3 write the keys of every session to a file, has no
-effect: contexts are made from nothing here. Who has that file and a recording of the traffic reads records and replays
-signed requests; to watch the traffic, name the authority of an inspecting proxy instead.
+effect, because contexts are built here from scratch. That file and a recording of the traffic would be enough to read
+records and replay signed requests; to inspect the traffic, name the authority of an inspecting proxy instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from signal_client_oci.errors.failure import Failure
 __all__ = ["CA_VARIABLES", "tls_context"]
 
 CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""What may name the trusted authorities; the first that is set counts alone."""
+"""The variables that may name the trusted authorities; only the first that is set counts."""
 
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # what OpenSSL looks for in a folder
 _lock = threading.Lock()
@@ -40,7 +40,7 @@ def tls_context(shipped: str) -> ssl.SSLContext:
         shipped: Path of the bundle that counts where the environment names none.
 
     Raises:
-        Failure: CA_BUNDLE_UNREADABLE, which says by which variable and why.
+        Failure: CA_BUNDLE_UNREADABLE, which names the variable and the reason.
     """
     named = ((name, os.environ.get(name, "").strip()) for name in CA_VARIABLES)
     source, path = next(

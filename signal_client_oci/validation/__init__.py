@@ -1,1 +1,1 @@
-"""The parts of the connection test: one module for each check, what they ask with, and the verdict."""
+"""The connection test: one module for each check, the session that they call OCI with, and the verdict."""

@@ -48,14 +48,15 @@ def _groups_of_user(session: ProbeSession) -> _Groups:
     call = partial(
         list_user_group_memberships, tenancy_ocid=settings.tenancy_ocid, user_ocid=settings.user_ocid
     )
-    memberships = session.call_main("identity", call).items
+    memberships = session.call_main("identity", call)
     probes = [
         partial(session.call_main, "identity", partial(get_group, group_ocid=one.group_id))
-        for one in memberships[:_MAX_GROUPS]
+        for one in memberships.items[:_MAX_GROUPS]
     ]
     found = [one for one in session.run_parallel(probes) if isinstance(one, Group)]
     subjects = [subject for one in found if (subject := group_subject(one.name, one.id))]
-    return _Groups(subjects, complete=len(subjects) == len(memberships))
+    complete = len(subjects) == len(memberships.items) and memberships.next_page is None
+    return _Groups(subjects, complete)
 
 
 def _with_groups(remedy: str, groups: _Groups) -> str:

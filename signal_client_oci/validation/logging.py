@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
-from signal_client_oci.oci_api.operations import LogGroup, Page, list_log_groups, search_logs
+from signal_client_oci.oci_api.operations import LogGroupRow, Page, list_log_groups, search_logs
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.validation.compartments import ChildCompartments
 from signal_client_oci.validation.findings import Finding
@@ -36,7 +36,7 @@ def check_logging(session: ProbeSession, regions: ProbedRegions, children: Child
         return finding
     pages = [page for page in results.values() if isinstance(page, Page)]
     request_id = pages[0].opc_request_id
-    if any(page.items for page in pages):
+    if any(_has_any(page) for page in pages):
         return Finding.ok(f"records can be searched in {regions.text}", request_id)
     nothing = f"the search works in {regions.text} and found no record of the last 15 minutes"
     return _look_for_log_groups(session, regions, children, nothing, request_id)
@@ -69,7 +69,7 @@ def _look_for_log_groups(
     compartments = (session.settings.scope_ocid, *children.wait())
     places = list(product(compartments, regions.names))[:_MAX_PROBES]
     results = session.run_parallel([partial(_log_groups, session, *place) for place in places])
-    if any(isinstance(result, Page) and result.items for result in results):
+    if any(isinstance(result, Page) and _has_any(result) for result in results):
         return Finding.ok(nothing, request_id)
     failures = [result for result in results if isinstance(result, Failure)]
     unclear = [one for one in failures if one.recovery is not Recovery.COMPARTMENT]
@@ -86,8 +86,13 @@ def _look_for_log_groups(
     return Finding.from_code("warning", "LOGGING_NO_LOG_GROUPS", message, request_id)
 
 
-def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[LogGroup]:
+def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[LogGroupRow]:
     settings = session.settings
     subtree = settings.include_subcompartments and compartment == settings.scope_ocid
     call = partial(list_log_groups, compartment_ocid=compartment, subtree=subtree, limit=1)
     return session.call(region, "log_groups", call)
+
+
+def _has_any(page: Page[Any]) -> bool:
+    """Tell whether a list is not known to be empty: its first page can be, while there are more."""
+    return bool(page.items) or page.next_page is not None

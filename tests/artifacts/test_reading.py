@@ -51,7 +51,7 @@ EARLY, LATE = datetime(1, 1, 2, tzinfo=timezone.utc), datetime(9999, 12, 30, tzi
     ],
 )
 def test_times(written, read):
-    """Every spelling seen is read, and what is no time is none."""
+    """Every known spelling is read, and anything else gives None."""
     assert utc_text(written) == read
     assert (utc_moment(written) is None) == (read is None)
 
@@ -69,14 +69,14 @@ def test_a_time_comes_back(moment):
 @settings(deadline=None)
 @given(st.text())
 def test_any_text_may_stand_for_a_time(text):
-    """Nothing raises, and what is no time identifies by itself."""
+    """Nothing raises, and a text that is not a time identifies by itself."""
     if utc_text(text) is None:
         assert identity_time(text) == text
 
 
 @pytest.mark.parametrize("value", [1e400, float("nan"), 10**400, "x", "", "1" * 5000, -(10**30), "1.5"])
 def test_an_epoch_that_is_no_time(value):
-    """Numbers beyond the calendar are no times."""
+    """Numbers beyond the calendar give None."""
     assert utc_text_of_epoch(value) is None
 
 
@@ -129,7 +129,7 @@ def test_ports(value, port):
 @settings(deadline=None)
 @given(st.text())
 def test_shown_text_is_safe(text):
-    """Nothing that is shown moves a cursor, and a text of nothing is empty."""
+    """Nothing that is shown moves a cursor, and a text that stands for no value is empty."""
     safe = sanitize(text)
     assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}
     assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f") & set(safe)
@@ -152,7 +152,7 @@ def test_shown_text_is_bounded(text, times):
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=3), max_size=5))
 def test_shown_lists_hold_no_nothing(texts):
-    """A list has only texts that say something."""
+    """A list has only texts with a value."""
     assert all(sanitize_list(texts))
 
 

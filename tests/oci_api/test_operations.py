@@ -19,7 +19,7 @@ from signal_client_oci.oci_api.operations import (
     CompartmentRow,
     Group,
     GroupMembership,
-    LogGroup,
+    LogGroupRow,
     Page,
     RegionSubscription,
 )
@@ -81,7 +81,7 @@ OPERATIONS = {
         {"compartmentId": BELOW, "limit": "1"},
         None,
         b'[{"id": "G", "displayName": "x"}]',
-        [LogGroup("G")],
+        [LogGroupRow("G")],
     ),
     "list_log_groups below": (
         "log_groups",

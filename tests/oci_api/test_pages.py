@@ -223,7 +223,7 @@ def test_rows_are_counted_too():
         decoded_rows(in_list(*[b'{"a":1}'] * 20_001), decoder)
     with pytest.raises(PageTooLargeError):
         decoded_rows(in_list(*[b"{}"] * 400_000), decoder)
-    for body in (b"{}", b"[1]", b"", b"<html>"):
+    for body in (b"{}", b"[1]", b"", b"<html>", b'["' + b"x" * 600_000 + b'"]'):
         with pytest.raises(PageError):
             decoded_rows(body, decoder)
 

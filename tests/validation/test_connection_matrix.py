@@ -558,6 +558,14 @@ def test_log_groups_are_looked_for_below_the_scope_and_in_every_region(world):
     assert "no record" in check["message"]
 
 
+def test_an_empty_page_with_more_behind_it_is_not_taken_for_no_log_groups(world):
+    """A list that begins with an empty page may hold log groups further on, so their lack is not reported."""
+    world.tenancy.logging.groups.clear()
+    assert by_name(world.validated())["logging"]["code"] == "LOGGING_NO_LOG_GROUPS"
+    world.fault("endless_page_tokens", operation="list_log_groups")
+    assert by_name(world.validated())["logging"]["code"] == "OK"
+
+
 def test_records_spare_the_search_for_log_groups(world):
     """Where the search finds something, nothing else is asked."""
     world.tenancy.logging.groups.clear()
@@ -596,6 +604,15 @@ def test_remedy_names_a_group_by_its_ocid_where_its_name_is_odd(world):
     remedy = by_name(world.validated())["audit"]["remedy"]
     assert f"Allow group id {ocid} to read audit-events in tenancy" in remedy
     assert "all-resources" not in remedy
+
+
+def test_remedy_does_not_take_the_first_groups_for_all(world):
+    """Where the list of groups goes on, the one that is known is named as one of them and put into no statement."""
+    world.tenancy.deny("audit")
+    world.fault("endless_page_tokens", operation="list_user_group_memberships")
+    remedy = by_name(world.validated())["audit"]["remedy"]
+    assert "Allow group <group> to read audit-events in tenancy" in remedy
+    assert "in the groups signal-readers" in remedy
 
 
 @pytest.mark.parametrize("kind", ["status", "html"])
