@@ -12,10 +12,7 @@ from typing import Final, NamedTuple
 from signal_client_oci.errors.key_errors import MAX_KDF_ROUNDS, MAX_RSA_BITS, MAX_SCRYPT_COST
 from signal_client_oci.settings.secrecy import HiddenBytes
 
-__all__ = ["MAX_ENCRYPTED_BYTES", "MAX_PRIVATE_KEY", "prime_bits", "shape_error"]
-
-MAX_PRIVATE_KEY: Final = 20_000
-"""How many characters a pasted key may have: RSA with 4096 bits has 3,300, six times as many as JSON escapes."""
+__all__ = ["MAX_ENCRYPTED_BYTES", "prime_bits", "shape_error"]
 
 MAX_ENCRYPTED_BYTES: Final = 4800
 """The most that an encrypted key of `MAX_RSA_BITS` can have; its real size shows only once it is open."""

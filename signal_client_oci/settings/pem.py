@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signal_client_oci.errors.key_errors import PrivateKeyError
-from signal_client_oci.settings.key_shape import MAX_ENCRYPTED_BYTES, MAX_PRIVATE_KEY, shape_error
+from signal_client_oci.settings.key_shape import MAX_ENCRYPTED_BYTES, shape_error
+from signal_client_oci.settings.schema import MAX_PRIVATE_KEY
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
 
 if TYPE_CHECKING:
