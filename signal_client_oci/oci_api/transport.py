@@ -204,7 +204,7 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         return end if self.until is None else min(end, self.until + _GRACE_SECONDS)
 
     def _body_limits(self, end: float) -> BodyLimits:
-        max_bytes = MAX_BODY_BYTES if self._max_bytes is None else self._max_bytes
+        max_bytes = MAX_BODY_BYTES if self._max_bytes is None else min(self._max_bytes, MAX_BODY_BYTES)
         return BodyLimits(end, max_bytes, self._claim, lambda: self.aborted)
 
     def _is_awaited(self) -> bool:
