@@ -1,4 +1,4 @@
-"""Refines what an audit event means by what only the event itself tells: a sign-in's result, a bucket's access."""
+"""Refines what an audit event means by what only the event itself says: a sign-in's result, a bucket's access."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def needs_open_parts(meaning: Meaning, details: bytes) -> bool:
 def refine(
     metadata: Metadata, meaning: Meaning, status: str, outcome: str, parts: OpenParts
 ) -> Sequence[str]:
-    """Set type and severity by what the event itself tells, and return its techniques."""
+    """Set type and severity by what the event itself says, and return its techniques."""
     if meaning.signs_in:
         refused = _sign_in_was_refused(metadata, parts.payload, outcome)
         if refused:
