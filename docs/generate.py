@@ -1,6 +1,6 @@
-"""Writes `docs/settings.md` from the settings' schema: `python docs/generate.py`.
+"""Writes `docs/settings.md` from the table of settings: `python docs/generate.py`.
 
-A test compares the file with what this would write.
+A test compares the page with the output of this script.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ PAGE = Path(__file__).parent / "settings.md"
 HEAD = """\
 # Settings
 
-The settings object of one instance, in the order of the form. Texts are stripped, and what a form or a clipboard does
-to a value and can be undone is undone: line ends and quotes in a key, colons in a fingerprint, a region's short code.
-A setting that is not known is an error, never ignored.
+The settings object of one instance, in the order of the form. Surrounding white space is removed, and common changes
+by forms and clipboards are repaired: line ends and quotes in a private key, missing colons in a fingerprint. The short
+code of a region is replaced by its identifier. An unknown setting is an error; it is never ignored.
 
 """
 
 
 def settings_page() -> str:
-    """Return the page's text."""
+    """Return the text of the page."""
     schema = settings_schema()
     required = set(schema["required"])
     return HEAD + "\n".join(_entry(name, one, required) for name, one in schema["properties"].items())

@@ -1,6 +1,6 @@
-"""Writes `docs/troubleshooting.md` from the table of codes: `python docs/generate_troubleshooting.py`.
+"""Writes `docs/troubleshooting.md` from the catalog of codes: `python docs/generate_troubleshooting.py`.
 
-A test compares the file with what this would write.
+A test compares the page with the output of this script.
 """
 
 from __future__ import annotations
@@ -17,34 +17,35 @@ PAGE = Path(__file__).parent / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
 
-Every check, every failed source of a report and every warning in the log carries a code. This page lists them all:
-what each means, how to make sure, and what to do. `signal-client-oci explain CODE` prints the same entry, and
-`signal-client-oci check` makes the checks that the form's connection test makes.
+Every check, every failed source in a report and every warning in the log has a code. This page explains all codes:
+what happened, how to find the cause, and what to do. `signal-client-oci explain CODE` prints the same entry, and
+`signal-client-oci check` runs the connection test of the form.
 
-OCI's request id stands in a check as `opc_request_id`. Oracle support finds the request by it.
+If OCI returned a request id, a check contains it as `opc_request_id`. Oracle support finds the request by it.
 
-## Where to begin
+## Where to start
 
-| what you see | look at |
+| symptom | possible causes |
 |---|---|
 | 401, "not authenticated" | {auth} |
 | 404 or 403, "not authorized or not found" | {rights} |
 | "invalid region", or only some regions | {regions} |
-| green, but no data | {silence} |
-| nothing can be reached | {network} |
+| the tile is green, but no data arrives | {silence} |
+| no endpoint can be reached | {network} |
 | Cloud Guard problems are missing | {guard} |
 
 ## The policy
 
-All statements that the connector can need, for a policy of the root compartment. A remedy names those that are missing.
+These are all statements that the connector can need, for a policy in the root compartment. A remedy lists those that
+are missing.
 
 ```
 {policy}
 ```
 
-`<group>` is the group that the API user is in. In a tenancy with identity domains, a group of another domain than
-Default is named with its domain: `Allow group {domain} to ...`. IAM has no subject for a single user;
-`signal-client-oci policy --user OCID` prints statements with a condition that does the same.
+`<group>` is a group of the API user. In a tenancy with identity domains, name a group of a domain other than Default
+with its domain: `Allow group {domain} to ...`. IAM policies cannot name a single user as the subject;
+`signal-client-oci policy --user OCID` prints statements whose condition has the same effect.
 """
 
 BEGINNINGS = {
@@ -70,7 +71,7 @@ BEGINNINGS = {
 
 
 def troubleshooting_page() -> str:
-    """Return the page's text."""
+    """Return the text of the page."""
     links = {name: ", ".join(map(_link, codes)) for name, codes in BEGINNINGS.items()}
     policy = "\n".join(statements(("audit", "logging", "cloud_guard", "identity")))
     head = HEAD.format(**links, policy=policy, domain=DOMAIN_GROUP)
@@ -92,7 +93,7 @@ def _entry(code: str, entry: CatalogEntry) -> str:
     block = "\n```\n" + "\n".join(statements_of) + "\n```\n" if statements_of else ""
     return (
         f"\n### {code}\n\n{_sentence(entry.summary)}\n\n"
-        f"- **Find out:** {entry.diagnosis}\n"
+        f"- **Diagnosis:** {entry.diagnosis}\n"
         f"- **Remedy:** {remedy}\n{block}"
     )
 

@@ -11,6 +11,9 @@ from typing import Any, Final, Literal, TypedDict
 
 __all__ = [
     "CONNECTOR",
+    "DEFAULT_MAX_BATCH_ARTIFACTS",
+    "DEFAULT_MAX_BATCH_BYTES",
+    "MAX_CHECKPOINT_BYTES",
     "SOURCES",
     "Artifact",
     "Batch",
@@ -28,6 +31,12 @@ __all__ = [
 ]
 
 CONNECTOR: Final = "oci-cloud"
+
+DEFAULT_MAX_BATCH_ARTIFACTS: Final = 1000
+DEFAULT_MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""UTF-8 bytes of `raw` in a batch."""
+MAX_CHECKPOINT_BYTES: Final = 921_600
+"""Bytes of a checkpoint as compact JSON in UTF-8."""
 
 SourceName = Literal["audit", "logging", "cloud_guard"]
 

@@ -83,6 +83,8 @@ def any_unreadable(errors: list[ParseError], fields: frozenset[str]) -> bool:
     Too deep a nesting does not count: the fields themselves were recovered, and where it begins depends on the
     depth of the caller's stack, on which nothing that identifies a record may depend.
     """
+    if not errors:  # nearly always, and cheaper than to build a generator
+        return False
     return any(error.field in fields or (error.field == _RECORD and error != _TOO_DEEP) for error in errors)
 
 

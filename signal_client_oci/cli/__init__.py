@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Final, NoReturn
 
-__all__ = ["PROGRAM", "main"]
+from signal_client_oci.cli.program import PROGRAM
 
-PROGRAM: Final = "signal-client-oci"
+__all__ = ["main"]
+
 _NEEDED: Final = ("typer", "rich")
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from signal_client_oci.cli import PROGRAM
 from signal_client_oci.cli.commands import check, demo, explain, policy, poll, run, schema
 from signal_client_oci.cli.output.one_line_errors import OneLineGroup
+from signal_client_oci.cli.program import PROGRAM
 
 __all__ = ["app"]
 

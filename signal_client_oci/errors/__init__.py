@@ -1,1 +1,1 @@
-"""What went wrong, and what an operator can do about it."""
+"""Errors, grouped by what can be done about them, and their explanations for operators."""

@@ -1,8 +1,8 @@
-"""What went wrong, grouped by what can be done about it.
+"""What went wrong with a request, and what that means for the requests after it.
 
-`Failure` is the only exception that leaves the clients: it carries what a person needs (code, message, remedy,
-request id) and what the poll needs (may the same request succeed later, and whom else it concerns). The text is
-written here from the code's entry in `errors.catalog`, never copied from an exception that could quote a signature.
+`Failure` is the only exception that `oci_api` raises. It has what an operator needs (code, message, remedy, request id)
+and what a poll needs (whether the same request may succeed later, and which other requests are affected). Its text
+comes from the code's entry in `errors.catalog`, never from an exception, which could quote a signature.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ __all__ = ["Failure", "Recovery", "make_check"]
 
 
 class Recovery(Enum):
-    """What a failed request says about the requests after it."""
+    """What a failed request means for the requests after it."""
 
     RETRY = "the same request may succeed in a moment"
-    COMPARTMENT = "what the request names is denied or missing; others may be readable"
-    REGION = "nothing in this region will be accepted during this poll"
-    REQUEST = "this very request is refused; another window or query may be accepted"
+    COMPARTMENT = "the compartment of the request is denied or missing; others may be readable"
+    REGION = "this region will not accept any request during this poll"
+    REQUEST = "this request is rejected; one with another window or query may be accepted"
 
 
-class Failure(Exception):  # noqa: N818  (the field's word for it; it is reported far more often than raised)
-    """A request that did not give what was asked for.
+class Failure(Exception):  # noqa: N818  (it is reported far more often than it is raised)
+    """A request that did not return what was requested.
 
     Attributes:
         code: Stable upper-snake code, a key of `errors.catalog.CATALOG`.
-        message: One sentence for a person, free of secrets.
-        detail: What the message says beyond the code's own meaning, "" for nothing.
+        message: What happened, without secrets.
+        detail: What the message adds to the summary of the code, "" for nothing.
         remedy: What to do.
-        recovery: What it says about later requests.
-        status: HTTP status, None where there was no answer.
-        opc_request_id: OCI's id of the request, for a support ticket.
-        retry_after: Seconds that the service asked to wait, None where it did not.
-        has_begun: True where a part of the answer had arrived.
+        recovery: What it means for later requests.
+        status: HTTP status, None if there was no response.
+        opc_request_id: OCI's id of the request, None if there was none.
+        retry_after: Seconds that the service asked to wait, None if it did not.
+        has_begun: Whether a part of the response had arrived.
     """
 
-    def __init__(  # noqa: PLR0913  (a record; each part is named at the call)
+    def __init__(  # noqa: PLR0913  (a record with named fields)
         self,
         code: str,
         *,
@@ -72,12 +72,12 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         message: str = "",
         duration_ms: int = 0,
     ) -> Check:
-        """Return the failure as the contract's check; `message` replaces the sentence where more is known."""
+        """Return the failure as a check of the contract; `message` replaces its own message."""
         text = message or self.message
         return make_check(name, title, status, self.code, text, self.remedy, self.opc_request_id, duration_ms)
 
 
-def make_check(  # noqa: PLR0913  (the contract's record, part by part)
+def make_check(  # noqa: PLR0913  (the fields of the contract's record)
     name: str,
     title: str,
     status: CheckStatus,
@@ -87,9 +87,9 @@ def make_check(  # noqa: PLR0913  (the contract's record, part by part)
     opc_request_id: str | None = None,
     duration_ms: int = 0,
 ) -> Check:
-    """Return a check, fit for a report and a log line; an empty `remedy` takes the one that the catalog has for `code`.
+    """Return a check of the contract; if `remedy` is empty, it has the remedy that the catalog has for `code`.
 
-    The only place where a check is made, so that whatever a service said goes through `answer_text`.
+    Every check is built here, so that text from a service always passes through `service_text`.
     """
     if not remedy and code in CATALOG:
         remedy = CATALOG[code].remedy

@@ -1,4 +1,4 @@
-"""The IAM policy statements that the connector needs, one place for remedies, docs and command line.
+"""The IAM policy statements that the connector needs, for remedies, documentation and command line.
 
 Sources: Oracle's policy references for Audit, Logging, Cloud Guard and IAM (docs.oracle.com/iaas, Identity/Reference).
 """
@@ -21,7 +21,7 @@ __all__ = [
 Service = Literal["audit", "logging", "cloud_guard", "identity"]
 
 GROUP_PLACEHOLDER: Final = "<group>"
-"""Stands in a statement where the group's name belongs."""
+"""The placeholder for the name of the group."""
 
 DOMAIN_GROUP: Final = "'<domain>'/'<group>'"
 """How a statement names a group of an identity domain other than Default (docs: Identity/policysyntax)."""
@@ -38,10 +38,10 @@ _GROUP_OCID: Final = re.compile(r"ocid1\.group\.[A-Za-z0-9_.-]{1,230}")
 
 
 def statements(services: Iterable[Service], group: str = GROUP_PLACEHOLDER) -> list[str]:
-    """Return the policy statements for `services`, to be placed in the root compartment.
+    """Return the policy statements for `services`, for a policy in the root compartment.
 
-    `group` is the group's name, `id <OCID>`, or `'Domain'/'Group'` where the tenancy has identity domains. IAM knows
-    no "Allow user" form (docs: Identity/Concepts/policysyntax.htm).
+    `group` is the group's name, `id <OCID>`, or `'Domain'/'Group'` in a tenancy with identity domains. IAM has no
+    "Allow user" form (docs: Identity/Concepts/policysyntax.htm).
     """
     return [
         f"Allow group {group} to {grant} in tenancy" for service in services for grant in _GRANTS[service]
@@ -49,10 +49,10 @@ def statements(services: Iterable[Service], group: str = GROUP_PLACEHOLDER) -> l
 
 
 def group_subject(name: str, ocid: str) -> str | None:
-    """Return what names a group in a statement, None if neither its name nor its OCID can be written there.
+    """Return how a statement names a group; None if neither its name nor its OCID can be used there.
 
-    Both come from Identity; a name with other characters than a group of the Default domain can have would need
-    quotes, so the group is then named by its OCID.
+    Both come from Identity. A name with characters that would need quotes is replaced by the OCID, so that a name
+    never changes the meaning of a statement.
     """
     if _PLAIN_NAME.fullmatch(name):
         return name
@@ -60,5 +60,5 @@ def group_subject(name: str, ocid: str) -> str | None:
 
 
 def for_group(text: str, subject: str) -> str:
-    """Return a text whose statements name this group (see `group_subject`) in place of the placeholder."""
+    """Return a text with the placeholder in its statements replaced by a group (see `group_subject`)."""
     return text.replace(f"Allow group {GROUP_PLACEHOLDER} ", f"Allow group {subject} ")

@@ -117,8 +117,9 @@ def _status(
 
 def _warn_of_size(run: Run) -> None:
     if ("cloud_guard", "") in run.progress.dropped:
-        message = "Cloud Guard Problems: versions of delivered problems had to be dropped"
-        run.warn("cloud_guard", "Cloud Guard Problems", "OVERLAP_TOO_FULL", message)
+        title = SOURCES["cloud_guard"]["title"]
+        message = f"{title}: versions of delivered problems had to be dropped"
+        run.warn("cloud_guard", title, "OVERLAP_TOO_FULL", message)
     if run.progress.coarsened:
         message = "some compartments are read again from an earlier time"
         run.warn("settings", "Checkpoint", "CHECKPOINT_TOO_LARGE", message)

@@ -33,32 +33,23 @@ _TICK_SECONDS = 1.0
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m signal_client_oci.sandbox", description="An OCI on loopback."
-    )
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
-    parser.add_argument("--print-settings", metavar="FILE", default="-", help="where to write the settings")
-    parser.add_argument("--tenancies", type=int, default=1, help="how many tenancies")
-    parser.add_argument(
-        "--regions", default="us-ashburn-1,eu-frankfurt-1", help="subscribed regions, home first"
-    )
-    parser.add_argument(
-        "--empty", action="store_true", help="no invented company, only what is asked for below"
-    )
-    parser.add_argument(
-        "--virtual-clock", action="store_true", help="time stands still until advanced by control"
-    )
-    parser.add_argument("--compartments", type=int, default=0, help="further compartments in each tenancy")
-    parser.add_argument("--audit-events", type=int, default=0, help="events over --period, root, home region")
-    parser.add_argument("--log-records", type=int, default=0, help="log records over --period, likewise")
-    parser.add_argument("--problems", type=int, default=0, help="open problems of the root compartment")
-    parser.add_argument("--period", type=float, default=24.0, metavar="HOURS", help="hours before now (24)")
-    parser.add_argument("--page-size", type=int, default=100, help="Audit events a page")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each response")
-    parser.add_argument(
-        "--rate", type=float, default=0.0, help="requests a second, beyond which 429 (0: no limit)"
-    )
-    parser.add_argument("--burst", type=int, default=1, help="requests that may come at once under --rate")
+    parser = argparse.ArgumentParser("python -m signal_client_oci.sandbox", description="An OCI on loopback.")
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
+    add("--print-settings", metavar="FILE", default="-", help="where to write the settings")
+    add("--tenancies", type=int, default=1, help="how many tenancies")
+    add("--regions", default="us-ashburn-1,eu-frankfurt-1", help="subscribed regions, home first")
+    add("--empty", action="store_true", help="no invented company, only what is asked for below")
+    add("--virtual-clock", action="store_true", help="time stands still until advanced by control")
+    add("--compartments", type=int, default=0, help="further compartments in each tenancy")
+    add("--audit-events", type=int, default=0, help="events over --period, root, home region")
+    add("--log-records", type=int, default=0, help="log records over --period, likewise")
+    add("--problems", type=int, default=0, help="open problems of the root compartment")
+    add("--period", type=float, default=24.0, metavar="HOURS", help="hours before now (24)")
+    add("--page-size", type=int, default=100, help="Audit events a page")
+    add("--latency", type=float, default=0.0, help="seconds before each response")
+    add("--rate", type=float, default=0.0, help="requests a second, beyond which 429 (0: no limit)")
+    add("--burst", type=int, default=1, help="requests that may come at once under --rate")
     return parser.parse_args(arguments)
 
 

@@ -50,12 +50,10 @@ class VirtualClock:
         with self._lock:
             return self._now
 
-    def advance(
-        self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
-    ) -> datetime:
-        """Move the clock on (or, with negative numbers, back) and return the new time."""
+    def advance(self, **span: float) -> datetime:
+        """Move the clock on (or, with negative numbers, back), e.g. by `minutes=5`, and return the new time."""
         with self._lock:
-            self._now += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+            self._now += timedelta(**span)
             return self._now
 
     def move_to(self, moment: datetime) -> None:

@@ -7,7 +7,7 @@ import itertools
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -24,60 +24,9 @@ from signal_client_oci.sandbox.services.cloud_guard import SandboxCloudGuard
 from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
 from signal_client_oci.sandbox.services.logging_search import LogGroup, SandboxLogging
 
-__all__ = ["AuditEmission", "Emission", "LogEmission", "ProblemChange", "ProblemEmission"]
+__all__ = ["Emission"]
 
 _PROCESSING_TIME = timedelta(seconds=3)
-
-
-class AuditEmission(AuditFields, total=False):
-    """An Audit event's fields and moments.
-
-    `processed` (default: now) is what windows filter on, `event_time` (default: 3 s before) what the event
-    says, `visible` (default: `processed`) when it can first be read. `raw` is used as the event's exact JSON
-    text instead of all fields.
-    """
-
-    processed: datetime
-    event_time: datetime
-    visible: datetime
-    event_id: str
-    raw: bytes
-
-
-class LogEmission(LogFields, total=False):
-    """A log record's fields and moments.
-
-    `time` (default: now) is the record's own time, `visible` (default: `time`) when it can first be read.
-    `marker` is put into the payload as `sandboxMarker` (default: a new one; None: no marker). `raw` is used
-    as the exact text of the element of `results` instead.
-    """
-
-    time: datetime
-    visible: datetime
-    marker: str | None
-    raw: bytes
-
-
-class ProblemEmission(ProblemFields, total=False):
-    """A problem's fields and moments.
-
-    `visible` defaults to its last detection, which defaults to now. `raw` is used as the exact text of the
-    item of ListProblems and of GetProblem's body instead.
-    """
-
-    visible: datetime
-    raw: bytes
-
-
-class ProblemChange(TypedDict, total=False):
-    """What may change of a problem; what is not named stays. `visible` defaults to now."""
-
-    risk_level: str
-    lifecycle_detail: str
-    last_detected: datetime
-    comment: str | None
-    visible: datetime
-    raw: bytes
 
 
 class Emission:
@@ -95,14 +44,14 @@ class Emission:
         self.ground_truth = GroundTruth()
         self._sequence = itertools.count()
 
-    def emit_audit_event(self, region: str, compartment: str, **fields: Unpack[AuditEmission]) -> Emitted:
+    def emit_audit_event(self, region: str, compartment: str, **fields: Unpack[AuditFields]) -> Emitted:
         """Put one event into Audit (and, if `logging.includes_audit`, into Logging's `_Audit` too)."""
         with self.lock:
             processed, event_time = _audit_moments(fields, self.clock())
             visible = fields.get("visible", processed)
             event_id = fields.get("event_id") or self.identifiers.uuid()
             named = (compartment, self.tree[compartment].name)
-            event = audit_event(event_id, event_time, self.ocid, named, cast("AuditFields", fields))
+            event = audit_event(event_id, event_time, self.ocid, named, fields)
             raw = fields.get("raw") or compact_json(event)
             self.audit.timelines.add(region, self._entry(processed, visible, raw, compartment))
             if self.logging.includes_audit and "raw" not in fields:
@@ -111,7 +60,7 @@ class Emission:
                 Emitted("audit", region, compartment, event_id, raw, processed, visible)
             )
 
-    def emit_log_record(self, region: str, compartment: str, **fields: Unpack[LogEmission]) -> Emitted:
+    def emit_log_record(self, region: str, compartment: str, **fields: Unpack[LogFields]) -> Emitted:
         """Put one record into a log of this compartment, which is made if none is named."""
         with self.lock:
             time = fields.get("time") or self.clock()
@@ -120,7 +69,7 @@ class Emission:
             group, log = self._log_of(region, compartment, fields)
             ids = {"compartmentid": compartment, "loggroupid": group, "logid": log, "tenantid": self.ocid}
             payload = fields.get("payload", {}) | ({} if marker is None else {"sandboxMarker": marker})
-            content = log_content(time, visible, ids, cast("LogFields", {**fields, "payload": payload}))
+            content = log_content(time, visible, ids, {**fields, "payload": payload})
             raw = fields.get("raw") or search_result(time, content)
             self.logging.timelines.add(region, self._entry(time, visible, raw, compartment, group, log))
             key = hashlib.sha256(raw).hexdigest() if marker is None else marker
@@ -140,30 +89,26 @@ class Emission:
             group.logs[ocid] = name
             return ocid
 
-    def add_problem(self, compartment: str | None = None, **fields: Unpack[ProblemEmission]) -> str:
+    def add_problem(self, compartment: str | None = None, **fields: Unpack[ProblemFields]) -> str:
         """Add a Cloud Guard problem (by default of the root compartment) and return its OCID."""
         with self.lock:
             last = fields.get("last_detected") or self.clock()
             region = self.cloud_guard.reporting_region
-            lasting = cast("ProblemFields", {"regions": [region]} | fields)
             ocid = self.identifiers.ocid("cloudguardproblem", region)
-            problem = StoredProblem(
-                ocid, compartment or self.ocid, fields.get("first_detected", last), lasting
-            )
+            first = fields.get("first_detected", last)
+            problem = StoredProblem(ocid, compartment or self.ocid, first, {"regions": [region], **fields})
             self.cloud_guard.problems[ocid] = problem
             self._add_version(problem, ProblemVersion(to_micros(last), "HIGH", "OPEN", last), fields)
             return ocid
 
-    def update_problem(self, ocid: str, **changes: Unpack[ProblemChange]) -> None:
+    def update_problem(self, ocid: str, **changes: Unpack[ProblemFields]) -> None:
         """Change a problem from `visible` on; raises `KeyError` for an unknown one."""
         with self.lock:
             problem = self.cloud_guard.problems[ocid]
             before = replace(problem.versions[-1], visible=to_micros(self.clock()), raw=None)
             self._add_version(problem, before, changes)
 
-    def _add_version(
-        self, problem: StoredProblem, before: ProblemVersion, changes: ProblemEmission | ProblemChange
-    ) -> None:
+    def _add_version(self, problem: StoredProblem, before: ProblemVersion, changes: ProblemFields) -> None:
         changed = ProblemVersion(
             to_micros(changes["visible"]) if "visible" in changes else before.visible,
             changes.get("risk_level", before.risk_level),
@@ -183,7 +128,7 @@ class Emission:
     def _entry(self, at: datetime, visible: datetime, raw: bytes, *place: str) -> TimelineEntry:
         return TimelineEntry(to_micros(at), next(self._sequence), to_micros(visible), raw, *place)
 
-    def _log_of(self, region: str, compartment: str, fields: LogEmission) -> tuple[str, str]:
+    def _log_of(self, region: str, compartment: str, fields: LogFields) -> tuple[str, str]:
         """Return log group and log of a record, making the compartment's own ones when needed."""
         groups = self.logging.groups
         if "group" in fields:
@@ -204,7 +149,7 @@ class Emission:
         )
 
 
-def _audit_moments(fields: AuditEmission, now: datetime) -> tuple[datetime, datetime]:
+def _audit_moments(fields: AuditFields, now: datetime) -> tuple[datetime, datetime]:
     """Return processed time and event time, each by default 3 s from the other."""
     if "event_time" in fields:
         now = fields["event_time"] + _PROCESSING_TIME

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from signal_client_oci.sandbox.data.demo_tenancy import build_company
+from signal_client_oci.sandbox.data.log_records import LogFields
 from signal_client_oci.sandbox.data.scenario_audit import NOTABLE, ROUTINE, ScenarioEvent
 from signal_client_oci.sandbox.data.scenario_logs import LOG_WRITERS
 from signal_client_oci.sandbox.data.scenario_problems import CHANGE_MINUTES, ScenarioProblems
-from signal_client_oci.sandbox.emission import LogEmission
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["Scenario"]
@@ -77,7 +77,7 @@ class Scenario:
 
     def _records(
         self, minute: datetime, chance: random.Random
-    ) -> Iterator[tuple[datetime, str, str, LogEmission]]:
+    ) -> Iterator[tuple[datetime, str, str, LogFields]]:
         for name, (write, count) in LOG_WRITERS.items():
             region, compartment, group, log = self.company.logs[name]
             for _ in range(count):

@@ -109,13 +109,11 @@ class Tenancy(Emission):
             else:
                 self.identity.regions[region] = status
 
-    def add_compartment(
-        self, name: str, parent: str | None = None, created: datetime | None = None, state: str = "ACTIVE"
-    ) -> str:
+    def add_compartment(self, name: str, parent: str | None = None, created: datetime | None = None) -> str:
         """Add a compartment (below the root unless `parent` is given) and return its OCID."""
         with self.lock:
             ocid = self.identifiers.ocid("compartment")
-            self.tree.add(SandboxCompartment(ocid, name, parent or self.ocid, created or self.clock(), state))
+            self.tree.add(SandboxCompartment(ocid, name, parent or self.ocid, created or self.clock()))
             return ocid
 
     def delete_compartment(self, ocid: str, *, readable: bool = True, forget: bool = False) -> None:
@@ -129,24 +127,12 @@ class Tenancy(Emission):
             if forget:
                 self.tree.forget(ocid)
 
-    def deny(
-        self,
-        service: str,
-        compartment: str | None = None,
-        region: str | None = None,
-        operation: str | None = None,
-    ) -> None:
-        """Take a policy away; None stands for all. Services: audit, logging, cloudguard, identity."""
+    def deny(self, service: str, compartment: str | None = None, **narrower: str | None) -> None:
+        """Take a policy away (audit, logging, cloudguard, identity), if given only of one `region` or `operation`."""
         with self.lock:
-            self.missing_policies.add(PolicyRule(service, compartment, region, operation))
+            self.missing_policies.add(PolicyRule(service, compartment, **narrower))
 
-    def allow(
-        self,
-        service: str,
-        compartment: str | None = None,
-        region: str | None = None,
-        operation: str | None = None,
-    ) -> None:
-        """Give every policy back that these values cover; None stands for all."""
+    def allow(self, service: str, compartment: str | None = None, **narrower: str | None) -> None:
+        """Give every policy back that these values cover."""
         with self.lock:
-            self.missing_policies.lift(PolicyRule(service, compartment, region, operation))
+            self.missing_policies.lift(PolicyRule(service, compartment, **narrower))

@@ -16,16 +16,24 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-from signal_client_oci.errors.key_errors import PrivateKeyError
-from signal_client_oci.settings.key_shape import prime_bits, shape_problem
+from signal_client_oci.errors.key_errors import KEY_ERRORS, PrivateKeyError
+from signal_client_oci.settings.key_shape import prime_bits, shape_error
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
+from signal_client_oci.settings.values import is_blank, read_secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from pydantic import SecretStr
 
-__all__ = ["ApiKey", "PrivateKeyError", "fingerprint_of", "load_api_key", "normalise_fingerprint"]
+__all__ = [
+    "ApiKey",
+    "PrivateKeyError",
+    "fingerprint_of",
+    "load_api_key",
+    "normalise_fingerprint",
+    "read_private_key",
+]
 
 _MIN_BITS: Final = 2048  # OCI: "Required Keys and OCIDs", an RSA key pair of at least 2048 bits
 
@@ -47,6 +55,18 @@ class ApiKey(HoldsSecret):
 
     private_key: RSAPrivateKey = field(repr=False)
     fingerprint: str
+
+
+def read_private_key(value: object) -> HiddenText:
+    """Return the private key of the form as it was pasted; `load_api_key` repairs and checks it.
+
+    Raises:
+        ValueError: it is missing, or is not text.
+    """
+    if is_blank(value):
+        missing = KEY_ERRORS["PRIVATE_KEY_MISSING"]
+        raise ValueError(f"{missing.message} {missing.remedy}")
+    return read_secret(value)
 
 
 def load_api_key(pem: str | SecretStr, passphrase: str | SecretStr, fingerprint: str) -> ApiKey:
@@ -195,7 +215,7 @@ def _decrypted(found: FoundKey, passphrase: bytes) -> bytes:
         raise PrivateKeyError("PRIVATE_KEY_NOT_RSA")
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     encoded = HiddenBytes(key.private_bytes(serialization.Encoding.DER, pkcs8, plain))
-    code = shape_problem(encoded)
+    code = shape_error(encoded)
     if code:
         raise PrivateKeyError(code)
     return encoded

@@ -12,10 +12,7 @@ from typing import Final, NamedTuple
 from signal_client_oci.errors.key_errors import MAX_KDF_ROUNDS, MAX_RSA_BITS, MAX_SCRYPT_COST
 from signal_client_oci.settings.secrecy import HiddenBytes
 
-__all__ = ["MAX_ENCRYPTED_BYTES", "MAX_PRIVATE_KEY", "prime_bits", "shape_problem"]
-
-MAX_PRIVATE_KEY: Final = 20_000
-"""How many characters a pasted key may have: RSA with 4096 bits has 3,300, six times as many as JSON escapes."""
+__all__ = ["MAX_ENCRYPTED_BYTES", "prime_bits", "shape_error"]
 
 MAX_ENCRYPTED_BYTES: Final = 4800
 """The most that an encrypted key of `MAX_RSA_BITS` can have; its real size shows only once it is open."""
@@ -55,10 +52,10 @@ class _Value(NamedTuple):
     content: HiddenBytes
 
 
-def shape_problem(encoded: bytes) -> str:
+def shape_error(encoded: bytes) -> str:
     """Return the code of the reason why a DER must not be opened as an RSA key, "" if there is none."""
     try:
-        return _problem(_children(_only(encoded, _SEQUENCE)))
+        return _error_of(_children(_only(encoded, _SEQUENCE)))
     except ValueError:
         return _DAMAGED
 
@@ -71,14 +68,14 @@ def prime_bits(encoded: bytes) -> int:
         return 0
 
 
-def _problem(parts: list[_Value]) -> str:
+def _error_of(parts: list[_Value]) -> str:
     tags = [part.tag for part in parts]
     if tags[:2] == [_SEQUENCE, _OCTETS]:
-        return _encryption_problem(parts)
-    return _OTHER_KINDS.get(tuple(tags)) or _plain_problem(parts, tags)
+        return _encryption_error(parts)
+    return _OTHER_KINDS.get(tuple(tags)) or _plain_error(parts, tags)
 
 
-def _plain_problem(parts: list[_Value], tags: list[int]) -> str:
+def _plain_error(parts: list[_Value], tags: list[int]) -> str:
     # EC has its number in octets; every other kind uses PKCS#8.
     is_pkcs8 = tags[:3] == [_INTEGER, _SEQUENCE, _OCTETS]
     if tags[:2] == [_INTEGER, _OCTETS] or (is_pkcs8 and _oid_of(parts[1]) not in _RSA):
@@ -100,22 +97,22 @@ def _rsa_numbers(parts: list[_Value]) -> list[HiddenBytes]:
     return [part.content for part in parts[:_PKCS1_NUMBERS]]
 
 
-def _encryption_problem(parts: list[_Value]) -> str:
+def _encryption_error(parts: list[_Value]) -> str:
     """Return the code of an encryption that is not supported, or that takes too long to open; "" for others."""
     if len(parts[1].content) > MAX_ENCRYPTED_BYTES:
         return "PRIVATE_KEY_TOO_LARGE"
     scheme, parameters = _algorithm(parts[0])
     if scheme != _PBES2:
-        return _rounds_problem(parameters)
+        return _rounds_error(parameters)
     if not parameters:
         return _DAMAGED
     derivation, parameters = _algorithm(parameters[0])
     if derivation == _PBKDF2:
-        return _rounds_problem(parameters)
-    return _scrypt_problem(parameters) if derivation == _SCRYPT else "PRIVATE_KEY_CIPHER_UNKNOWN"
+        return _rounds_error(parameters)
+    return _scrypt_error(parameters) if derivation == _SCRYPT else "PRIVATE_KEY_CIPHER_UNKNOWN"
 
 
-def _rounds_problem(parameters: list[_Value]) -> str:
+def _rounds_error(parameters: list[_Value]) -> str:
     """Check `salt, iterations` of the oldest schemes, or `salt, iterations, key length, ...` of PBKDF2."""
     rounds = [_number(part) for part in parameters[1:] if part.tag == _INTEGER]
     if not rounds or parameters[1].tag != _INTEGER:
@@ -124,7 +121,7 @@ def _rounds_problem(parameters: list[_Value]) -> str:
     return _TOO_SLOW if too_slow else ""
 
 
-def _scrypt_problem(parameters: list[_Value]) -> str:
+def _scrypt_error(parameters: list[_Value]) -> str:
     """Check `salt, N, r, p, key length`."""
     numbers = [_number(part) for part in parameters[1:] if part.tag == _INTEGER]
     if len(numbers) not in (3, 4):

@@ -99,7 +99,7 @@ class Settings(BaseModel):
         None means the SDK's own endpoint.
 
         Raises:
-            ValueError: with a template, for another service or a region that is no plain identifier.
+            ValueError: the template is asked for an unknown service, or for a region that is not an identifier.
         """
         return endpoint_url(self.endpoint_template, service, region) if self.endpoint_template else None
 

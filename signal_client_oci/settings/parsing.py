@@ -14,11 +14,10 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from signal_client_oci.contract import SOURCES
-from signal_client_oci.settings.key_shape import MAX_PRIVATE_KEY
 from signal_client_oci.settings.ocids import OCID_KINDS, parse_ocid
 from signal_client_oci.settings.regions import ALL_REGIONS, realm_of
-from signal_client_oci.settings.schema import FIELDS, SECRETS
-from signal_client_oci.settings.values import is_blank
+from signal_client_oci.settings.schema import FIELDS, MAX_PRIVATE_KEY, SECRETS
+from signal_client_oci.settings.values import is_blank, read_text
 
 __all__ = ["SecretText", "SettingsError", "concealed", "read_settings"]
 
@@ -96,14 +95,17 @@ def read_settings(given: object) -> dict[str, Any]:
 
 
 def _read_field(name: str, value: object) -> Any:
-    """Return the value of one field: its default when it was left empty, else what its reader makes of it."""
+    """Return the value of one field: its default when it was left empty, else the result of its reader."""
     field = FIELDS[name]
     _check_size(name, value)
     if is_blank(value):
-        value = ""  # a required field's reader says that it is missing
-    read = field.default if value == "" and not field.is_required else field.reader(value)
-    # `str`: a `HiddenText` that settings keep would be a second object that gives the secret to whoever formats it
-    return SecretText(str(read)) if field.is_secret else read
+        if not field.is_required:
+            return SecretText(field.default) if field.is_secret else field.default
+        value = ""  # the reader says that it is missing
+    if field.is_secret:
+        # `str`: a `HiddenText` that settings keep would give the secret to whoever formats it
+        return SecretText(str(field.read(value)))
+    return field.read(read_text(value) if field.schema["type"] == "string" else value)
 
 
 def _check_size(name: str, value: object) -> None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signal_client_oci.errors.key_errors import PrivateKeyError
-from signal_client_oci.settings.key_shape import MAX_ENCRYPTED_BYTES, MAX_PRIVATE_KEY, shape_problem
+from signal_client_oci.settings.key_shape import MAX_ENCRYPTED_BYTES, shape_error
+from signal_client_oci.settings.schema import MAX_PRIVATE_KEY
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _read_segment(segment: _Segment) -> Iterator[FoundKey | str]:
 
 
 def _legacy_key(cipher: str, text: HiddenText) -> FoundKey | str:
-    """Return an encrypted PKCS#1 key with its headers on separate lines again, or the code of its problem."""
+    """Return an encrypted PKCS#1 key with its headers on separate lines again, or the code of its error."""
     if cipher not in _LEGACY_VECTORS:
         return "PRIVATE_KEY_CIPHER_UNKNOWN"
     digits = _LEGACY_VECTORS[cipher]
@@ -190,7 +191,7 @@ def _legacy_key(cipher: str, text: HiddenText) -> FoundKey | str:
 
 
 def _der_key(encoded: HiddenBytes) -> FoundKey | str:
-    """Return the DER sequence at the start of `encoded`, or the code of its problem."""
+    """Return the DER sequence at the start of `encoded`, or the code of its error."""
     if encoded.startswith(b"openssh-key"):
         return "PRIVATE_KEY_IS_OPENSSH"
     if encoded and encoded[0] != _SEQUENCE:
@@ -202,7 +203,7 @@ def _der_key(encoded: HiddenBytes) -> FoundKey | str:
     if len(encoded) < start + size:
         return "PRIVATE_KEY_INCOMPLETE"
     sequence = HiddenBytes(encoded[: start + size])
-    return shape_problem(sequence) or FoundKey(sequence)
+    return shape_error(sequence) or FoundKey(sequence)
 
 
 def _decoded(text: HiddenText) -> HiddenBytes:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_REGIONS",
     "DISPLAY_NAMES",
-    "MAX_REGION",
-    "MAX_REGIONS",
     "UnknownRegionError",
     "canonical_region",
     "read_region",
@@ -36,8 +34,6 @@ __all__ = [
 ]
 
 ALL_REGIONS: Final = "all"
-MAX_REGION: Final = 60  # below the 64 letters of a line of a pasted key
-MAX_REGIONS: Final = 200
 
 # The SDK treats a name with a dot as a host and signs requests to it, so only names of this form are looked up.
 _IDENTIFIER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -148,13 +144,18 @@ def read_region(text: str) -> str:
     return canonical_region(text)
 
 
-def read_regions(value: object) -> list[str]:
+def read_regions(value: object, most: int, longest: int) -> list[str]:
     """Return the identifiers of a list of regions, each once; `["all"]` if one of them is the word "all".
+
+    Args:
+        value: A list of names, or one text (see `read_names`).
+        most: How many entries are accepted.
+        longest: How many characters of each entry are accepted.
 
     Raises:
         ValueError: the value is not a list of names, or some of them are not known regions.
     """
-    names = read_names(value, MAX_REGIONS, MAX_REGION)
+    names = read_names(value, most, longest)
     if any("PRIVATE KEY" in name for name in names):
         raise ValueError(
             "This is a private key, not a list of region identifiers. Paste it into Private Key."

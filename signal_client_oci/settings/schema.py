@@ -1,7 +1,7 @@
 """The table of settings: what the form shows of each field, and how its value is read.
 
-The form (JSON Schema 2020-12), the parsing and `docs/settings.md` are all made from this table. It loads neither
-pydantic nor cryptography nor the SDK, so that a host that only lists its integrations starts quickly.
+The form (JSON Schema 2020-12), the parsing and `docs/settings.md` are all made from this table. A host that only lists
+its integrations needs the form, so this module loads no reader and no library before a value is read.
 
 Form generators show a pattern that does not match, so patterns are short enough to read (dots are not escaped). They
 stop obvious mistakes; the readers check the rest and say what to do. Every text that a reader accepts fits its pattern.
@@ -9,33 +9,35 @@ stop obvious mistakes; the readers check the rest and say what to do. Every text
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from copy import deepcopy
-from functools import partial
+from importlib import import_module
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from signal_client_oci.contract import SOURCES
-from signal_client_oci.errors.key_errors import KEY_ERRORS
-from signal_client_oci.settings.endpoint_template import read_endpoint_template
-from signal_client_oci.settings.key_shape import MAX_PRIVATE_KEY
-from signal_client_oci.settings.logging_query import logging_clause
-from signal_client_oci.settings.ocids import MAX_OCID, OCID_KINDS, read_ocid
-from signal_client_oci.settings.regions import MAX_REGION, MAX_REGIONS, read_region, read_regions
-from signal_client_oci.settings.values import (
-    read_choice,
-    read_secret,
-    read_switch,
-    read_text,
-    read_whole_number,
-)
+from signal_client_oci.settings.ocids import MAX_OCID, OCID_KINDS
 
-__all__ = ["FIELDS", "RISK_LEVELS", "SECRETS", "RiskLevel", "SettingField", "settings_schema"]
+__all__ = [
+    "FIELDS",
+    "MAX_PRIVATE_KEY",
+    "RISK_LEVELS",
+    "SECRETS",
+    "RiskLevel",
+    "SettingField",
+    "settings_schema",
+]
 
 Property = dict[str, Any]
 
 RiskLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
 RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
 """Cloud Guard's risk levels, highest first (SDK cloud_guard/models/problem_summary.py)."""
+
+MAX_PRIVATE_KEY: Final = 20_000
+"""How many characters a pasted key may have: RSA with 4096 bits has 3,300, six times as many as JSON escapes."""
+
+_MAX_REGION: Final = 60  # below the 64 letters of a line of a pasted key
+_MAX_REGIONS: Final = 200
 
 _REGION_PATTERN: Final = "^[^.:/]*$"
 _BLANK: Final = r"^\W*$"
@@ -46,12 +48,15 @@ class SettingField(NamedTuple):
 
     Attributes:
         schema: Its property in the JSON Schema. Title, default and limits are defined here only.
-        reader: Returns the value that `Settings` holds, or raises a ValueError that says what is wrong and what to do.
-            It gets values within the size limits of the schema, and a blank one only where there is no default.
+        reader: The function that reads a value, as `module.function` of this package; it is imported when it is used.
+            It gets a value within the size limits of the schema, stripped if it is a text; a blank value only if
+            the field has no default. It returns what `Settings` holds, or raises a ValueError for the operator.
+        arguments: What the reader gets besides the value.
     """
 
     schema: Property
-    reader: Callable[[object], Any]
+    reader: str
+    arguments: Mapping[str, Any]
 
     @property
     def is_required(self) -> bool:
@@ -65,55 +70,47 @@ class SettingField(NamedTuple):
 
     @property
     def default(self) -> Any:
-        """The value of a field that was left empty, as an object of its own."""
+        """The value of a field that was left empty; each access returns a new object."""
         return deepcopy(self.schema["default"])
 
+    def read(self, value: object) -> Any:
+        """Return what `Settings` holds for a value (see `reader`)."""
+        module, function = self.reader.split(".")
+        return getattr(import_module(f"{__package__}.{module}"), function)(value, **self.arguments)
 
-def _text(title: str, description: str, reader: Callable[[str], Any], **more: Any) -> SettingField:
-    schema = {"type": "string", "title": title, "description": description, **more}
-    return SettingField(schema, lambda value: reader(read_text(value)))
+
+def _text(title: str, description: str, reader: str, **more: Any) -> SettingField:
+    return SettingField({"type": "string", "title": title, "description": description, **more}, reader, {})
 
 
 def _ocid(name: str, title: str, description: str, *, or_pattern: str = "", **more: Any) -> SettingField:
     kinds = "|".join(f"ocid1.{kind}|ocidv1:{kind}" for kind in OCID_KINDS[name].kinds)
-    reader = partial(read_ocid, field=name)
-    return _text(title, description, reader, **more, maxLength=MAX_OCID, pattern=kinds + or_pattern)
+    limits = {"maxLength": MAX_OCID, "pattern": kinds + or_pattern}
+    return _text(title, description, "ocids.read_ocid", **more, **limits)._replace(arguments={"field": name})
 
 
-def _secret(
-    title: str, description: str, reader: Callable[[object], Any] = read_secret, **more: Any
-) -> SettingField:
-    schema = {"type": "string", "title": title, "description": description}
-    return SettingField({**schema, "format": "password", "writeOnly": True, **more}, reader)
+def _secret(title: str, description: str, reader: str, **more: Any) -> SettingField:
+    return _text(title, description, reader, format="password", writeOnly=True, **more)
 
 
 def _switch(title: str, description: str) -> SettingField:
     schema = {"type": "boolean", "title": title, "description": description, "default": True}
-    return SettingField(schema, read_switch)
+    return SettingField(schema, "values.read_switch", {})
 
 
 def _number(title: str, description: str, default: int, minimum: int, maximum: int) -> SettingField:
     bounds = {"default": default, "minimum": minimum, "maximum": maximum}
     schema = {"type": "integer", "title": title, "description": description, **bounds}
-    return SettingField(schema, partial(read_whole_number, least=minimum, most=maximum))
+    return SettingField(schema, "values.read_whole_number", {"least": minimum, "most": maximum})
+
+
+def _choice(title: str, description: str, default: str, choices: tuple[str, ...]) -> SettingField:
+    field = _text(title, description, "values.read_choice", default=default, enum=list(choices))
+    return field._replace(arguments={"choices": choices})
 
 
 def _advanced(field: SettingField) -> SettingField:
     return field._replace(schema={**field.schema, "x-advanced": True})
-
-
-def _read_private_key(value: object) -> str:
-    """Return the key as it was pasted; `load_api_key` repairs and checks it."""
-    if not value:
-        missing = KEY_ERRORS["PRIVATE_KEY_MISSING"]
-        raise ValueError(f"{missing.message} {missing.remedy}")
-    return read_secret(value)
-
-
-def _read_fingerprint(text: str) -> str:
-    from signal_client_oci.settings.api_key import normalise_fingerprint  # noqa: PLC0415 - loads cryptography
-
-    return normalise_fingerprint(text)
 
 
 FIELDS: Final[dict[str, SettingField]] = {
@@ -141,7 +138,7 @@ FIELDS: Final[dict[str, SettingField]] = {
             "The fingerprint of the API key: 16 pairs of hex digits. OCI console: the user's page > "
             "API keys > Fingerprint."
         ),
-        _read_fingerprint,
+        "api_key.normalise_fingerprint",
         examples=["12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"],
         maxLength=200,  # 47 in the console; longer digests are refused by name
         pattern=r"([0-9A-Fa-f]\W*){32}",
@@ -149,11 +146,11 @@ FIELDS: Final[dict[str, SettingField]] = {
     "private_key": _secret(
         "Private Key",
         (
-            "The whole text of the .pem file that was downloaded when the API key was added, from the "
-            "BEGIN line to the END line: RSA, 2048 bits or more. What a paste does to line ends and "
-            "dashes is repaired."
+            "The complete text of the .pem file that was downloaded when the API key was added, from the "
+            "BEGIN line to the END line: RSA, 2048 bits or more. Changes that pasting makes to line ends "
+            "and dashes are repaired."
         ),
-        _read_private_key,
+        "api_key.read_private_key",
         minLength=1,
         maxLength=MAX_PRIVATE_KEY,
         examples=["-----BEGIN PRIVATE KEY-----\n(many lines)\n-----END PRIVATE KEY-----"],
@@ -163,20 +160,20 @@ FIELDS: Final[dict[str, SettingField]] = {
     "region": _text(
         "Region",
         (
-            "The identifier, not the name, of a region that the tenancy is subscribed to; best its "
+            "The identifier (not the name) of a region that the tenancy is subscribed to, preferably its "
             "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
         ),
-        read_region,
+        "regions.read_region",
         examples=["us-ashburn-1", "eu-frankfurt-1", "uk-london-1", "ap-tokyo-1"],
-        maxLength=MAX_REGION,
+        maxLength=_MAX_REGION,
         pattern=_REGION_PATTERN,
     ),
     "compartment_ocid": _ocid(
         "compartment_ocid",
         "Compartment OCID",
         (
-            "The compartment to collect from; begins with ocid1.compartment. Empty: the whole "
-            "tenancy. OCI console: Identity & Security > Compartments > (compartment) > OCID > Copy."
+            "The compartment to collect from; begins with ocid1.compartment. If empty, the whole tenancy "
+            "is collected. OCI console: Identity & Security > Compartments > (compartment) > OCID > Copy."
         ),
         default="",
         examples=["ocid1.compartment.oc1..aaaaaaaaexamplecompartment"],
@@ -185,17 +182,18 @@ FIELDS: Final[dict[str, SettingField]] = {
     "private_key_passphrase": _secret(
         "Private Key Passphrase",
         (
-            "Leave it empty, unless the private key is encrypted: its file then says ENCRYPTED in its "
-            "first lines."
+            "Leave empty unless the private key is encrypted; the first lines of its file then contain "
+            "the word ENCRYPTED."
         ),
+        "values.read_secret",
         default="",
         maxLength=1024,  # the limit of OpenSSL
     ),
     "include_subcompartments": _switch(
         "Include Sub-compartments",
         (
-            "Also collect from every compartment below the one in Compartment OCID (if that is empty: "
-            "below the root), at any depth."
+            "Also collect from all compartments below the one in Compartment OCID, at any depth. If "
+            "Compartment OCID is empty, these are all compartments of the tenancy."
         ),
     ),
     "additional_regions": SettingField(
@@ -203,22 +201,24 @@ FIELDS: Final[dict[str, SettingField]] = {
             "type": "array",
             "title": "Additional Regions",
             "description": (
-                "More regions to collect from, by identifier; the word all stands for every region that the tenancy is "
-                "subscribed to. None: only the one in Region."
+                "More regions to collect from, by identifier. Enter all to collect from every region that "
+                "the tenancy is subscribed to. If the list is empty, only the region in Region is "
+                "collected."
             ),
             "default": [],
-            "maxItems": MAX_REGIONS,
+            "maxItems": _MAX_REGIONS,
             "examples": [["eu-frankfurt-1", "uk-london-1"], ["all"]],
             "items": {
                 "type": "string",
                 "title": "Region",
-                "default": "",  # one that was added to the list and not filled in is no error
-                "maxLength": MAX_REGION,
+                "default": "",  # an entry that was added to the list but not filled in is not an error
+                "maxLength": _MAX_REGION,
                 "pattern": _REGION_PATTERN,
                 "examples": ["eu-frankfurt-1", "all"],
             },
         },
-        read_regions,
+        "regions.read_regions",
+        {"most": _MAX_REGIONS, "longest": _MAX_REGION},
     ),
     "audit_enabled": _switch(
         "Collect Audit Events",
@@ -226,21 +226,24 @@ FIELDS: Final[dict[str, SettingField]] = {
     ),
     "logging_enabled": _switch(
         "Collect Logging Records",
-        "What the OCI Logging service holds: flow logs, service logs and custom logs.",
+        "Records of the OCI Logging service: flow logs, service logs and custom logs.",
     ),
     "cloud_guard_enabled": _switch(
         "Collect Cloud Guard Problems",
-        "What Cloud Guard finds and recommends; it must be enabled in the tenancy.",
+        (
+            "Problems that Cloud Guard detects, with its recommendations. Cloud Guard must be enabled in "
+            "the tenancy."
+        ),
     ),
     "logging_query": _advanced(
         _text(
             "Logging Query",
             (
-                "Which Logging records to collect: what follows the search part of a Logging query, "
-                "beginning with where. Empty: all. Try it out in the OCI console: Observability & "
-                "Management > Logging > Search > Advanced mode."
+                "A filter for Logging records: the part of a Logging query after its search part, "
+                "beginning with where. If empty, all records are collected. To test it, use the OCI "
+                "console: Observability & Management > Logging > Search > Advanced mode."
             ),
-            logging_clause,
+            "logging_query.logging_clause",
             default="",
             maxLength=4000,
             examples=[
@@ -252,19 +255,21 @@ FIELDS: Final[dict[str, SettingField]] = {
     "cloud_guard_interval_minutes": _advanced(
         _number(
             "Cloud Guard Interval (minutes)",
-            "How often Cloud Guard is read, 1 to 1440; it finds problems within hours, not seconds.",
+            (
+                "How often Cloud Guard is read, 1 to 1440. Cloud Guard detects problems within hours, not "
+                "seconds."
+            ),
             default=SOURCES["cloud_guard"]["default_interval_minutes"],
             minimum=1,
             maximum=1440,
         )
     ),
     "cloud_guard_min_risk": _advanced(
-        _text(
+        _choice(
             "Cloud Guard Minimum Risk",
-            "Problems of this risk level and all above it are collected; MINOR: all problems.",
-            partial(read_choice, choices=RISK_LEVELS),
+            "Collect problems of this risk level and above. MINOR collects all problems.",
             default="MINOR",
-            enum=list(RISK_LEVELS),
+            choices=RISK_LEVELS,
         )
     ),
     "cloud_guard_details": _advanced(
@@ -279,7 +284,7 @@ FIELDS: Final[dict[str, SettingField]] = {
     "lookback_minutes": _advanced(
         _number(
             "First Poll Reaches Back (minutes)",
-            "How far back the very first poll reads, 1 to 20160 (14 days, all that Logging searches).",
+            "How far back the first poll reads, 1 to 20160 (14 days, the maximum of a Logging search).",
             default=60,
             minimum=1,
             maximum=20160,
@@ -288,19 +293,22 @@ FIELDS: Final[dict[str, SettingField]] = {
     "overlap_minutes": _advanced(
         _number(
             "Overlap (minutes)",
-            "How far back each poll reads again for late records, 0 to 120; repeats are left out.",
+            (
+                "How far back each poll reads again to find late records, 0 to 120. Records that were "
+                "already delivered are left out."
+            ),
             default=15,
             minimum=0,
             maximum=120,
         )
     ),
     "redact_secrets": _advanced(
-        _switch("Redact Secrets", ("Mask session tokens and credentials that OCI leaves inside events."))
+        _switch("Redact Secrets", "Mask session tokens and credentials that OCI includes in events.")
     ),
     "max_concurrency": _advanced(
         _number(
             "Requests in Flight",
-            "How many requests may wait for one service of one region at the same time, 1 to 64.",
+            "The maximum number of concurrent requests to one service in one region, 1 to 64.",
             default=8,
             minimum=1,
             maximum=64,
@@ -310,11 +318,11 @@ FIELDS: Final[dict[str, SettingField]] = {
         _text(
             "Endpoint Template",
             (
-                "Base URL of a gateway that stands between here and OCI, with {region} and {service} in "
-                "it (audit, logging, cloudguard, identity): https://, or http:// to 127.0.0.1. Empty: "
-                "OCI's own hosts."
+                "Base URL of a gateway between the host and OCI. It must contain {region} and {service} "
+                "(audit, logging, cloudguard, identity) and begin with https://, or http:// for "
+                "127.0.0.1. If empty, OCI's own endpoints are used."
             ),
-            read_endpoint_template,
+            "endpoint_template.read_endpoint_template",
             default="",
             examples=["https://oci-gateway.example.com/{region}/{service}"],
             maxLength=500,
@@ -338,7 +346,7 @@ def settings_schema() -> dict[str, Any]:
         "title": "Oracle Cloud (OCI)",
         "description": (
             "Collects Audit events, Logging records and Cloud Guard problems of one OCI tenancy with an API key. "
-            "Tenancy, user, fingerprint and region stand together in the OCI console: the user's page > API keys > "
+            "The OCI console shows tenancy, user, fingerprint and region together: the user's page > API keys > "
             "(the key's menu) > View configuration file."
         ),
         "type": "object",

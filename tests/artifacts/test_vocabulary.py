@@ -15,7 +15,7 @@ TECHNIQUES = {row["id"] for row in table("techniques")}
 
 
 def techniques(row):
-    """Give the technique ids of a row."""
+    """Return the technique ids of a row."""
     return [technique for technique in row.get("techniques", "").split(",") if technique]
 
 
@@ -226,5 +226,5 @@ def test_every_level_of_cloud_guard_is_on_the_scale():
     ],
 )
 def test_operations_in_words(name, was, is_):
-    """The name of an operation is told in words, as done and as wanted."""
+    """The name of an operation is said in words, in the past tense and in the infinitive."""
     assert (past_tense(name), infinitive(name)) == (was, is_)

@@ -25,7 +25,7 @@ Stretch = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Scenario:
-    """One landscape behind a path of its own.
+    """One tenancy behind a path of its own.
 
     Attributes:
         name: First part of the path.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from support.command_lines import call, one_line, run
@@ -51,6 +53,20 @@ def test_new_records_arrive_with_every_poll_and_none_comes_twice(shown):
     assert len(counts) == 3
     assert sum(map(int, counts)) == len(artifacts)
     assert all(map(int, counts))
+
+
+def steady(line):
+    """A line without what differs from run to run or is of no account: sizes, seconds, widths of columns."""
+    return re.sub(r"[\d.,]+ (KiB|s)\b", r"N \1", " ".join(line.split()))
+
+
+def test_the_readme_shows_what_the_demo_prints(shown):
+    """Each line of the README's example is printed, in that order; `...` stands for lines left out."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^What the demo ends with:\n\n```\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    printed = iter(map(steady, shown[0].out.splitlines()))
+    for line in example.splitlines():
+        assert line == "..." or steady(line) in printed, line
 
 
 def test_a_directory_that_is_not_empty_is_refused(capsys, shown):

@@ -46,7 +46,7 @@ def test_no_code_stands_in_two_sections():
 
 @pytest.mark.parametrize("code", CATALOG)
 def test_entry_is_complete(code):
-    """A code is upper snake, its meaning a clause, how to find out and the remedy are sentences."""
+    """A code is upper snake case, its summary a clause, diagnosis and remedy are sentences."""
     entry = CATALOG[code]
     assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", code)
     assert entry.summary
@@ -76,7 +76,7 @@ def test_statements_in_remedies_are_the_codes_own(code):
     ],
 )
 def test_a_remedy_says_where_by_itself(code, where):
-    """A check shows the remedy without how to find out, so the place in the console stands in the remedy."""
+    """A check shows the remedy without the diagnosis, so the remedy contains the place in the console."""
     assert where in CATALOG[code].remedy
     assert not re.search(r"\b(?:Enable Cloud Guard|service) there\b", CATALOG[code].remedy)
 
@@ -97,8 +97,8 @@ def test_every_code_that_is_used_has_an_entry():
     assert used <= set(CATALOG)
 
 
-def test_every_problem_of_a_key_has_an_entry():
-    """What the private key's own table knows can be explained like the rest."""
+def test_every_error_of_a_key_has_an_entry():
+    """Each error of a private key can be explained like every other code."""
     assert set(KEY_ERRORS) <= set(CATALOG)
     assert Failure("PRIVATE_KEY_TOO_SHORT").remedy == KEY_ERRORS["PRIVATE_KEY_TOO_SHORT"].remedy
 
@@ -128,7 +128,7 @@ def test_every_service_has_a_code_for_its_missing_policy(service):
     ],
 )
 def test_remedy_names_the_exact_way_out(code, way_out):
-    """The statement, variable, command or console path that helps stands in the remedy."""
+    """The remedy contains the statement, variable, command or console path that helps."""
     assert way_out in CATALOG[code].remedy
 
 
@@ -145,7 +145,7 @@ def test_troubleshooting_page_has_a_heading_for_every_code():
 
 
 def test_troubleshooting_page_shows_nothing_as_html():
-    """A placeholder in angle brackets stands in code, where it is not taken for a tag."""
+    """A placeholder in angle brackets is in code, where it is not taken for a tag."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```|`[^`]*`", "", page, flags=re.DOTALL)
     assert not re.search(r"<\w", prose)

@@ -1,4 +1,4 @@
-"""What a service says is told on one line, short, and without what it must not hold; its ids are ids and no more."""
+"""Text of a service is reduced to one short line without a signature; a request id has only the characters of an id."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOSTILE = {
 
 
 def test_request_ids_of_oci_stay():
-    """An id as OCI gives it, also behind the id that the client sent, is told to the letter."""
+    """An id of OCI is kept unchanged, also after an id that the client sent."""
     assert request_id(OCI_ID) == OCI_ID
     assert request_id("csid-1:a.b_c/D") == "csid-1:a.b_c/D"
     assert request_id(None) is None
@@ -48,7 +48,7 @@ def test_request_ids_of_oci_stay():
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_request_ids_are_cleaned_and_cut(case):
-    """Whatever stands in the header, the id is short and of the letters of an id, or there is none."""
+    """Whatever the header contains, the id is short and has only the characters of an id, or there is none."""
     told = request_id(HOSTILE[case])
     assert told is None or re.fullmatch(r"[A-Za-z0-9/._:-]{1,128}", told)
     assert SIGNATURE[:40] not in (told or "")
@@ -79,7 +79,7 @@ def test_the_signature_is_not_told():
 
 
 def test_long_texts_are_not_worked_through():
-    """Of a hundred megabytes only what can be told is looked at."""
+    """Of a hundred megabytes, only as much is read as can be shown."""
     text = "\x1b" * 100_000_000
     began = time.thread_time()
     assert len(one_line(text)) == 300

@@ -20,8 +20,8 @@ from support.host_fakes import (
     source_report,
 )
 
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host import ContractError, PollTerms, checked_poll
-from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host.conformance.contract_checks import compact_json, require_json
 from signal_client_oci.host.conformance.hook_checks import check_connector, check_schema, check_validation
 

@@ -21,7 +21,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
     def installed(name, source):
-        module = f"devhost_plugin_{name}"
+        module = f"host_plugin_{name}"
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
         dist = tmp_path / f"{module}-1.0.dist-info"
         dist.mkdir()

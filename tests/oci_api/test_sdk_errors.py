@@ -298,7 +298,7 @@ EXCEPTIONS = {
     "cut off": (
         _wrapped(web.ChunkedEncodingError, wire.IncompleteRead(1, 2)),
         "RESPONSE_CUT_OFF",
-        "before its end",
+        "truncated",
     ),
     "proxy refused": (
         _wrapped(web.ProxyError, _exhausted(wire.ProxyError("Unable to connect to proxy", _refused()))),
@@ -362,8 +362,8 @@ EXCEPTIONS = {
         "not yet",
     ),
     "revoked": (_wrapped(web.SSLError, _exhausted(_verification(23, "revoked"))), "TLS_FAILED", "revoked"),
-    "TLS without a reason": (_wrapped(web.SSLError, wire.SSLError("SECRET")), "TLS_FAILED", "no TLS"),
-    "no TLS": (
+    "TLS without a reason": (_wrapped(web.SSLError, wire.SSLError("SECRET")), "TLS_FAILED", "TLS handshake"),
+    "TLS handshake": (
         _wrapped(web.SSLError, _exhausted(_tls("WRONG_VERSION_NUMBER"))),
         "TLS_FAILED",
         "wrong version number",

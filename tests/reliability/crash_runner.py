@@ -1,4 +1,4 @@
-"""Polls in child processes that are killed when told to; store and sink are devhost's, on a real disk.
+"""Polls in child processes that are killed when told to; store and sink are the host's, on a real disk.
 
 Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that process,
 which polled once itself, for nothing. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay":

@@ -129,6 +129,8 @@ def test_control_sets_what_can_be_set_and_refuses_the_rest(running):
     for command in ("dance", "advance", "fault"):
         status, answer = running.control(command, nonsense=1)
         assert (status, list(answer)) == (400, ["error"])
+    status, answer = running.control("fault", kind="hang")
+    assert (status, answer["error"]) == (400, "ValueError: unknown kind 'hang'; choose one of status, body")
     assert running.stop(signal.SIGINT)[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""Pastes made to keep a reader busy: each takes time in proportion to its length, as it keeps all others waiting."""
+"""Pastes made to keep a reader busy: each takes time in proportion to its length, because all instances wait."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def read_pastes():
 
 
 def test_long_runs_of_anything_are_read_in_linear_time():
-    """30,000 characters of whatever an expression repeats are read as every field within a bounded time of the CPU."""
+    """30,000 characters of anything that an expression repeats are read as every field in bounded CPU time."""
     seconds = 20  # all of it takes 3
     run = subprocess.run(
         [sys.executable, "-c", "import test_any_paste; test_any_paste.read_pastes()"],
@@ -145,7 +145,7 @@ def test_long_runs_of_anything_are_read_in_linear_time():
     st.lists(st.sampled_from(PIECES), max_size=3),
 )
 def test_any_adversarial_paste_is_read_at_once(repeated, before, after):
-    """Whatever pieces are repeated, and whatever stands around them, a key's worth of them costs next to nothing."""
+    """A text of the size of a key is read at once, whatever pieces it repeats and whatever surrounds them."""
     filling = islice(cycle(repeated), 20_000)
     text = ("".join([*before, *filling])[:19_900] + "".join(after))[:20_000]
     read("warm")

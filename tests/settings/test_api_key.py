@@ -182,7 +182,7 @@ def test_labels_that_do_not_fit_are_repaired(case):
     st.sampled_from(["", " ", "\n", '"', "',", "OCI_API_KEY", "\nOCI_API_KEY\n"]),
 )
 def test_any_mangling_of_lines_is_repaired(glue, width, before, after):
-    """However the body is cut into lines, and whatever stands between them and around the key, it is found."""
+    """A key is found however its body is split into lines, and whatever is between them and around the key."""
     body = _body(_PKCS8)
     lines = ["-----BEGIN PRIVATE KEY-----", *re.findall(f".{{1,{width}}}", body), "-----END PRIVATE KEY-----"]
     pasted = "".join(line + glue[index % len(glue)] for index, line in enumerate(lines))
@@ -410,11 +410,11 @@ _WRONG = {
 
 @pytest.mark.parametrize("case", _WRONG)
 def test_what_cannot_be_repaired_has_its_own_code(case):
-    """Each thing that people paste instead of the key is told by its own code, sentence and remedy."""
+    """Everything that people paste instead of the key has its own code, message and remedy."""
     pasted, code = _WRONG[case]
     error = _refusal(pasted)
-    problem = KEY_ERRORS[code]
-    assert (error.code, error.field) == (code, problem.field)
+    entry = KEY_ERRORS[code]
+    assert (error.code, error.field) == (code, entry.field)
     assert error.message.endswith(".")
     assert error.remedy.endswith(".")
 
@@ -426,7 +426,7 @@ def test_every_code_is_reached():
 
 
 def test_legacy_ec_and_dsa_keys():
-    """Encrypted EC and DSA keys of the legacy kind are told as such without their passphrase."""
+    """Legacy encrypted EC and DSA keys are reported as such without their passphrase."""
     for key in (ec.generate_private_key(ec.SECP256R1()), dsa.generate_private_key(key_size=1024)):
         error = _refusal(_pem(key, Private.TraditionalOpenSSL, "x"))
         assert error.code == "PRIVATE_KEY_NOT_RSA"
@@ -435,7 +435,7 @@ def test_legacy_ec_and_dsa_keys():
 @pytest.mark.parametrize("pem", [_ENCRYPTED, _LEGACY], ids=["PKCS8", "legacy"])
 @pytest.mark.parametrize("passphrase", ["wrong", "\u00e9", "\ud800", "x" * 5000, "\0"])
 def test_wrong_passphrase(pem, passphrase):
-    """A passphrase that does not fit is told as that, whatever characters it has."""
+    """A wrong passphrase is reported as wrong, whatever characters it has."""
     error = _refusal(pem, passphrase)
     assert (error.code, error.field) == ("PASSPHRASE_WRONG", "private_key_passphrase")
 
@@ -484,7 +484,7 @@ def test_no_error_shows_the_key_or_the_passphrase(case):
 
 
 def test_reprs_show_the_fingerprint_only():
-    """A repr of the opened key tells which one it is and nothing more."""
+    """A repr of the opened key shows its fingerprint and nothing else."""
     key = load_api_key(_PKCS8, "", _FINGERPRINT)
     assert repr(key) == f"ApiKey(fingerprint='{_FINGERPRINT}')"
 
@@ -561,7 +561,7 @@ _MALFORMED = {
 
 @pytest.mark.parametrize("case", _MALFORMED)
 def test_der_that_is_not_understood_is_never_opened(case, monkeypatch):
-    """What hides its numbers from the look before the opening is damaged, whatever OpenSSL might make of it."""
+    """DER that is not understood is reported as damaged and never opened, whatever OpenSSL might accept."""
     _never_opened(monkeypatch)
     assert _refusal(_locked(_MALFORMED[case]), _PASSPHRASE).code in {
         "PRIVATE_KEY_DAMAGED",
@@ -570,7 +570,7 @@ def test_der_that_is_not_understood_is_never_opened(case, monkeypatch):
 
 
 def test_an_unknown_derivation_is_never_opened(monkeypatch):
-    """A derivation whose cost nobody can tell is a cipher that is unknown."""
+    """A key derivation of unknown cost is reported as an unsupported cipher."""
     _never_opened(monkeypatch)
     unknown = _pbes2(_sequence(_object("1.2.3.4"), _sequence(_integer(1))))
     assert _refusal(_locked(unknown), _PASSPHRASE).code == "PRIVATE_KEY_CIPHER_UNKNOWN"
@@ -601,7 +601,7 @@ def test_what_is_locked_away_is_measured_too(monkeypatch):
 
 
 def test_other_kinds_of_keys_are_never_opened(monkeypatch):
-    """OpenSSL computes the public half of DSA and DH keys, with numbers of any size; they are told apart before."""
+    """OpenSSL computes the public half of DSA and DH keys, with numbers of any size; they are recognized before."""
     pems = [
         _pem(ec.generate_private_key(ec.SECP256R1())),
         _pem(dsa.generate_private_key(key_size=1024)),
@@ -613,7 +613,7 @@ def test_other_kinds_of_keys_are_never_opened(monkeypatch):
 
 
 def test_an_encrypted_key_of_another_kind():
-    """What comes out from behind the passphrase and is no RSA key is told as such."""
+    """An encrypted key that is not an RSA key is reported as such once it is open."""
     assert (
         _refusal(_pem(ec.generate_private_key(ec.SECP256R1()), passphrase="x"), "x").code
         == "PRIVATE_KEY_NOT_RSA"
@@ -646,7 +646,7 @@ def _pkcs1_number(name):
 
 @pytest.mark.parametrize("times", [2, 3])
 def test_base64_of_base64_is_not_followed(times):
-    """One wrapping of the whole file is undone, and no more: what is wrapped again is no key."""
+    """Base64 of the whole file is decoded once and not again: base64 of base64 is not a key."""
     wrapped = _PKCS8
     for _ in range(times):
         wrapped = base64.b64encode(wrapped.encode()).decode()
@@ -654,7 +654,7 @@ def test_base64_of_base64_is_not_followed(times):
 
 
 def test_marks_of_keys_differ_by_key_and_passphrase():
-    """What is remembered of a sound key never stands for another key, or for the same behind another passphrase."""
+    """The digest of a valid key never matches another key, or the same key with another passphrase."""
     keys = [FoundKey(b"a"), FoundKey(b"b"), FoundKey(b"")]
     marks = {_digest(key, passphrase) for key in keys for passphrase in (None, b"", b"a", b"b")}
     assert len(marks) == len(keys) * 4

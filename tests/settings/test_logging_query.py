@@ -101,7 +101,7 @@ def test_normal_form(query, clause):
     ],
 )
 def test_refused(query, said):
-    """Each thing that has no place is refused with the reason and the way out."""
+    """Everything that is not supported is rejected with the reason and what to do."""
     with pytest.raises(ValueError, match=re.escape(said)):
         logging_clause(query)
 

@@ -65,7 +65,7 @@ def test_accepted(field, text):
     ],
 )
 def test_refused(field, text, said):
-    """Each refusal says what was given, what the right one begins with and where it stands."""
+    """Each error says what was entered, what the right OCID begins with and where to find it."""
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         read_ocid(text, field)
     assert f"begins with ocid1.{OCID_KINDS[field].kinds[0]}." in str(caught.value)

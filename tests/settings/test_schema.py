@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
-from signal_client_oci.settings.schema import settings_schema
+from signal_client_oci.settings.schema import FIELDS, settings_schema
 
 _SCHEMA = settings_schema()
 _PROPERTIES = _SCHEMA["properties"]
@@ -187,3 +187,14 @@ def test_the_form_leaves_regions_to_the_plugin(region):
 def test_the_form_refuses_plain_mistakes(name, value):
     """What can never be right is refused before it is sent."""
     assert not _VALIDATOR.is_valid(_GOOD | {name: value})
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_has_a_reader(name):
+    """Each row of the table names a function that reads a value with the row's arguments, or says what is wrong."""
+    field = FIELDS[name]
+    good = _GOOD | {key: row.default for key, row in FIELDS.items() if not row.is_required}
+    value = good[name] or (field.schema.get("examples") or [good[name]])[0]
+    assert field.read(value) is not None
+    with pytest.raises(ValueError, match=r"[.?]$"):
+        field.read("\ud800")

@@ -146,7 +146,7 @@ _MISTAKES = [
     ("fingerprint", "", "The fingerprint is missing"),
     ("fingerprint", "SHA256:abc", "SHA-256"),
     ("fingerprint", ["12"], "not a list"),
-    ("private_key", "", "Paste the whole text of the private key file"),
+    ("private_key", "", "Paste the complete text of the private key file"),
     ("private_key", None, "The private key is missing"),
     ("private_key", {"pem": "x"}, "not an object"),
     ("private_key_passphrase", 1234, "not a number"),
@@ -191,7 +191,7 @@ _MISTAKES = [
 
 @pytest.mark.parametrize(("field", "value", "said"), _MISTAKES)
 def test_one_mistake(field, value, said):
-    """One wrong field gives one error, at that field, that says what is wrong and the way out."""
+    """One wrong field gives one error, at that field, that says what is wrong and what to do."""
     errors = _errors(**{field: value})
     assert list(errors) == [field]
     assert said in errors[field]
@@ -203,7 +203,7 @@ def test_every_field_has_a_mistake():
 
 
 def test_all_mistakes_at_once():
-    """Every wrong field is told in one go, in the order of the form, unknown names last."""
+    """All wrong fields are reported at once, in the order of the form, unknown names last."""
     worst = {field: value for field, value, _ in reversed(_MISTAKES) if field != "colour"} | {"colour": 1}
     names = list(parse_errors(worst))
     known = [name for name in Settings.model_fields if name in names]
@@ -220,14 +220,14 @@ def parse_errors(given_value):
 
 
 def test_swapped_ocids():
-    """The user's OCID in the tenancy's field and the other way round is told as a swap, at both."""
+    """Swapped user and tenancy OCIDs are reported as swapped, at both fields."""
     errors = _errors(tenancy_ocid=_USER, user_ocid=f" {_TENANCY}\n")
     assert list(errors) == ["tenancy_ocid", "user_ocid"]
     assert all("swapped" in error for error in errors.values())
 
 
 def test_region_of_another_realm():
-    """A region outside the tenancy's realm is told at each OCID that it contradicts."""
+    """A region outside the tenancy's realm is reported at each OCID that it contradicts."""
     errors = _errors(region="eu-frankfurt-2", compartment_ocid=_COMPARTMENT)
     assert list(errors) == ["tenancy_ocid", "user_ocid", "compartment_ocid"]
     assert all("realm oc19" in error for error in errors.values())
@@ -251,7 +251,7 @@ def test_the_code_tells_a_realm_from_other_mistakes(changes, code):
 
 
 def test_all_sources_off():
-    """A connector that collects nothing is a mistake."""
+    """Settings that collect nothing are an error."""
     off = dict.fromkeys(("audit_enabled", "logging_enabled", "cloud_guard_enabled"), False)
     assert _errors(**off) == {
         "audit_enabled": "All sources are switched off. Switch on Audit, Logging or Cloud Guard."
@@ -261,12 +261,12 @@ def test_all_sources_off():
 
 @pytest.mark.parametrize("settings", [None, [], "x", 5, [_GOOD]])
 def test_no_object(settings):
-    """Settings that are no object are told as a whole."""
+    """Settings that are not an object have one error for the whole."""
     assert list(parse_errors(settings)) == ["settings"]
 
 
 def test_missing_key_in_the_words_of_the_key_check():
-    """The form and the check of the key say the same of a missing key."""
+    """The form and the check of the key have the same message for a missing key."""
     assert KEY_ERRORS["PRIVATE_KEY_MISSING"].message in _errors(private_key=" ")["private_key"]
 
 
@@ -278,7 +278,7 @@ def test_scope():
 
 
 def test_risk_levels():
-    """The least risk level stands for itself and all above."""
+    """The minimum risk level includes itself and all levels above."""
     assert _read(cloud_guard_min_risk="high").risk_levels == ("CRITICAL", "HIGH")
     assert len(_read().risk_levels) == 5
 
@@ -356,7 +356,7 @@ _LIMITS = {
 @pytest.mark.parametrize("field", Settings.model_fields)
 @pytest.mark.parametrize("wrap", [str, SecretStr])
 def test_no_field_is_read_beyond_its_limit(field, wrap, monkeypatch):
-    """A text that is longer than its field allows is refused with the limit, before anything looks at it."""
+    """A text that is longer than its field allows is rejected with the limit, before anything reads it."""
 
     def looked_at(value):
         pytest.fail(f"{len(value)} characters were looked at")
@@ -373,7 +373,7 @@ def test_no_field_is_read_beyond_its_limit(field, wrap, monkeypatch):
 
 
 def test_limits_are_those_of_the_form():
-    """The form tells the same limits as its readers go by, and has one for every text."""
+    """The form has a limit for every text."""
     shown = {name: field.schema for name, field in FIELDS.items()}
     texts = {name: one for name, one in shown.items() if one["type"] == "string" and "enum" not in one}
     assert {name: one["maxLength"] for name, one in texts.items()} == {
@@ -385,7 +385,7 @@ def test_limits_are_those_of_the_form():
 
 @pytest.mark.parametrize("field", ["fingerprint", "tenancy_ocid", "region", "logging_query"])
 def test_a_key_in_a_short_field_is_still_told_as_one(field):
-    """Too long for the field, the text is looked at for one thing: the key that belongs elsewhere."""
+    """A text that is too long is checked for one thing only: a key that belongs in another field."""
     key = _KEY_CANARY.replace("canaryKEY", "canaryKEY" * 300)
     assert "It contains a private key: paste that into Private Key" in _errors(**{field: key})[field]
 
@@ -411,14 +411,14 @@ def test_values_without_end_are_refused_at_once(field, value):
 
 
 def test_unknown_names_without_end():
-    """Of a thousand names that are no settings twenty are told, and how many there are."""
+    """Of a thousand unknown names, twenty are reported, and how many there are."""
     errors = _errors(**{f"unknown_{at}": at for at in range(1000)})
     assert len(errors) == 21
     assert errors["settings"] == "1000 of the names are not settings. Remove them."
 
 
 def test_names_that_are_no_text():
-    """A name that JSON could not have, however large, is no more than a name that is no setting."""
+    """A name that JSON cannot have is reported as an unknown name, however large it is."""
     errors = parse_errors(_GOOD | {10**5000: 1, None: 2, (1,) * 100_000: 3})
     assert list(errors) == ["settings"]
 
@@ -481,12 +481,13 @@ def test_any_json_gives_settings_or_the_one_error(changes):
 
 
 def test_the_form_loads_no_large_library():
-    """The table of fields and the form are there without the SDK, pydantic or cryptography."""
+    """The table of fields and the form are there without any library, and without what only reading needs."""
     script = (
         "import sys\n"
         "from signal_client_oci.settings.schema import settings_schema\n"
         "settings_schema()\n"
-        "print([name for name in ('oci', 'pydantic', 'cryptography') if name in sys.modules])"
+        "heavy = ('oci', 'pydantic', 'cryptography', 'urllib', 'difflib', 'signal_client_oci.errors')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Plain values of a form: what has one meaning is read, what has two or none is refused in words."""
+"""Plain values of a form: a value with one possible meaning is read, any other is rejected with a message."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_text_is_stripped(text):
     ("value", "kind"), [(5, "a number"), (True, "true or false"), ([], "a list"), ({}, "an object")]
 )
 def test_text_of_another_type(value, kind):
-    """What is no text is named."""
+    """A value that is not text is rejected with its type."""
     with pytest.raises(ValueError, match=f"text in quotes, not {kind}"):
         read_text(value)
 
@@ -82,7 +82,7 @@ def test_whole_number(value):
     "value", [True, "5.0", "five", "5 6", "", 5.5, math.nan, math.inf, [5], "9" * 5000, "\u0665"]
 )
 def test_no_whole_number(value):
-    """What is no whole number is refused with the bounds."""
+    """A value that is not a whole number is rejected with the bounds."""
     with pytest.raises(ValueError, match="whole number from 0 to 10"):
         read_whole_number(value, 0, 10)
 
@@ -119,7 +119,7 @@ def test_too_many_names():
 
 
 def test_a_long_name():
-    """An entry beyond its limit is refused without being quoted, in a list and in a text."""
+    """An entry that is too long is rejected without being quoted, in a list and in a text."""
     for value in (["a", "b" * 10], "a," + "b" * 10):
         with pytest.raises(ValueError, match="more than 9 characters") as caught:
             read_names(value, 5, 9)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.state import checkpoint as checkpoints
 from signal_client_oci.state.checkpoint import (
     MAX_BYTES,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.polling import poll as poll_module
 from signal_client_oci.state.checkpoint import (

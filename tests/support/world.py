@@ -1,7 +1,7 @@
 """A small host in memory over the sandbox: it publishes, stores and breaks off as the contract says.
 
 Every poll goes through `signal_client_oci.plugin.signal_client_poll`, over real sockets, and every item that it
-yields is held against the contract by `devhost`'s conformance check.
+yields is checked against the contract by `host.conformance`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 
 import support.faults  # noqa: F401  registers the kinds of faults that tests inject
-from signal_client_oci.host.conformance import MAX_CHECKPOINT_BYTES, PollConformance, PollTerms
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
+from signal_client_oci.host.conformance import PollConformance, PollTerms
 from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.plugin import signal_client_poll
 from signal_client_oci.sandbox import Emitted, InjectedFault, Sandbox, Tenancy, VirtualClock

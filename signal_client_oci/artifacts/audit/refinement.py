@@ -1,4 +1,4 @@
-"""Refines what an audit event means by what only the event itself tells: a sign-in's result, a bucket's access."""
+"""Refines what an audit event means by what only the event itself says: a sign-in's result, a bucket's access."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signal_client_oci.artifacts.audit.identity_domains import may_be_domain_event, open_members
+from signal_client_oci.artifacts.audit.identity_domains import DOMAIN_EVENT_MARKER, open_members
 from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.sanitize import sanitize
 
@@ -39,13 +39,13 @@ NO_PARTS: Final = OpenParts()
 
 def needs_open_parts(meaning: Meaning, details: bytes) -> bool:
     """Return whether an event's open parts are worth decoding: of most events they tell nothing that is mapped."""
-    return meaning.signs_in or meaning.event in _BUCKET_EVENTS or may_be_domain_event(details)
+    return meaning.signs_in or meaning.event in _BUCKET_EVENTS or DOMAIN_EVENT_MARKER in details
 
 
 def refine(
     metadata: Metadata, meaning: Meaning, status: str, outcome: str, parts: OpenParts
 ) -> Sequence[str]:
-    """Set type and severity by what the event itself tells, and return its techniques."""
+    """Set type and severity by what the event itself says, and return its techniques."""
     if meaning.signs_in:
         refused = _sign_in_was_refused(metadata, parts.payload, outcome)
         if refused:

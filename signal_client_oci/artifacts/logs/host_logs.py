@@ -27,7 +27,7 @@ _SSH: Final = re.compile(
     r" from (?P<ip>[0-9A-Fa-f:.]{2,45})"
 )
 _SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter logs sign-ins
-# actions of sshd's sign-ins: its message is no action, because it has the client's port, which differs every time
+# actions of sshd's sign-ins: the message is not used, because the client's port in it differs every time
 _SIGN_INS: Final = {
     "Accepted": "ssh sign-in accepted",
     "Failed": "ssh sign-in failed",

@@ -92,7 +92,7 @@ def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def _other_rules(data: Fields) -> str | None:
-    """Return the rules on a request's address, country or rate; that they match is no sign of an attack."""
+    """Return the rules on a request's address, country or rate; a match is not a sign of an attack."""
     names = (data.part(part).text("matchedRules") for part in ("requestAccessControl", "requestRateLimiting"))
     return next((name for name in names if name), None)
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from signal_client_oci.cli import PROGRAM
 from signal_client_oci.cli.output.safe_text import printable
+from signal_client_oci.cli.program import PROGRAM
 
 __all__ = ["FAILED", "INTERRUPTED", "WRONG_USE", "CommandError", "OneLineGroup"]
 

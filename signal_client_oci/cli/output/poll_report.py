@@ -10,16 +10,13 @@ from rich.text import Text
 from signal_client_oci.cli.output.findings import print_check
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
-from signal_client_oci.contract import Check, Report, SourceReport
+from signal_client_oci.contract import SOURCES, Check, Report, SourceReport
 from signal_client_oci.host import PollResult
 
 __all__ = ["SOURCE_TITLES", "checks_to_resolve", "format_minute", "print_report"]
 
-SOURCE_TITLES: Final[Mapping[str, str]] = {
-    "audit": "Audit",
-    "logging": "Logging",
-    "cloud_guard": "Cloud Guard",
-}
+SOURCE_TITLES: Final[Mapping[str, str]] = {name: name.replace("_", " ").title() for name in SOURCES}
+"""Short titles, for the narrow columns of tables."""
 _HEADERS: Final = ("Source", "Status", "Fetched", "Requests", "Read until")
 _TITLE_COLUMNS: Final = 13
 _COUNTS: Final[Mapping[str, str]] = {

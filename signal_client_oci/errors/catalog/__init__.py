@@ -1,6 +1,6 @@
-"""The troubleshooting table: code → what it means, how to find out, what to do.
+"""The troubleshooting catalog: code → what happened, how to find the cause, what to do.
 
-One table for the checks, the reports, the command line's `explain` and `docs/troubleshooting.md`.
+Checks, reports, the `explain` command and `docs/troubleshooting.md` all use this one table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     POLLING_SECTION,
     CONNECTOR_SECTION,
 )
-"""The table by subject; no code stands in two sections."""
+"""The catalog by subject; no code is in two sections."""
 
 CATALOG: Final[dict[str, CatalogEntry]] = {
     code: entry for section in SECTIONS for code, entry in section.entries.items()
@@ -43,5 +43,5 @@ _DENIED: Final[dict[str, str]] = {
 
 
 def denied_code(service: str) -> str:
-    """Return the code for a 404 of `service`, named as in `clients.Client`."""
+    """Return the code for a 404 of `service`, named as in `oci_api.client`."""
     return _DENIED[service]

@@ -1,4 +1,4 @@
-"""The connector itself, and checks that were not made."""
+"""Checks that were not made, and defects of the connector itself."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from signal_client_oci.errors.catalog.entry import CatalogEntry, Section
 
 __all__ = ["CONNECTOR_SECTION"]
 
-_REPORT: Final = "Report it together with the versions of signal-client-oci and oci (`pip list`)."
+_REPORT: Final = "Report the error with the versions of signal-client-oci and oci (`pip list`)."
 
 _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "SWITCHED_OFF": CatalogEntry(
         "the source is switched off in the settings",
-        "Look at audit_enabled, logging_enabled and cloud_guard_enabled.",
-        "Switch the source on to have it checked and collected.",
+        "Check audit_enabled, logging_enabled and cloud_guard_enabled.",
+        "Switch the source on to check it and to collect from it.",
     ),
     "NOT_CHECKED": CatalogEntry(
         "this was not checked, because an earlier check failed",
-        "The first check that failed says why.",
-        "Follow the remedy of that one, then check again.",
+        "The first failed check shows the cause.",
+        "Follow the remedy of the first failed check, then check again.",
     ),
     "CLIENT_ERROR": CatalogEntry(
         "the OCI SDK could not send the request",
-        "The kind of the error is in the message.",
+        "The message contains the type of the error.",
         _REPORT,
     ),
     "INTERNAL_ERROR": CatalogEntry(
-        "the connector failed in a way that it should not",
-        "The kind and the place of the error are in the message and in the host's log.",
-        f"{_REPORT} Nothing is lost: the next poll goes on from the checkpoint.",
+        "the connector failed because of an internal error",
+        "The message and the host's log contain the type and the place of the error.",
+        f"{_REPORT} No records are lost: the next poll resumes from the last checkpoint.",
     ),
 }
 

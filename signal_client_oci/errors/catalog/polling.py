@@ -1,4 +1,4 @@
-"""What can be said of a poll that works: its checkpoint, its limits, and what it left for the next one."""
+"""What a poll reports although the connection works: its checkpoint, its limits, and what it left for the next poll."""
 
 from __future__ import annotations
 
@@ -9,57 +9,59 @@ from signal_client_oci.errors.catalog.entry import CatalogEntry, Section
 __all__ = ["POLLING_SECTION"]
 
 _RESTARTED: Final = (
-    "Collection restarted from the lookback; records of the lookback may come again with the same id."
+    "Collection restarted from the lookback. Its records may be delivered again, with the same ids."
 )
 
 _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "STOPPED": CatalogEntry(
         "the poll was stopped before this was read",
-        "The host asked to stop, or the poll's deadline came.",
-        "Nothing is lost: the next poll goes on there. If it stays, give the poll more time or raise max_concurrency.",
+        "The host asked the poll to stop, or its deadline was reached.",
+        "No records are lost: the next poll resumes there. If the problem persists, give the poll more time or raise "
+        "max_concurrency.",
     ),
     "RETENTION_EXCEEDED": CatalogEntry(
-        "the gap is longer than OCI keeps the records",
-        "Audit keeps 90 to 365 days, Logging 30 to 180 days by log, Cloud Guard 90 days.",
-        "What is older than the service's retention can no longer be collected; poll without such long gaps.",
+        "the gap since the last poll is longer than OCI keeps the records",
+        "Audit keeps records for 90 to 365 days, Logging for 30 to 180 days by log, Cloud Guard for 90 days.",
+        "Records that are older than the retention of the service can no longer be collected. Avoid gaps of this "
+        "length between polls.",
     ),
     "OVERLAP_TOO_FULL": CatalogEntry(
-        "more records lie in the overlap than the checkpoint can remember",
-        "The limit is 50,000 records of an instance.",
-        "Lower overlap_minutes, or split the tenancy into instances by compartment; until then some records come "
-        "again with the same id.",
+        "the overlap contains more records than the checkpoint can remember",
+        "The limit is 50,000 records for each instance.",
+        "Lower overlap_minutes, or split the tenancy into instances by compartment. Until then some records are "
+        "delivered again, with the same ids.",
     ),
     "CHECKPOINT_TOO_LARGE": CatalogEntry(
-        "too many compartments stand at different positions for the checkpoint's size",
+        "too many compartments are at different positions for the size of the checkpoint",
         "The limit is 900 KB.",
         "Some compartments are read again from an earlier time, with the same ids. Split the tenancy into instances "
         "by compartment.",
     ),
     "CHECKPOINT_UNREADABLE": CatalogEntry(
         "the stored checkpoint cannot be read",
-        "It was cut off, written by something else, or is larger than 900 KB; the message says what is wrong with it.",
+        "It was truncated, was written by another program, or is larger than 900 KB. The message contains the reason.",
         f"{_RESTARTED} If the outage was longer than the lookback, raise lookback_minutes once.",
     ),
     "CHECKPOINT_VERSION": CatalogEntry(
-        "the stored checkpoint is of another version of the plugin",
+        "the stored checkpoint was written by another version of the plugin",
         "The plugin was updated or rolled back.",
         _RESTARTED,
     ),
     "TENANCY_CHANGED": CatalogEntry(
         "the stored checkpoint belongs to another tenancy",
-        "The settings name another tenancy_ocid than before.",
-        "Collection of the new tenancy starts from the lookback. Use one instance for each tenancy to keep both "
-        "going.",
+        "The tenancy_ocid in the settings was changed.",
+        "Collection of the new tenancy starts from the lookback. To collect from both tenancies, create one instance "
+        "for each.",
     ),
     "CLOCK_WENT_BACK": CatalogEntry(
-        "the host's clock went back behind what was already read",
+        "the clock of the host was set back to before the time up to which records were read",
         "Compare `date -u` with a reliable clock.",
-        "Check the time synchronisation. Reading went back to before the clock's jump; repeats have the same id.",
+        "Check the time synchronization. Records are read again from before the clock's jump, with the same ids.",
     ),
 }
 
 POLLING_SECTION: Final = Section(
     "Collecting",
-    "Shown by a poll's report; the connection itself works.",
+    "A poll's report shows these; the connection itself works.",
     _ENTRIES,
 )

@@ -10,17 +10,9 @@ from signal_client_oci.host.conformance.hook_checks import (
     check_validation,
 )
 from signal_client_oci.host.conformance.poll_checks import PollConformance, checked_poll
-from signal_client_oci.host.conformance.poll_terms import (
-    DEFAULT_MAX_BATCH_ARTIFACTS,
-    DEFAULT_MAX_BATCH_BYTES,
-    MAX_CHECKPOINT_BYTES,
-    PollTerms,
-)
+from signal_client_oci.host.conformance.poll_terms import PollTerms
 
 __all__ = [
-    "DEFAULT_MAX_BATCH_ARTIFACTS",
-    "DEFAULT_MAX_BATCH_BYTES",
-    "MAX_CHECKPOINT_BYTES",
     "ContractError",
     "PollConformance",
     "PollTerms",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host.conformance.artifact_checks import check_artifact
 from signal_client_oci.host.conformance.contract_checks import (
     as_choice,
@@ -21,7 +22,7 @@ from signal_client_oci.host.conformance.contract_checks import (
     require_json,
 )
 from signal_client_oci.host.conformance.hook_checks import check_check
-from signal_client_oci.host.conformance.poll_terms import MAX_CHECKPOINT_BYTES, PollTerms
+from signal_client_oci.host.conformance.poll_terms import PollTerms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

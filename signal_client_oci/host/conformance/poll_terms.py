@@ -1,21 +1,21 @@
-"""What a poll was asked for, and the limits of the contract that hold where the host sets none."""
+"""What a poll was asked for: the terms that its items are checked against."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from signal_client_oci.contract import CONNECTOR, SOURCES
+from signal_client_oci.contract import (
+    CONNECTOR,
+    DEFAULT_MAX_BATCH_ARTIFACTS,
+    DEFAULT_MAX_BATCH_BYTES,
+    SOURCES,
+)
 
 if TYPE_CHECKING:
     from signal_client_oci.contract import Context
 
-__all__ = ["DEFAULT_MAX_BATCH_ARTIFACTS", "DEFAULT_MAX_BATCH_BYTES", "MAX_CHECKPOINT_BYTES", "PollTerms"]
-
-# The host's side of the contract: written out here, not taken from the plugin, so that a check compares two sources.
-DEFAULT_MAX_BATCH_ARTIFACTS: Final = 1000
-DEFAULT_MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
-MAX_CHECKPOINT_BYTES: Final = 921_600
+__all__ = ["PollTerms"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.audit.record import AuditRecord, read_audit_event
 from signal_client_oci.artifacts.envelope import Origin
-from signal_client_oci.contract import SourceName
+from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.pages import Bounds, split_list_events
 from signal_client_oci.state.windows import DAY
 
@@ -26,7 +26,7 @@ class AuditService:
     """How Audit is asked and read; see `windowed.WindowedService`."""
 
     source: Final[SourceName] = "audit"
-    title: Final = "Audit Events"
+    title: Final = SOURCES["audit"]["title"]
     service: Final = "audit"
     together: Final = 1
     longest: Final = 7 * DAY

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
-from signal_client_oci.contract import SourceName
+from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_problems
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CloudGuardCollector", "reporting_region"]
 
-TITLE: Final = "Cloud Guard Problems"
+TITLE: Final = SOURCES["cloud_guard"]["title"]
 SERVICE: Final = "cloudguard"
 _PROBLEMS_A_PAGE: Final = 1000
 _BEFORE_CLOUD_GUARD: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)

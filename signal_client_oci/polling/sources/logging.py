@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logs.record import LogRecord, read_log_record
-from signal_client_oci.contract import SourceName
+from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.pages import Bounds, split_search_results
 from signal_client_oci.state.windows import DAY
 
@@ -41,7 +41,7 @@ class LoggingService:
     """
 
     source: Final[SourceName] = "logging"
-    title: Final = "Logging Search"
+    title: Final = SOURCES["logging"]["title"]
     service: Final = "logging"
     together: Final = 50
     longest: Final = 14 * DAY

@@ -1,1 +1,1 @@
-"""The records that the sandbox emits."""
+"""The records that the sandbox emits, and the invented company that they tell of."""

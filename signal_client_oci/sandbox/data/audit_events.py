@@ -8,17 +8,24 @@ from typing import Any, TypedDict
 from signal_client_oci.sandbox.clocks import format_time
 from signal_client_oci.sandbox.http.http_connection import compact_json
 
-__all__ = ["AuditFields", "audit_event", "audit_log_content"]
+__all__ = ["SDK_USER_AGENT", "AuditFields", "audit_event", "audit_log_content"]
 
-_USER_AGENT = "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"
+SDK_USER_AGENT = "Oracle-JavaSDK/3.44.2 (Linux/5.15; Java/17)"
 
 
 class AuditFields(TypedDict, total=False):
     """What can be chosen of an audit event; the rest is filled in plausibly.
 
-    Dictionaries are merged into their part of the event, `extra` into its top level.
+    `processed` (default: now) is what windows filter on, `event_time` (default: 3 s before) what the event
+    says, `visible` (default: `processed`) when it can first be read. `raw` is used as the event's exact JSON
+    text instead of all fields. Dictionaries are merged into their part of the event, `extra` into its top level.
     """
 
+    processed: datetime
+    event_time: datetime
+    visible: datetime
+    event_id: str
+    raw: bytes
     event_name: str
     source: str
     event_type: str
@@ -111,7 +118,7 @@ def _identity(tenancy: str, fields: AuditFields) -> dict[str, Any]:
         "tenantId": tenancy,
         "ipAddress": fields.get("ip_address", "203.0.113.17"),
         "credentials": fields.get("credentials"),
-        "userAgent": fields.get("user_agent", _USER_AGENT),
+        "userAgent": fields.get("user_agent", SDK_USER_AGENT),
         "consoleSessionId": None,
     }
 
@@ -121,7 +128,7 @@ def _request(event_id: str, event_time: datetime, fields: AuditFields) -> dict[s
     headers = {
         "Accept": ["application/json"],
         "Connection": ["close"],
-        "User-Agent": [fields.get("user_agent") or _USER_AGENT],
+        "User-Agent": [fields.get("user_agent") or SDK_USER_AGENT],
         "opc-request-id": [request_id],
         "Date": [event_time.strftime("%a, %d %b %Y %H:%M:%S UTC")],
     }

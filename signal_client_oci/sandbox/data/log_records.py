@@ -17,10 +17,17 @@ FLOW_LOG = "com.oraclecloud.vcn.flowlogs.DataEvent"
 class LogFields(TypedDict, total=False):
     """What can be chosen of a log record.
 
-    `log_type` is logContent's `type`; `payload` its `data`; `group` and `log` are OCIDs; `record_id` is
-    logContent's `id`, which is not unique in reality; `extra` is merged into logContent's top level.
+    `time` (default: now) is the record's own time, `visible` (default: `time`) when it can first be read.
+    `marker` is put into the payload as `sandboxMarker` (default: a new one; None: no marker). `raw` is used
+    as the exact text of the element of `results` instead. `log_type` is logContent's `type`; `payload` its
+    `data`; `group` and `log` are OCIDs; `record_id` is logContent's `id`, which is not unique in reality;
+    `extra` is merged into logContent's top level.
     """
 
+    time: datetime
+    visible: datetime
+    marker: str | None
+    raw: bytes
     log_type: str
     payload: dict[str, Any]
     group: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from signal_client_oci.sandbox.clocks import format_time, from_micros
+from signal_client_oci.sandbox.clocks import format_time
 from signal_client_oci.sandbox.http.http_connection import compact_json
 
 __all__ = ["RISK_LEVELS", "ProblemFields", "ProblemVersion", "StoredProblem"]
@@ -20,8 +20,15 @@ RISK_LEVELS = tuple(_RISK_SCORES)
 
 
 class ProblemFields(TypedDict, total=False):
-    """What can be chosen of a problem; the first four may change, `extra` is merged into every text."""
+    """What can be chosen of a problem; the first six may change.
 
+    `visible` defaults to its last detection, which defaults to now; of a change it defaults to now. `raw` is
+    used as the exact text of the item of ListProblems and of GetProblem's body instead. `extra` is merged into
+    every text.
+    """
+
+    visible: datetime
+    raw: bytes
     risk_level: str
     lifecycle_detail: str
     last_detected: datetime
@@ -104,25 +111,6 @@ class StoredProblem:
             "impactedResourceType": None,
         }
         return compact_json(self._summary(version) | more | self.fields.get("extra", {}))
-
-    def history(self, now: int) -> list[dict[str, Any]]:
-        """Return the items of ListProblemHistories, newest first."""
-        return [
-            {
-                "id": f"{self.ocid}.history.{number}",
-                "problemId": self.ocid,
-                "actorType": "CLOUD_GUARD_SERVICE",
-                "actorName": "Cloud Guard",
-                "explanation": f"Problem is {version.lifecycle_detail}, risk {version.risk_level}",
-                "lifecycleDetail": version.lifecycle_detail,
-                "eventStatus": "NOTIFIED",
-                "timeCreated": format_time(from_micros(version.visible)),
-                "delta": None,
-                "comment": version.comment,
-            }
-            for number, version in reversed(list(enumerate(self.versions, 1)))
-            if version.visible <= now
-        ]
 
     def _summary(self, version: ProblemVersion) -> dict[str, Any]:
         fields = self.fields

@@ -7,12 +7,12 @@ import json
 import random
 from collections.abc import Callable
 
+from signal_client_oci.sandbox.data.audit_events import SDK_USER_AGENT, AuditFields
 from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
-from signal_client_oci.sandbox.emission import AuditEmission
 
 __all__ = ["NOTABLE", "ROUTINE", "ScenarioEvent", "invented_secrets"]
 
-ScenarioEvent = tuple[str, str, AuditEmission]
+ScenarioEvent = tuple[str, str, AuditFields]
 """(region, compartment, fields) of one event."""
 
 _PEOPLE = ("ada@acme.example.test", "grace@acme.example.test", "linus@acme.example.test")
@@ -46,8 +46,23 @@ def _with_secrets() -> dict[str, list[str]]:
     }
 
 
+def _event(name: str, source: str, call: str, principal: str, resource: str) -> AuditFields:
+    """Return the fields that most events have; `call` is method and path."""
+    action, path = call.split()
+    return {
+        "event_name": name,
+        "source": source,
+        "action": action,
+        "path": path,
+        "principal_name": principal,
+        "user_agent": _CONSOLE,
+        "resource_name": resource,
+        "message": f"{resource} {name} succeeded",
+    }
+
+
 def _get_instance(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
+    fields = AuditFields(
         event_name="GetInstance",
         source="ComputeApi",
         principal_name=chance.choice(_PEOPLE),
@@ -58,7 +73,7 @@ def _get_instance(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
 
 
 def _list_objects(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
+    fields = AuditFields(
         event_name="GetBucket",
         source="ObjectStorage",
         principal_name="backup-job",
@@ -71,7 +86,7 @@ def _list_objects(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
 
 
 def _list_vcns(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
+    fields = AuditFields(
         event_name="ListVcns",
         source="VirtualNetworkApi",
         principal_name=chance.choice(_PEOPLE),
@@ -83,136 +98,88 @@ def _list_vcns(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     return company.home, company.production, fields
 
 
+def _sign_in(principal: str, result: str, message: str) -> AuditFields:
+    call = "POST /v1/authentication/authenticate"
+    fields = _event("InteractiveLogin", "IdentitySignOn", call, principal, "")
+    return fields | {"resource_name": None, "payload": {"login_result": result}, "message": message}
+
+
 def _login(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
     person = chance.choice(_PEOPLE)
-    fields = AuditEmission(
-        event_name="InteractiveLogin",
-        source="IdentitySignOn",
-        action="POST",
-        path="/v1/authentication/authenticate",
-        principal_name=person,
-        user_agent=_CONSOLE,
-        ip_address="198.51.100.23",
-        payload={"login_result": "SUCCESS"},
-        message=f"{person} signed in",
-    )
-    return company.home, company.root, fields
+    fields = _sign_in(person, "SUCCESS", f"{person} signed in")
+    return company.home, company.root, fields | {"ip_address": "198.51.100.23"}
 
 
 def _failed_login(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
-        event_name="InteractiveLogin",
-        source="IdentitySignOn",
-        action="POST",
-        path="/v1/authentication/authenticate",
-        principal_name="administrator",
-        user_agent="python-requests/2.32",
-        ip_address=f"192.0.2.{chance.randrange(1, 250)}",
-        status="400",
-        payload={"login_result": "PASSWORD_INVALID"},
-        additional_details={"login_input": "administrator"},
-        message="InteractiveLogin failed with response 'BadRequest'",
-    )
+    message = "InteractiveLogin failed with response 'BadRequest'"
+    fields = _sign_in("administrator", "PASSWORD_INVALID", message) | {
+        "user_agent": "python-requests/2.32",
+        "ip_address": f"192.0.2.{chance.randrange(1, 250)}",
+        "status": "400",
+        "additional_details": {"login_input": "administrator"},
+    }
     return company.home, company.root, fields
 
 
 def _policy_change(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
-        event_name="UpdatePolicy",
-        source="identityControlPlane",
-        action="PUT",
-        path="/20160918/policies",
-        principal_name=chance.choice(_PEOPLE),
-        user_agent=_CONSOLE,
-        resource_name="developers",
-        state_change={
-            "previous": {"statements": ["Allow group developers to read all-resources in compartment web"]},
-            "current": {"statements": ["Allow group developers to manage all-resources in tenancy"]},
-        },
-        message="developers UpdatePolicy succeeded",
-    )
-    return company.home, company.root, fields
+    person, call = chance.choice(_PEOPLE), "PUT /20160918/policies"
+    fields = _event("UpdatePolicy", "identityControlPlane", call, person, "developers")
+    before = {"statements": ["Allow group developers to read all-resources in compartment web"]}
+    after = {"statements": ["Allow group developers to manage all-resources in tenancy"]}
+    return company.home, company.root, fields | {"state_change": {"previous": before, "current": after}}
 
 
 def _open_port(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    rule = {
-        "source": "0.0.0.0/0",
-        "protocol": "6",
-        "tcpOptions": {"destinationPortRange": {"min": 22, "max": 22}},
+    person, call = chance.choice(_PEOPLE), "PUT /20160918/securityLists"
+    ports = {"destinationPortRange": {"min": 22, "max": 22}}
+    rule = {"source": "0.0.0.0/0", "protocol": "6", "tcpOptions": ports}
+    fields = _event("UpdateSecurityList", "VirtualNetworkApi", call, person, "public-subnet") | {
+        "event_type": "com.oraclecloud.VirtualNetwork.UpdateSecurityList",
+        "user_agent": _TERRAFORM,
+        "state_change": {
+            "previous": {"ingressSecurityRules": []},
+            "current": {"ingressSecurityRules": [rule]},
+        },
     }
-    fields = AuditEmission(
-        event_name="UpdateSecurityList",
-        event_type="com.oraclecloud.VirtualNetwork.UpdateSecurityList",
-        source="VirtualNetworkApi",
-        action="PUT",
-        path="/20160918/securityLists",
-        principal_name=chance.choice(_PEOPLE),
-        user_agent=_TERRAFORM,
-        resource_name="public-subnet",
-        state_change={"previous": {"ingressSecurityRules": []}, "current": {"ingressSecurityRules": [rule]}},
-        message="public-subnet UpdateSecurityList succeeded",
-    )
     return company.home, company.production, fields
 
 
 def _public_bucket(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
-        event_name="UpdateBucket",
-        event_type="com.oraclecloud.objectstorage.updatebucket",
-        source="ObjectStorage",
-        action="POST",
-        path="/n/acme/b/exports",
-        principal_name=chance.choice(_PEOPLE),
-        resource_name="exports",
-        state_change={
-            "previous": {"publicAccessType": "NoPublicAccess"},
-            "current": {"publicAccessType": "ObjectRead"},
-        },
-        additional_details={"bucketName": "exports", "namespace": "acme", "publicAccessType": "ObjectRead"},
-        message="exports UpdateBucket succeeded",
-    )
+    person, call = chance.choice(_PEOPLE), "POST /n/acme/b/exports"
+    before, after = {"publicAccessType": "NoPublicAccess"}, {"publicAccessType": "ObjectRead"}
+    fields = _event("UpdateBucket", "ObjectStorage", call, person, "exports") | {
+        "event_type": "com.oraclecloud.objectstorage.updatebucket",
+        "user_agent": SDK_USER_AGENT,
+        "state_change": {"previous": before, "current": after},
+        "additional_details": {"bucketName": "exports", "namespace": "acme"} | after,
+    }
     return company.other, company.data, fields
 
 
 def _terminated_instance(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
-        event_name="TerminateInstance",
-        event_type="com.oraclecloud.ComputeApi.TerminateInstance.begin",
-        source="ComputeApi",
-        action="DELETE",
-        path="/20160918/instances",
-        principal_name=chance.choice(_PEOPLE),
-        user_agent=_CONSOLE,
-        resource_name=f"web-{chance.randrange(1, 9)}",
-        status="204",
-        additional_details={"shape": "VM.Standard.E5.Flex", "type": "CustomerVmi"},
-        message="TerminateInstance succeeded",
-    )
+    person, instance = chance.choice(_PEOPLE), f"web-{chance.randrange(1, 9)}"
+    call = "DELETE /20160918/instances"
+    fields = _event("TerminateInstance", "ComputeApi", call, person, instance) | {
+        "event_type": "com.oraclecloud.ComputeApi.TerminateInstance.begin",
+        "status": "204",
+        "additional_details": {"shape": "VM.Standard.E5.Flex", "type": "CustomerVmi"},
+        "message": "TerminateInstance succeeded",
+    }
     return company.other, company.web, fields
 
 
 def _new_key(company: DemoCompany, chance: random.Random) -> ScenarioEvent:
-    fields = AuditEmission(
-        event_name="UploadApiKey",
-        source="identityControlPlane",
-        action="POST",
-        path="/20160918/users/apiKeys",
-        principal_name=chance.choice(_PEOPLE),
-        user_agent=_CONSOLE,
-        resource_name="backup-job",
-        message="backup-job UploadApiKey succeeded",
-    )
+    person, call = chance.choice(_PEOPLE), "POST /20160918/users/apiKeys"
+    fields = _event("UploadApiKey", "identityControlPlane", call, person, "backup-job")
     return company.home, company.root, fields
 
 
-ROUTINE: tuple[Callable[[DemoCompany, random.Random], ScenarioEvent], ...] = (
-    _get_instance,
-    _list_objects,
-    _list_vcns,
-)
+_EventMaker = Callable[[DemoCompany, random.Random], ScenarioEvent]
+
+ROUTINE: tuple[_EventMaker, ...] = (_get_instance, _list_objects, _list_vcns)
 """What happens several times a minute."""
 
-NOTABLE: tuple[Callable[[DemoCompany, random.Random], ScenarioEvent], ...] = (
+NOTABLE: tuple[_EventMaker, ...] = (
     _login,
     _failed_login,
     _policy_change,

@@ -6,8 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
-from signal_client_oci.sandbox.data.log_records import FLOW_LOG
-from signal_client_oci.sandbox.emission import LogEmission
+from signal_client_oci.sandbox.data.log_records import FLOW_LOG, LogFields
 
 __all__ = ["LOG_WRITERS"]
 
@@ -15,7 +14,7 @@ _OUTSIDE = ("203.0.113.9", "198.51.100.77", "192.0.2.201")
 _PATHS = ("/", "/cart", "/login", "/api/v1/orders", "/wp-login.php", "/.env")
 
 
-def _flow(time: datetime, chance: random.Random) -> LogEmission:
+def _flow(time: datetime, chance: random.Random) -> LogFields:
     rejected = chance.random() < 0.25  # noqa: PLR2004  a share, used once
     second = int(time.timestamp())
     payload = {
@@ -34,10 +33,10 @@ def _flow(time: datetime, chance: random.Random) -> LogEmission:
         "status": "OK",
         "version": "2",
     }
-    return LogEmission(log_type=FLOW_LOG, payload=payload, record_id=f"{chance.getrandbits(8):08x}")
+    return LogFields(log_type=FLOW_LOG, payload=payload, record_id=f"{chance.getrandbits(8):08x}")
 
 
-def _load_balancer(time: datetime, chance: random.Random) -> LogEmission:
+def _load_balancer(time: datetime, chance: random.Random) -> LogFields:
     status = chance.choice(("200", "200", "200", "302", "404", "502"))
     payload = {
         "backendAddr": f"10.0.1.{chance.randrange(2, 6)}:8080",
@@ -56,10 +55,10 @@ def _load_balancer(time: datetime, chance: random.Random) -> LogEmission:
         "timestamp": time.isoformat(timespec="seconds"),
         "userAgent": "Mozilla/5.0",
     }
-    return LogEmission(log_type="com.oraclecloud.loadbalancer.access", payload=payload, source="shop-lb")
+    return LogFields(log_type="com.oraclecloud.loadbalancer.access", payload=payload, source="shop-lb")
 
 
-def _application(time: datetime, chance: random.Random) -> LogEmission:
+def _application(time: datetime, chance: random.Random) -> LogFields:
     level = chance.choice(("INFO", "INFO", "WARN", "ERROR"))
     payload = {
         "level": level,
@@ -67,7 +66,7 @@ def _application(time: datetime, chance: random.Random) -> LogEmission:
         "tailed_path": "/var/log/shop/shop.log",
         "at": time.isoformat(timespec="milliseconds"),
     }
-    return LogEmission(
+    return LogFields(
         log_type="com.oraclecloud.logging.custom.application",
         payload=payload,
         source=f"web-{chance.randrange(1, 9)}",
@@ -75,7 +74,7 @@ def _application(time: datetime, chance: random.Random) -> LogEmission:
     )
 
 
-def _bucket_read(_time: datetime, chance: random.Random) -> LogEmission:
+def _bucket_read(_time: datetime, chance: random.Random) -> LogFields:
     payload = {
         "apiType": "native",
         "authenticationType": "anonymous",
@@ -86,10 +85,10 @@ def _bucket_read(_time: datetime, chance: random.Random) -> LogEmission:
         "requestAction": "GET",
         "statusCode": 200,
     }
-    return LogEmission(log_type="com.oraclecloud.objectstorage.getobject", payload=payload, source="exports")
+    return LogFields(log_type="com.oraclecloud.objectstorage.getobject", payload=payload, source="exports")
 
 
-LOG_WRITERS: dict[str, tuple[Callable[[datetime, random.Random], LogEmission], int]] = {
+LOG_WRITERS: dict[str, tuple[Callable[[datetime, random.Random], LogFields], int]] = {
     "vcn-flow": (_flow, 5),
     "vcn-flow-standby": (_flow, 2),
     "load-balancer-access": (_load_balancer, 3),

@@ -1,11 +1,11 @@
-"""Cloud Guard problems of an invented company, and how they change from one ten minutes to the next."""
+"""Cloud Guard problems of an invented company, and how they change every ten minutes."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
-from signal_client_oci.sandbox.emission import ProblemChange, ProblemEmission
+from signal_client_oci.sandbox.data.problems import ProblemFields
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
@@ -13,7 +13,7 @@ __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
 CHANGE_MINUTES = 10
 
 
-_BUCKET = ProblemEmission(
+_BUCKET = ProblemFields(
     risk_level="CRITICAL",
     detector_rule_id="BUCKET_IS_PUBLIC",
     resource_id="acme/exports",
@@ -24,7 +24,7 @@ _BUCKET = ProblemEmission(
     recommendation="Make the bucket private unless its public access is sanctioned.",
     additional_details={"publicAccessType": "ObjectRead", "namespace": "acme"},
 )
-_SECURITY_LIST = ProblemEmission(
+_SECURITY_LIST = ProblemFields(
     risk_level="HIGH",
     detector_rule_id="SECURITY_LISTS_OPEN_SOURCE",
     resource_name="public-subnet",
@@ -34,7 +34,7 @@ _SECURITY_LIST = ProblemEmission(
     recommendation="Limit the source of the ingress rule to the addresses of your bastion.",
     additional_details={"openPorts": "tcp:22", "source": "0.0.0.0/0"},
 )
-_PASSWORD = ProblemEmission(
+_PASSWORD = ProblemFields(
     risk_level="MEDIUM",
     detector_rule_id="PASSWORD_TOO_OLD",
     resource_name="grace@acme.example.test",
@@ -44,7 +44,7 @@ _PASSWORD = ProblemEmission(
     recommendation="Let the user change the password and turn on multi-factor authentication.",
     additional_details={"passwordAgeInDays": "147"},
 )
-_API_KEY = ProblemEmission(
+_API_KEY = ProblemFields(
     risk_level="LOW",
     detector_id="IAAS_ACTIVITY_DETECTOR",
     detector_rule_id="IAM_USER_UPLOADED_API_KEY",
@@ -54,7 +54,7 @@ _API_KEY = ProblemEmission(
     description="An API key was uploaded for a user.",
     recommendation="Confirm with the owner that the key is known, else delete it.",
 )
-_TAGS = ProblemEmission(
+_TAGS = ProblemFields(
     risk_level="MINOR",
     detector_rule_id="INSTANCE_WITHOUT_REQUIRED_TAGS",
     resource_name="web-3",
@@ -64,24 +64,11 @@ _TAGS = ProblemEmission(
     recommendation="Add the tags cost-center and owner to the instance.",
 )
 _TURNS = (
-    ProblemChange(),  # detected once more
-    ProblemChange(risk_level="CRITICAL"),
-    ProblemChange(lifecycle_detail="RESOLVED", comment="fixed"),
-    ProblemChange(lifecycle_detail="OPEN", comment=None),
+    ProblemFields(),  # detected once more
+    ProblemFields(risk_level="CRITICAL"),
+    ProblemFields(lifecycle_detail="RESOLVED", comment="fixed"),
+    ProblemFields(lifecycle_detail="OPEN", comment=None),
 )
-
-
-def _catalogue(company: DemoCompany) -> list[tuple[str, ProblemEmission]]:
-    """Return (compartment, fields) of each problem."""
-    bucket = _BUCKET.copy()
-    bucket["regions"] = [company.other]
-    return [
-        (company.data, bucket),
-        (company.production, _SECURITY_LIST),
-        (company.root, _PASSWORD),
-        (company.root, _API_KEY),
-        (company.web, _TAGS),
-    ]
 
 
 class ScenarioProblems:
@@ -89,17 +76,19 @@ class ScenarioProblems:
 
     def __init__(self, tenancy: Tenancy, company: DemoCompany, begun: datetime) -> None:
         self._tenancy = tenancy
-        self._ocids = []
-        for compartment, fields in _catalogue(company):
-            opened = fields.copy()
-            opened["first_detected"] = opened["last_detected"] = begun
-            self._ocids.append(tenancy.add_problem(compartment, **opened))
+        opened: ProblemFields = {"first_detected": begun, "last_detected": begun}
+        self._ocids = [
+            tenancy.add_problem(company.data, **(_BUCKET | opened | {"regions": [company.other]})),
+            tenancy.add_problem(company.production, **(_SECURITY_LIST | opened)),
+            tenancy.add_problem(company.root, **(_PASSWORD | opened)),
+            tenancy.add_problem(company.root, **(_API_KEY | opened)),
+            tenancy.add_problem(company.web, **(_TAGS | opened)),
+        ]
 
     def change(self, number: int, time: datetime) -> None:
-        """Play change `number` at `time`; each problem in turn goes through the whole of `_TURNS`."""
+        """Make change `number` at `time`; each problem in turn goes through the whole of `_TURNS`."""
         ocid = self._ocids[number % len(self._ocids)]
-        change = _TURNS[number // len(self._ocids) % len(_TURNS)].copy()
-        change["visible"] = time
+        change = _TURNS[number // len(self._ocids) % len(_TURNS)]
         if change.get("lifecycle_detail") != "RESOLVED":
-            change["last_detected"] = time
-        self._tenancy.update_problem(ocid, **change)
+            change = change | {"last_detected": time}
+        self._tenancy.update_problem(ocid, **(change | {"visible": time}))

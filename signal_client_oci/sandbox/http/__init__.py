@@ -1,1 +1,1 @@
-"""The sandbox's HTTP side."""
+"""HTTP as the sandbox serves it: connections, signatures, page tokens, the request log, control."""

@@ -15,7 +15,6 @@ that the browser was told (`Host`), by `Origin` or by `Sec-Fetch-Site`, and gets
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
 from signal_client_oci.sandbox.clocks import VirtualClock, format_time
@@ -38,8 +37,7 @@ def run_command(cloud: SimulatedCloud, request: HttpRequest) -> HttpResponse:
         return json_response({"error": reason}, 403)
     try:
         arguments = json.loads(request.body)
-        command = _COMMANDS[arguments.pop("do")]
-        return json_response(command(cloud, arguments))
+        return json_response(_perform(cloud, arguments.pop("do"), arguments))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return json_response({"error": f"{type(error).__name__}: {error}"}, 400)
 
@@ -64,26 +62,36 @@ def _foreign(cloud: SimulatedCloud, request: HttpRequest) -> str:
     return ""
 
 
-def _advance(cloud: SimulatedCloud, arguments: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(cloud.clock, VirtualClock):
-        raise TypeError("only a virtual clock can be advanced")
-    now = cloud.clock.advance(seconds=float(arguments["seconds"]))
-    return {"now": format_time(now), "emitted": sum(scenario.advance() for scenario in cloud.scenarios)}
-
-
-def _fault(cloud: SimulatedCloud, arguments: dict[str, Any]) -> dict[str, Any]:
-    if "body" in arguments:
-        arguments["body"] = arguments["body"].encode()
-    cloud.faults.add(InjectedFault(**arguments))
+def _perform(cloud: SimulatedCloud, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of a command; raises `KeyError` and others for one that cannot be run."""
+    match command:
+        case "advance":
+            if not isinstance(cloud.clock, VirtualClock):
+                raise TypeError("only a virtual clock can be advanced")
+            now = cloud.clock.advance(seconds=float(arguments["seconds"]))
+            return {"now": format_time(now), "emitted": sum(one.advance() for one in cloud.scenarios)}
+        case "fault":
+            if "body" in arguments:
+                arguments["body"] = arguments["body"].encode()
+            cloud.faults.add(InjectedFault(**arguments))
+        case "clear_faults":
+            cloud.faults.clear()
+        case "set":
+            _set(cloud, arguments)
+        case "counts":
+            log = cloud.request_log
+            by_status = {str(status): count for status, count in log.counts().items()}
+            return {"requests": log.total, "by_status": by_status, "connections": cloud.connections}
+        case "clear_counts":
+            cloud.request_log.clear()
+        case "keys":
+            return {"keys": cloud.tenancies[arguments["tenancy"]].ground_truth.keys(arguments["service"])}
+        case _:
+            raise KeyError(command)
     return {}
 
 
-def _clear_faults(cloud: SimulatedCloud, _arguments: dict[str, Any]) -> dict[str, Any]:
-    cloud.faults.clear()
-    return {}
-
-
-def _set(cloud: SimulatedCloud, arguments: dict[str, Any]) -> dict[str, Any]:
+def _set(cloud: SimulatedCloud, arguments: dict[str, Any]) -> None:
     if "latency" in arguments:
         cloud.latency = arguments["latency"]
     if "rate_limit" in arguments:
@@ -91,29 +99,3 @@ def _set(cloud: SimulatedCloud, arguments: dict[str, Any]) -> dict[str, Any]:
         cloud.rate_limit = RateLimit(**limit) if limit else None
     if "record_requests" in arguments:
         cloud.request_log.enabled = bool(arguments["record_requests"])
-    return {}
-
-
-def _counts(cloud: SimulatedCloud, _arguments: dict[str, Any]) -> dict[str, Any]:
-    by_status = {str(status): count for status, count in cloud.request_log.counts().items()}
-    return {"requests": cloud.request_log.total, "by_status": by_status, "connections": cloud.connections}
-
-
-def _clear_counts(cloud: SimulatedCloud, _arguments: dict[str, Any]) -> dict[str, Any]:
-    cloud.request_log.clear()
-    return {}
-
-
-def _keys(cloud: SimulatedCloud, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"keys": cloud.tenancies[arguments["tenancy"]].ground_truth.keys(arguments["service"])}
-
-
-_COMMANDS: dict[str, Callable[[SimulatedCloud, dict[str, Any]], dict[str, Any]]] = {
-    "advance": _advance,
-    "fault": _fault,
-    "clear_faults": _clear_faults,
-    "set": _set,
-    "counts": _counts,
-    "clear_counts": _clear_counts,
-    "keys": _keys,
-}

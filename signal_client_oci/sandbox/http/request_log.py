@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class RequestLog:
         self.enabled = True
         self.total = 0
         self._kept: deque[RecordedRequest] = deque(maxlen=_KEPT)
-        self._by_status: dict[int, int] = {}
+        self._by_status: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     def open(self, request: RecordedRequest) -> None:
@@ -63,7 +63,7 @@ class RequestLog:
         """Note with which status it is being answered."""
         with self._lock:
             request.status = status
-            self._by_status[status] = self._by_status.get(status, 0) + 1
+            self._by_status[status] += 1
 
     def snapshot(self) -> list[RecordedRequest]:
         """Return the requests that are kept."""
@@ -71,7 +71,7 @@ class RequestLog:
             return list(self._kept)
 
     def counts(self) -> dict[int, int]:
-        """Return status → number of answers."""
+        """Return status → number of responses."""
         with self._lock:
             return dict(self._by_status)
 

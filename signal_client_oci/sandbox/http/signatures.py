@@ -60,8 +60,8 @@ def key_id_of(request: HttpRequest) -> KeyId | None:
     return _parse_key_id(_parameters(request).get("keyId", ""))
 
 
-def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tolerance: timedelta) -> KeyId:
-    """Return who signed the request; raises the 401 `ApiError` if the signature is not right."""
+def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tolerance: timedelta) -> None:
+    """Check who signed the request; raises the 401 `ApiError` if the signature is not right."""
     parameters = _parameters(request)
     key_id = _parse_key_id(parameters.get("keyId", ""))
     if key_id is None or parameters.get("algorithm") != "rsa-sha256" or parameters.get("version") != "1":
@@ -77,7 +77,6 @@ def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tole
         public_key.verify(signature, _signing_string(request, signed), PKCS1v15(), SHA256())
     except (InvalidSignature, binascii.Error, KeyError) as error:
         raise not_authenticated() from error
-    return key_id
 
 
 def _require_headers(request: HttpRequest, signed: frozenset[str]) -> None:

@@ -1,1 +1,1 @@
-"""The services that the sandbox plays."""
+"""The services that the sandbox simulates."""

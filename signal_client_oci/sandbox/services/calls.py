@@ -50,11 +50,11 @@ class ApiCall:
         """Return a 200 with this JSON text and, if more follows, the token of the next page."""
         return HttpResponse(200, body, {"opc-next-page": str(next_page)} if next_page else {})
 
-    def list_page(self, listings: Listings, items: list[Any], *, as_items: bool = False) -> HttpResponse:
-        """Return one page of `items`, as a bare list or inside `{"items": […]}`; raises `ApiError`."""
+    def list_page(self, listings: Listings, items: list[Any]) -> HttpResponse:
+        """Return one page of `items`; raises `ApiError`."""
         limit = self.limit()
         token = listings.open(self.params.get("page"), self.params, (0, 0))
         start = token.position[1]
         page = items[start : start + limit]
         next_page = token.next((0, start + limit)) if start + limit < len(items) else None
-        return self.page(compact_json({"items": page} if as_items else page), next_page)
+        return self.page(compact_json(page), next_page)

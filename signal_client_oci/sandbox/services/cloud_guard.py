@@ -80,23 +80,13 @@ class SandboxCloudGuard:
 
     def get_problem(self, call: ApiCall) -> HttpResponse:
         """Answer GetProblem; raises the 404 `ApiError` outside the reporting region too."""
-        problem, version = self._visible(call)
-        return call.page(problem.full(version), None)
-
-    def list_problem_histories(self, call: ApiCall) -> HttpResponse:
-        """Answer one page of ListProblemHistories."""
-        problem, _version = self._visible(call)
-        return call.list_page(self.listings, problem.history(call.now), as_items=True)
-
-    def _visible(self, call: ApiCall) -> _Visible:
-        """Return the problem that the path names, as it is now; raises the 404 `ApiError`."""
         self._require_subscription()
         problem = self.problems.get(call.path_ids[0])
         version = problem.at(call.now) if problem else None
         is_elsewhere = call.region != self.reporting_region
         if problem is None or version is None or is_elsewhere or problem.compartment in call.denied:
             raise not_found()
-        return problem, version
+        return call.page(problem.full(version), None)
 
     def _require_subscription(self) -> None:
         if self.status == "NEVER_ENABLED":

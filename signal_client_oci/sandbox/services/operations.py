@@ -23,7 +23,6 @@ _PATHS = {
     "get_configuration": "cloudguard GET 20200131/configuration",
     "list_problems": "cloudguard GET 20200131/problems",
     "get_problem": "cloudguard GET 20200131/problems/{}",
-    "list_problem_histories": "cloudguard GET 20200131/problems/{}/histories",
     "list_compartments": "identity GET 20160918/compartments",
     "get_compartment": "identity GET 20160918/compartments/{}",
     "get_tenancy": "identity GET 20160918/tenancies/{}",

@@ -11,9 +11,9 @@ class PolicyRule(NamedTuple):
     """What one policy would allow; None stands for all. Exactly the compartment named, not those below it."""
 
     service: str
-    compartment: str | None
-    region: str | None
-    operation: str | None
+    compartment: str | None = None
+    region: str | None = None
+    operation: str | None = None
 
     def covers(self, other: PolicyRule) -> bool:
         """Return whether everything that `other` names is meant by this rule."""

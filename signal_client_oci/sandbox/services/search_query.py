@@ -20,6 +20,7 @@ _CONDITION = re.compile(
     r"""\s*(?P<field>"[^"]+"|[A-Za-z_][\w.\-]*(?:\."[^"]+")*)\s*(?P<operator>!=|=)\s*"""
     r"""(?P<value>'(?:[^'\\]|\\.)*'|-?\d+(?:\.\d+)?|true|false|null)\s*"""
 )
+_COMMA = re.compile(",")
 _AND = re.compile(r"and\b", re.IGNORECASE)
 _LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
@@ -89,35 +90,31 @@ def _scopes(search: str) -> tuple[SearchScope, ...]:
     keyword, _space, rest = search.partition(" ")
     if keyword.lower() != "search":
         raise invalid_parameter('The search query must begin with: search "')
-    scopes = []
-    while match := _SCOPE.match(rest):
-        parts = match[1].split("/")
-        if not parts[0] or len(parts) > len(fields(SearchScope)):
-            raise _refused(rest)
-        scopes.append(SearchScope(*parts))
-        rest = rest[match.end() :]
-        if not rest:
-            return tuple(scopes)
-        if not rest.startswith(","):
-            break
-        rest = rest[1:]
-    raise _refused(rest or search)
+    scopes = [match[1].split("/") for match in _separated(_SCOPE, _COMMA, rest)]
+    if any(not parts[0] or len(parts) > len(fields(SearchScope)) for parts in scopes):
+        raise _refused(rest)
+    return tuple(SearchScope(*parts) for parts in scopes)
 
 
 def _conditions(text: str) -> list[SearchCondition]:
-    conditions = []
-    while match := _CONDITION.match(text):
-        conditions.append(
-            SearchCondition(_path(match["field"]), match["operator"] == "=", _value(match["value"]))
-        )
-        text = text[match.end() :]
-        if not text:
-            return conditions
-        keyword = _AND.match(text)
-        if keyword is None:
-            break
-        text = text[keyword.end() :]
-    raise _refused(text or "where")
+    return [
+        SearchCondition(_path(match["field"]), match["operator"] == "=", _value(match["value"]))
+        for match in _separated(_CONDITION, _AND, text)
+    ]
+
+
+def _separated(item: re.Pattern[str], separator: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    """Return the items of a text that is nothing but items with separators between them."""
+    found, at = [], 0
+    while match := item.match(text, at):
+        found.append(match)
+        if match.end() == len(text):
+            return found
+        between = separator.match(text, match.end())
+        if between is None:
+            raise _refused(text[match.end() :])
+        at = between.end()
+    raise _refused(text[at:] or text)
 
 
 def _path(field: str) -> tuple[str, ...]:

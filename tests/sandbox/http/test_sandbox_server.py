@@ -4,6 +4,7 @@ import socket
 import threading
 
 import pytest
+from support.world import eventually
 
 from signal_client_oci.sandbox import Sandbox
 from signal_client_oci.sandbox.http.http_connection import HttpResponse
@@ -97,6 +98,7 @@ def test_closing_leaves_no_thread(clock):
     """Neither of the listener nor of idle connections."""
     with Sandbox(clock=clock) as sandbox:
         idle = socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
+        assert eventually(lambda: sandbox.connections == 1)
     assert idle.recv(1) == b""
     idle.close()
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sandbox")]
