@@ -103,7 +103,8 @@ def _read_field(name: str, value: object) -> Any:
             return SecretText(field.default) if field.is_secret else field.default
         value = ""  # the reader says that it is missing
     if field.is_secret:
-        return SecretText(field.read(value))
+        # `str`: a `HiddenText` that settings keep would give the secret to whoever formats it
+        return SecretText(str(field.read(value)))
     return field.read(read_text(value) if field.schema["type"] == "string" else value)
 
 

@@ -46,7 +46,7 @@ def _plain_environment(monkeypatch):
     for name in READ_BY_SOMEBODY:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr(clients, "_idle", {})
+    monkeypatch.setattr(clients, "_idle_clients", clients._IdleClients())
 
 
 @pytest.fixture(scope="module")
