@@ -73,6 +73,15 @@ def test_only_what_could_not_be_read_counts_as_unreadable():
     assert not any_unreadable(decode_fields(b'{"x":' + DEEP + b"}", DECODER, Outer)[1], fields)
 
 
+def test_an_error_of_a_part_is_one_of_its_record():
+    """The path of the part comes first, and stands for the part as a whole."""
+    assert str(ParseError("name", "missing").within("logContent.data")) == "logContent.data.name: missing"
+    assert (
+        str(ParseError("record", "not valid JSON").within("logContent.data"))
+        == "logContent.data: not valid JSON"
+    )
+
+
 @pytest.mark.parametrize(
     ("raw", "value"),
     [(b'{"a":1}', {"a": 1}), (b'"a\x01b"', "a\x01b"), (b'"\xff"', "\ufffd"), (b"oops", None), (DEEP, None)],
