@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from signal_client_oci.errors.catalog import SECTIONS, Section, Trouble
+from signal_client_oci.errors.catalog import SECTIONS, CatalogEntry, Section
 from signal_client_oci.errors.policies import DOMAIN_GROUP, statements
 
 _STATEMENTS = re.compile(r": (`Allow [^`]*`(; )?)+")
@@ -82,17 +82,17 @@ def _link(code: str) -> str:
 
 
 def _section(section: Section) -> str:
-    entries = "".join(_entry(code, trouble) for code, trouble in section.entries.items())
+    entries = "".join(_entry(code, entry) for code, entry in section.entries.items())
     return f"\n## {section.title}\n\n{section.introduction}\n{entries}"
 
 
-def _entry(code: str, trouble: Trouble) -> str:
-    statements_of = re.findall(r"`(Allow [^`]*)`", trouble.remedy)
-    remedy = _STATEMENTS.sub(" the statements below", trouble.remedy)
+def _entry(code: str, entry: CatalogEntry) -> str:
+    statements_of = re.findall(r"`(Allow [^`]*)`", entry.remedy)
+    remedy = _STATEMENTS.sub(" the statements below", entry.remedy)
     block = "\n```\n" + "\n".join(statements_of) + "\n```\n" if statements_of else ""
     return (
-        f"\n### {code}\n\n{_sentence(trouble.meaning)}\n\n"
-        f"- **Find out:** {trouble.find_out}\n"
+        f"\n### {code}\n\n{_sentence(entry.summary)}\n\n"
+        f"- **Find out:** {entry.diagnosis}\n"
         f"- **Remedy:** {remedy}\n{block}"
     )
 

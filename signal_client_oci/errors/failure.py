@@ -2,7 +2,7 @@
 
 `Failure` is the only exception that leaves the clients: it carries what a person needs (code, message, remedy,
 request id) and what the poll needs (may the same request succeed later, and whom else it concerns). The text is
-written here from the code's entry in `troubles`, never copied from an exception that could quote a signature.
+written here from the code's entry in `errors.catalog`, never copied from an exception that could quote a signature.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from signal_client_oci.contract import Check, CheckStatus
-from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.service_text import MAX_MESSAGE, one_line, request_id
 
 __all__ = ["Failure", "Recovery", "make_check"]
@@ -29,7 +29,7 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
     """A request that did not give what was asked for.
 
     Attributes:
-        code: Stable upper-snake code, a key of `troubles.TROUBLES`.
+        code: Stable upper-snake code, a key of `errors.catalog.CATALOG`.
         message: One sentence for a person, free of secrets.
         detail: What the message says beyond the code's own meaning, "" for nothing.
         remedy: What to do.
@@ -51,11 +51,11 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         retry_after: float | None = None,
         has_begun: bool = False,
     ) -> None:
-        trouble = TROUBLES[code]
+        entry = CATALOG[code]
         self.code = code
-        self.message = f"{trouble.meaning} ({one_line(detail)})" if detail else trouble.meaning
+        self.message = f"{entry.summary} ({one_line(detail)})" if detail else entry.summary
         self.detail = one_line(detail) if detail else ""
-        self.remedy = trouble.remedy
+        self.remedy = entry.remedy
         self.recovery = recovery
         self.status = status
         self.opc_request_id = request_id(opc_request_id)
@@ -87,12 +87,12 @@ def make_check(  # noqa: PLR0913  (the contract's record, part by part)
     opc_request_id: str | None = None,
     duration_ms: int = 0,
 ) -> Check:
-    """Return a check, fit for a report and a log line; an empty `remedy` takes the one that `troubles` has for `code`.
+    """Return a check, fit for a report and a log line; an empty `remedy` takes the one that the catalog has for `code`.
 
     The only place where a check is made, so that whatever a service said goes through `answer_text`.
     """
-    if not remedy and code in TROUBLES:
-        remedy = TROUBLES[code].remedy
+    if not remedy and code in CATALOG:
+        remedy = CATALOG[code].remedy
     return {
         "name": name,
         "title": title,

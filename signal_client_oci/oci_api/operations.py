@@ -22,7 +22,6 @@ from signal_client_oci.oci_api.pages import (
     Bounds,
     PageError,
     PageTooLargeError,
-    PageTruncatedError,
     split_list_events,
     split_problems,
     split_search_results,
@@ -338,7 +337,7 @@ def _records(
         ) from error
     except PageError as error:
         raise Failure(
-            "RESPONSE_CUT_OFF" if isinstance(error, PageTruncatedError) else "RESPONSE_NOT_JSON",
+            "RESPONSE_CUT_OFF" if error.kind == "truncated" else "RESPONSE_NOT_JSON",
             detail=error.reason,
             recovery=Recovery.RETRY,
             opc_request_id=answer.opc_request_id,

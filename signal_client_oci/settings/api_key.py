@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from signal_client_oci.errors.key_errors import KEY_PROBLEMS, PrivateKeyError
+from signal_client_oci.errors.key_errors import KEY_ERRORS, PrivateKeyError
 from signal_client_oci.settings.fingerprint import fingerprint_of, normalise_fingerprint
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 __all__ = [
-    "KEY_PROBLEMS",
+    "KEY_ERRORS",
     "ApiKey",
     "PrivateKeyError",
     "fingerprint_of",

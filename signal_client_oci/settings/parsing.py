@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from signal_client_oci.contract import SOURCES
-from signal_client_oci.errors.key_errors import KEY_PROBLEMS
+from signal_client_oci.errors.key_errors import KEY_ERRORS
 from signal_client_oci.settings.endpoint_template import read_endpoint_template
 from signal_client_oci.settings.fingerprint import normalise_fingerprint
 from signal_client_oci.settings.limits import MAX_PRIVATE_KEY, MAX_WORD
@@ -149,7 +149,7 @@ def _too_long(name: str, value: str | SecretStr, most: int) -> str:
 
 def _read_required_secret(name: str, value: object) -> SecretText:
     if name == "private_key" and is_blank(value):
-        problem = KEY_PROBLEMS["PRIVATE_KEY_MISSING"]
+        problem = KEY_ERRORS["PRIVATE_KEY_MISSING"]
         raise ValueError(f"{problem.message} {problem.remedy}")
     return read_secret(value)
 

@@ -66,7 +66,7 @@ _LATEST_MILLISECOND: Final = _LATEST_SECOND * 1000
 
 
 class CheckpointError(ValueError):
-    """A stored checkpoint that cannot be continued from; `code` is a key of `troubles.TROUBLES`."""
+    """A stored checkpoint that cannot be continued from; `code` is a key of `errors.catalog.CATALOG`."""
 
     def __init__(self, code: str, detail: str) -> None:
         self.code = code

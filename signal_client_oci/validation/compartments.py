@@ -8,148 +8,120 @@ compartment.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-
 from signal_client_oci.errors.failure import Failure
-from signal_client_oci.oci_api.client import Client, rows_of
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.operations import CompartmentRow, Page, get_compartment, list_compartments
 from signal_client_oci.settings.model import Settings
-from signal_client_oci.validation.findings import Finding, bad, good, trouble
-from signal_client_oci.validation.probe_session import Enquirer
+from signal_client_oci.validation.findings import Finding
+from signal_client_oci.validation.probe_session import ProbeSession
 
-__all__ = ["Below", "check_compartments"]
+__all__ = ["ChildCompartments", "check_compartments"]
 
-_LISTED: Final = 100
-_PATIENCE_SECONDS: Final = 4.0
+_PAGE_LIMIT: Final = 100
+_WAIT_SECONDS: Final = 4.0
 _DENIED: Final = "COMPARTMENTS_NOT_AUTHORIZED"
 _GONE: Final = frozenset({"DELETING", "DELETED"})
 
-
-class _Row(msgspec.Struct, rename="camel"):
-    """What is read of a compartment."""
-
-    id: str
-    compartment_id: str | None = None
-    name: str | None = None
-    lifecycle_state: str | None = None
-
-
-_ROWS: Final = msgspec.json.Decoder(list[_Row])
-
-
-class _Rows(msgspec.Struct):
-    """The first page of the tenancy's compartments."""
-
-    rows: list[_Row]
-    more: bool
-    opc_request_id: str | None
+_Tree = Page[CompartmentRow] | Failure
 
 
 @dataclass
-class Below:
+class ChildCompartments:
     """The active compartments below the scope, for the checks that want to try some of them.
 
     They are known when the list has come; until then, and when it does not come, there are none.
     """
 
-    compartments: tuple[str, ...] = ()
+    ocids: tuple[str, ...] = ()
     known: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> tuple[str, ...]:
-        """Return them as soon as they are known; none if the list is slow."""
-        self.known.wait(_PATIENCE_SECONDS)
-        return self.compartments
+        """Return their OCIDs as soon as they are known; none if the list is slow."""
+        self.known.wait(_WAIT_SECONDS)
+        return self.ocids
 
 
-def check_compartments(enquirer: Enquirer, below: Below) -> Finding:
-    """Look for the scope and for what is below it."""
+def check_compartments(session: ProbeSession, children: ChildCompartments) -> Finding:
+    """Look up the scope and list what is below it; fill `children`."""
     try:
-        return _look(enquirer, below)
+        return _check(session, children)
     finally:
-        below.known.set()
+        children.known.set()
 
 
-def _look(enquirer: Enquirer, below: Below) -> Finding:
-    settings = enquirer.settings
+def _check(session: ProbeSession, children: ChildCompartments) -> Finding:
+    settings = session.settings
     is_root = settings.scope_ocid == settings.tenancy_ocid
     if is_root and not settings.include_subcompartments:
-        return good("only the tenancy's root compartment is collected from")
-    asks: list[Any] = [partial(_list, settings.tenancy_ocid)]
-    if not is_root:
-        asks.append(partial(_get, settings.scope_ocid))
-    tree, *scope = enquirer.together(
-        [partial(enquirer.ask, settings.region, "identity", ask) for ask in asks]
-    )
-    if isinstance(tree, _Rows) and settings.include_subcompartments:
-        below.compartments = tuple(_active_below(settings.scope_ocid, tree.rows))
-    return _judged_root(tree) if is_root else _judged_scope(settings, tree, scope[0])
+        return Finding.ok("only the tenancy's root compartment is collected from")
+    calls: list[Callable[[Client], Any]] = [
+        partial(list_compartments, tenancy_ocid=settings.tenancy_ocid, limit=_PAGE_LIMIT),
+        partial(get_compartment, compartment_ocid=settings.scope_ocid),
+    ]
+    probes = [partial(session.call_main, "identity", call) for call in calls[: 1 if is_root else 2]]
+    tree, *scope = session.run_parallel(probes)
+    if isinstance(tree, Page) and settings.include_subcompartments:
+        children.ocids = tuple(_active_below(settings.scope_ocid, tree.items))
+    return _root_finding(tree) if is_root else _scope_finding(settings, tree, scope[0])
 
 
-def _list(tenancy: str, client: Client) -> _Rows:
-    answer = client.call(
-        "list_compartments", tenancy, compartment_id_in_subtree=True, access_level="ANY", limit=_LISTED
-    )
-    return _Rows(rows_of(answer, _ROWS), answer.next_page is not None, answer.opc_request_id)
-
-
-def _get(ocid: str, client: Client) -> _Row:
-    answer = client.call("get_compartment", ocid)
-    try:
-        return msgspec.json.decode(answer.body, type=_Row)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure("RESPONSE_NOT_JSON", opc_request_id=answer.opc_request_id) from error
-
-
-def _judged_root(tree: Any) -> Finding:
+def _root_finding(tree: _Tree) -> Finding:
     if isinstance(tree, Failure):
         return _list_failed(tree, "the tenancy's root compartment")
-    count = f"more than {len(tree.rows)}" if tree.more else str(len(tree.rows))
-    return good(
+    count = f"{len(tree.items)}" if tree.next_page is None else f"more than {len(tree.items)}"
+    return Finding.ok(
         f"the tenancy's root compartment and {count} below it can be collected from", tree.opc_request_id
     )
 
 
-def _judged_scope(settings: Settings, tree: Any, scope: Any) -> Finding:
-    """Judge a scope that is not the root."""
-    rows = {row.id: row for row in tree.rows} if isinstance(tree, _Rows) else {}
-    found = scope if isinstance(scope, _Row) else rows.get(settings.scope_ocid)
-    if isinstance(found, _Row):
-        if found.lifecycle_state in _GONE:
-            message = f"the compartment {_name(found)} was deleted; nothing new will come from it"
-            return trouble("failed", "COMPARTMENT_DELETED", message, getattr(tree, "opc_request_id", None))
-        if isinstance(tree, Failure) and settings.include_subcompartments:
-            return _list_failed(tree, f"the compartment {_name(found)}")
-        what = " and what is below it" if settings.include_subcompartments else ""
-        return good(
-            f"the compartment {_name(found)}{what} can be collected from",
-            getattr(tree, "opc_request_id", None),
-        )
+def _scope_finding(settings: Settings, tree: _Tree, scope: CompartmentRow | Failure) -> Finding:
+    """Return the finding for a scope that is not the root."""
+    found = scope if isinstance(scope, CompartmentRow) else _row_of(settings.scope_ocid, tree)
+    if found is not None:
+        return _found_scope(settings, tree, found)
     if isinstance(tree, Failure):
         return _list_failed(tree, "the scope's own compartment")
     if isinstance(scope, Failure) and scope.code != _DENIED:
-        return bad(scope)
+        return Finding.from_failure(scope)
     message = f"the tenancy has no compartment {settings.scope_ocid}"
-    return trouble("failed", "COMPARTMENT_UNKNOWN", message, tree.opc_request_id)
+    return Finding.from_code("failed", "COMPARTMENT_UNKNOWN", message, tree.opc_request_id)
 
 
-def _list_failed(failure: Failure, alone: str) -> Finding:
-    message = f"{failure.message}; collecting from {alone} alone"
+def _row_of(ocid: str, tree: _Tree) -> CompartmentRow | None:
+    rows = () if isinstance(tree, Failure) else tree.items
+    return next((row for row in rows if row.id == ocid), None)
+
+
+def _found_scope(settings: Settings, tree: _Tree, found: CompartmentRow) -> Finding:
+    if found.lifecycle_state in _GONE:
+        message = f"the compartment {_name(found)} was deleted; nothing new will come from it"
+        return Finding.from_code("failed", "COMPARTMENT_DELETED", message, tree.opc_request_id)
+    if isinstance(tree, Failure) and settings.include_subcompartments:
+        return _list_failed(tree, f"the compartment {_name(found)}")
+    what = " and what is below it" if settings.include_subcompartments else ""
+    return Finding.ok(f"the compartment {_name(found)}{what} can be collected from", tree.opc_request_id)
+
+
+def _list_failed(failure: Failure, rest: str) -> Finding:
+    message = f"{failure.message}; collecting from {rest} alone"
     if failure.code == _DENIED:
-        return trouble("warning", _DENIED, message, failure.opc_request_id)
-    return bad(failure, message)
+        return Finding.from_code("warning", _DENIED, message, failure.opc_request_id)
+    return Finding.from_failure(failure, message)
 
 
-def _name(row: _Row) -> str:
+def _name(row: CompartmentRow) -> str:
     """Return a compartment's name, which customers choose, in a form that is safe on a screen."""
     return f"{(row.name or row.id)[:100]!a}"
 
 
-def _active_below(scope: str, rows: list[_Row]) -> list[str]:
-    """Return the active ones below the scope, the nearest first."""
-    children: dict[str, list[_Row]] = {}
+def _active_below(scope: str, rows: Sequence[CompartmentRow]) -> list[str]:
+    """Return the OCIDs of the active ones below the scope, the nearest first."""
+    children: dict[str, list[CompartmentRow]] = {}
     for row in rows:
         children.setdefault(row.compartment_id or "", []).append(row)
     found: dict[str, None] = {}

@@ -1,7 +1,7 @@
 """The connection test: settings → key → one cheap call per service → checks with remedies.
 
-What can be known without the network is looked at first; nothing is sent before it is right, nor to the services when
-Identity refuses the signature. The checks of the services run side by side. Whatever hangs, the answer is there well
+What can be known without the network is checked first; nothing is sent before it is right, nor to the services when
+Identity refuses the signature. The checks of the services run in parallel. Whatever hangs, the answer comes well
 within the contract's 20 seconds.
 """
 
@@ -20,22 +20,22 @@ from signal_client_oci.errors.failure import Failure
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed
-from signal_client_oci.validation.access import Access, find_access
 from signal_client_oci.validation.audit import check_audit
+from signal_client_oci.validation.authentication import Authentication, check_authentication
 from signal_client_oci.validation.cloud_guard import check_cloud_guard
-from signal_client_oci.validation.compartments import Below, check_compartments
-from signal_client_oci.validation.findings import TITLES, Finding, bad, good, skipped, trouble
-from signal_client_oci.validation.groups import with_groups
+from signal_client_oci.validation.compartments import ChildCompartments, check_compartments
+from signal_client_oci.validation.findings import TITLES, Finding
+from signal_client_oci.validation.groups import name_groups
 from signal_client_oci.validation.logging import check_logging
-from signal_client_oci.validation.probe_session import Enquirer, internal_failure
+from signal_client_oci.validation.probe_session import ProbeSession, internal_failure
 from signal_client_oci.validation.verdict import verdict
 
 __all__ = ["validate_connection"]
 
 AUTHENTICATION_SECONDS: Final = 6.0
-_OF_THE_KEY: Final = ("private_key", "private_key_passphrase", "fingerprint")
 ALL_SECONDS: Final = 13.0  # leaves seconds of the contract's 20 for the SDK's import on a slow machine
-_PATIENCE_SECONDS: Final = 1.2  # after ALL_SECONDS, for checks to make something of what they have
+_GRACE_SECONDS: Final = 1.2  # after ALL_SECONDS, for checks to conclude from what they have
+_KEY_FIELDS: Final = ("private_key", "private_key_passphrase", "fingerprint")
 
 
 def validate_connection(settings: object) -> Validation:
@@ -45,16 +45,21 @@ def validate_connection(settings: object) -> Validation:
         settings: The settings object as the host keeps it.
     """
     settings = concealed(settings)
-    examination = _Examination(settings)
+    test = ConnectionTest(settings)
     try:
-        examination.run()
+        test.run()
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
-        examination.break_off(internal_failure(error))
-    return verdict(examination.findings, examination.field_errors)
+        test.abort(internal_failure(error))
+    return verdict(test.findings, test.field_errors)
 
 
-class _Examination:
-    """One run through the checks, and what they found so far."""
+class ConnectionTest:
+    """One run through the checks.
+
+    Attributes:
+        findings: What was found so far, by the check's name.
+        field_errors: What is wrong with single settings.
+    """
 
     def __init__(self, given: object) -> None:
         self._given = given
@@ -63,22 +68,22 @@ class _Examination:
         self.field_errors: dict[str, str] = {}
 
     def run(self) -> None:
-        """Make the checks in order, until one fails that the others rest on."""
+        """Make the checks in order, up to one that fails and that the others depend on."""
         settings = self._read_settings()
         api_key = self._open_key(settings) if settings else None
         if settings is None or api_key is None:
             return
-        with Enquirer(settings, api_key, self._began + AUTHENTICATION_SECONDS) as enquirer:
-            access = self._authenticate(enquirer)
-            if not access.refused:
-                enquirer.until = self._began + ALL_SECONDS
-                self._ask_services(enquirer, access)
-                self.findings = with_groups(enquirer, self.findings)
+        with ProbeSession(settings, api_key, self._began + AUTHENTICATION_SECONDS) as session:
+            authentication = self._authenticate(session)
+            if not authentication.refused:
+                session.until = self._began + ALL_SECONDS
+                self._check_services(session, authentication)
+                self.findings = name_groups(session, self.findings)
 
-    def break_off(self, failure: Failure) -> None:
-        """Lay an unexpected failure to the check that was being made."""
+    def abort(self, failure: Failure) -> None:
+        """Make an unexpected failure the finding of the check that was being made."""
         name = next((name for name in TITLES if name not in self.findings), "cloud_guard")
-        self.findings[name] = bad(failure)
+        self.findings[name] = Finding.from_failure(failure)
 
     def _note(self, name: str, began: float, finding: Finding) -> None:
         self.findings[name] = replace(finding, seconds=time.monotonic() - began)
@@ -89,16 +94,16 @@ class _Examination:
             settings = parse_settings(self._given)
         except SettingsError as error:
             self.field_errors = error.field_errors
-            self._note("settings", began, _settings_trouble(error))
-            self._look_at_key_beside(error)
+            self._note("settings", began, _settings_finding(error))
+            self._check_key_despite(error)
             return None
-        self._note("settings", began, good("the settings are complete and fit together"))
+        self._note("settings", began, Finding.ok("the settings are complete and fit together"))
         return settings
 
-    def _look_at_key_beside(self, error: SettingsError) -> None:
-        """Tell of a key that cannot be used together with other settings' errors, not only after them."""
-        if isinstance(self._given, Mapping) and not set(_OF_THE_KEY) & set(error.field_errors):
-            private_key, passphrase, fingerprint = (self._given.get(name) or "" for name in _OF_THE_KEY)
+    def _check_key_despite(self, error: SettingsError) -> None:
+        """Report a key that cannot be used together with the other settings' errors, not only after them."""
+        if isinstance(self._given, Mapping) and not set(_KEY_FIELDS) & set(error.field_errors):
+            private_key, passphrase, fingerprint = (self._given.get(name) or "" for name in _KEY_FIELDS)
             self._load_key(private_key, passphrase, fingerprint)
 
     def _open_key(self, settings: Settings) -> ApiKey | None:
@@ -106,7 +111,8 @@ class _Examination:
         key = self._load_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
         if key is not None:
             bits = key.private_key.key_size
-            self._note("private_key", began, good(f"an RSA key of {bits} bits, which fits the fingerprint"))
+            finding = Finding.ok(f"an RSA key of {bits} bits, which fits the fingerprint")
+            self._note("private_key", began, finding)
         return key
 
     def _load_key(
@@ -122,38 +128,39 @@ class _Examination:
             self._note("private_key", began, finding)
             return None
 
-    def _authenticate(self, enquirer: Enquirer) -> Access:
+    def _authenticate(self, session: ProbeSession) -> Authentication:
         began = time.monotonic()
-        access = find_access(enquirer)
-        self._note("authentication", began, access.finding)
-        if access.wrong_field:
-            message = access.finding.check("authentication")["message"]
-            self.field_errors = {access.wrong_field: f"{message} {access.finding.remedy}"}
-        return access
+        authentication = check_authentication(session)
+        finding = authentication.finding
+        self._note("authentication", began, finding)
+        if authentication.wrong_field:
+            message = finding.check("authentication")["message"]
+            self.field_errors = {authentication.wrong_field: f"{message} {finding.remedy}"}
+        return authentication
 
-    def _ask_services(self, enquirer: Enquirer, access: Access) -> None:
-        below = Below()
+    def _check_services(self, session: ProbeSession, authentication: Authentication) -> None:
+        regions, children = authentication.regions, ChildCompartments()
         checks: dict[str, Callable[[], Finding]] = {
-            "compartments": partial(check_compartments, enquirer, below),
-            "audit": partial(check_audit, enquirer, access.coverage, below),
-            "logging": partial(check_logging, enquirer, access.coverage, below),
-            "cloud_guard": partial(check_cloud_guard, enquirer),
+            "compartments": partial(check_compartments, session, children),
+            "audit": partial(check_audit, session, regions, children),
+            "logging": partial(check_logging, session, regions, children),
+            "cloud_guard": partial(check_cloud_guard, session),
         }
         for source in SOURCES:
-            if source not in enquirer.settings.enabled_sources:
-                self.findings[source] = skipped("SWITCHED_OFF")
+            if source not in session.settings.enabled_sources:
+                self.findings[source] = Finding.skipped("SWITCHED_OFF")
                 del checks[source]
         began = time.monotonic()
-        found = enquirer.together([partial(_timed, check) for check in checks.values()], _PATIENCE_SECONDS)
-        for name, one in zip(checks, found, strict=True):
-            if isinstance(one, Failure):
-                self._note(name, began, bad(one))
+        results = session.run_parallel([partial(_timed, check) for check in checks.values()], _GRACE_SECONDS)
+        for name, result in zip(checks, results, strict=True):
+            if isinstance(result, Failure):
+                self._note(name, began, Finding.from_failure(result))
             else:
-                self.findings[name] = one
-        self._reconsider(enquirer.settings)
+                self.findings[name] = result
+        self._reconsider(session.settings)
 
     def _reconsider(self, settings: Settings) -> None:
-        """See what the services' answers say about the checks before them."""
+        """Correct earlier findings by what the services' answers say about them."""
         authentication = self.findings["authentication"]
         works = any(self.findings[source].status == "ok" for source in settings.enabled_sources)
         if authentication.status == "failed" and works:
@@ -166,18 +173,18 @@ class _Examination:
 
 
 def _timed(check: Callable[[], Finding]) -> Finding:
-    """Make a check; a request that fails it is its finding."""
+    """Make a check; a failed request that it does not handle is its finding."""
     began = time.monotonic()
     try:
         finding = check()
     except Failure as failure:
-        finding = bad(failure)
+        finding = Finding.from_failure(failure)
     return replace(finding, seconds=time.monotonic() - began)
 
 
-def _settings_trouble(error: SettingsError) -> Finding:
+def _settings_finding(error: SettingsError) -> Finding:
     fields = Settings.model_fields
     titles = {name: (fields[name].title if name in fields else None) or name for name in error.field_errors}
     message = " ".join(f"{titles[name]}: {text}" for name, text in error.field_errors.items())
     is_realm = all(" realm " in text for text in error.field_errors.values())
-    return trouble("failed", "REALM_MISMATCH" if is_realm else "SETTINGS_INVALID", message)
+    return Finding.from_code("failed", "REALM_MISMATCH" if is_realm else "SETTINGS_INVALID", message)

@@ -1,4 +1,4 @@
-"""What one check of the connection found out."""
+"""What one check of the connection found."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from typing_extensions import Self
+
 from signal_client_oci.contract import Check, CheckStatus
-from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure, make_check
 
-__all__ = ["TITLES", "Finding", "bad", "detail_of", "good", "listed", "skipped", "trouble"]
+__all__ = ["TITLES", "Finding", "join_names"]
 
 TITLES: Final[dict[str, str]] = {
     "settings": "Settings",
@@ -23,14 +25,23 @@ TITLES: Final[dict[str, str]] = {
 }
 """The checks in the contract's order, with their titles."""
 
-_MOST_LISTED: Final = 4
-# A throttled service answers, and a poll waits for its turn: data flows, only slower.
-_PASSING: Final = frozenset({"THROTTLED"})
+_MAX_NAMES: Final = 4
+# A throttled service still answers, and a poll waits for its turn: data flows, only slower.
+_WARNINGS: Final = frozenset({"THROTTLED"})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check; `seconds` is how long it took, `remedy` is empty where nothing is to be done."""
+    """The result of one check.
+
+    Attributes:
+        status: ok, warning, failed or skipped.
+        code: "OK", or a code of the catalog.
+        message: One sentence.
+        remedy: What to do, "" where nothing is to be done.
+        opc_request_id: OCI's id of the request that the finding rests on.
+        seconds: How long the check took.
+    """
 
     status: CheckStatus
     code: str
@@ -38,6 +49,29 @@ class Finding:
     remedy: str = ""
     opc_request_id: str | None = None
     seconds: float = 0.0
+
+    @classmethod
+    def ok(cls, message: str, opc_request_id: str | None = None) -> Self:
+        """Return the finding of a check that passed."""
+        return cls("ok", "OK", message, opc_request_id=opc_request_id)
+
+    @classmethod
+    def skipped(cls, code: str) -> Self:
+        """Return the finding of a check that was not made; `code` is SWITCHED_OFF or NOT_CHECKED."""
+        return cls("skipped", code, CATALOG[code].summary)
+
+    @classmethod
+    def from_code(
+        cls, status: CheckStatus, code: str, message: str = "", opc_request_id: str | None = None
+    ) -> Self:
+        """Return the finding for a code of the catalog; `message` replaces its summary where more is known."""
+        return cls(status, code, message or CATALOG[code].summary, CATALOG[code].remedy, opc_request_id)
+
+    @classmethod
+    def from_failure(cls, failure: Failure, message: str = "") -> Self:
+        """Return the finding for a request that failed; `message` replaces its sentence where more is known."""
+        status: CheckStatus = "warning" if failure.code in _WARNINGS else "failed"
+        return cls(status, failure.code, message or failure.message, failure.remedy, failure.opc_request_id)
 
     def check(self, name: str) -> Check:
         """Return it in the contract's shape."""
@@ -51,40 +85,15 @@ class Finding:
             self.opc_request_id,
             round(self.seconds * 1000),
         )
-        return {**check, "remedy": self.remedy}  # here an empty one means that nothing is to be done
+        # `make_check` fills an empty remedy from the catalog; here it means that nothing is to be done
+        return {**check, "remedy": self.remedy}
 
 
-def good(message: str, opc_request_id: str | None = None) -> Finding:
-    """Return the finding of a check that is in order."""
-    return Finding("ok", "OK", message, opc_request_id=opc_request_id)
-
-
-def skipped(code: str) -> Finding:
-    """Return the finding of a check that was not made; `code` is SWITCHED_OFF or NOT_CHECKED."""
-    return Finding("skipped", code, TROUBLES[code].meaning)
-
-
-def trouble(status: CheckStatus, code: str, message: str = "", opc_request_id: str | None = None) -> Finding:
-    """Return the finding for a code of the table; `message` replaces its sentence where more is known."""
-    return Finding(status, code, message or TROUBLES[code].meaning, TROUBLES[code].remedy, opc_request_id)
-
-
-def bad(failure: Failure, message: str = "") -> Finding:
-    """Return the finding for a request that failed; `message` replaces its sentence where more is known."""
-    status: CheckStatus = "warning" if failure.code in _PASSING else "failed"
-    return Finding(status, failure.code, message or failure.message, failure.remedy, failure.opc_request_id)
-
-
-def detail_of(failure: Failure) -> str:
-    """Return what a failure says beyond its code's meaning, the service's own words for example; often ""."""
-    return failure.message.removeprefix(TROUBLES[failure.code].meaning).strip(" ()")
-
-
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Return names as a part of a sentence, "a, b and c"; of many the first few."""
     every = list(names)
-    if len(every) > _MOST_LISTED:
-        every = [*every[:_MOST_LISTED], f"{len(every) - _MOST_LISTED} more"]
+    if len(every) > _MAX_NAMES:
+        every = [*every[:_MAX_NAMES], f"{len(every) - _MAX_NAMES} more"]
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
 
 

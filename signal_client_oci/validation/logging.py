@@ -7,99 +7,87 @@ one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import product
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.oci_api.client import Client, rows_of
-from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_search_results
-from signal_client_oci.polling.sources.logging import search_query
-from signal_client_oci.polling.sources.windowed_api import read_page
-from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.operations import LogGroup, Page, list_log_groups, search_logs
 from signal_client_oci.settings.model import Settings
-from signal_client_oci.validation.access import Coverage
-from signal_client_oci.validation.compartments import Below
-from signal_client_oci.validation.findings import Finding, detail_of, good, trouble
-from signal_client_oci.validation.probe_session import Enquirer
-from signal_client_oci.validation.regional import ask_in_regions, regional_trouble
+from signal_client_oci.validation.compartments import ChildCompartments
+from signal_client_oci.validation.findings import Finding
+from signal_client_oci.validation.probe_session import ProbeSession
+from signal_client_oci.validation.regional import ProbedRegions, probe_regions, regional_finding
 
 __all__ = ["check_logging"]
 
 _WINDOW: Final = timedelta(minutes=15)
-_MOST_PLACES: Final = 24
-_GROUPS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MAX_PROBES: Final = 24
 
 
-def check_logging(enquirer: Enquirer, coverage: Coverage, below: Below) -> Finding:
+def check_logging(session: ProbeSession, regions: ProbedRegions, children: ChildCompartments) -> Finding:
     """Search the scope's last minutes in every region; where nothing is found, look for log groups."""
-    settings = enquirer.settings
-    outcomes = ask_in_regions(enquirer, "logging", coverage, partial(_search, settings))
-    finding = regional_trouble(outcomes, "records")
+    results = probe_regions(session, "logging", regions, partial(_probe_records, session.settings))
+    finding = regional_finding(results, "records")
     if finding is not None:
         return finding
-    pages = [page for page in outcomes.values() if isinstance(page, Page)]
-    if any(page.texts for page in pages):
-        return good(f"records can be searched in {coverage.text}", pages[0].opc_request_id)
-    return _look_for_groups(enquirer, coverage, below, pages[0].opc_request_id)
+    pages = [page for page in results.values() if isinstance(page, Page)]
+    request_id = pages[0].opc_request_id
+    if any(page.items for page in pages):
+        return Finding.ok(f"records can be searched in {regions.text}", request_id)
+    nothing = f"the search works in {regions.text} and found no record of the last 15 minutes"
+    return _look_for_log_groups(session, regions, children, nothing, request_id)
 
 
-def _search(settings: Settings, client: Client) -> Page:
+def _probe_records(settings: Settings, client: Client) -> Page[bytes]:
+    """Search the last minutes, and keep no more than one record."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    details = {
-        "timeStart": now - _WINDOW,
-        "timeEnd": now,
-        "searchQuery": search_query([settings.scope_ocid], settings.logging_query),
-    }
     try:
-        answer = client.call("search_logs", details, limit=1)
-        page = read_page(answer, split_search_results, ORDINARY_PAGE._replace(check=client.check))
-        return page._replace(texts=page.texts[:1])
+        page = search_logs(
+            client, [settings.scope_ocid], now - _WINDOW, now, clause=settings.logging_query, limit=1
+        )
     except Failure as failure:
         if failure.code != "INVALID_REQUEST" or not settings.logging_query:
             raise
         refused = failure
-    raise Failure("LOGGING_QUERY_REFUSED", detail=detail_of(refused), opc_request_id=refused.opc_request_id)
+    else:
+        return replace(page, items=page.items[:1])
+    raise Failure("LOGGING_QUERY_REFUSED", detail=refused.detail, opc_request_id=refused.opc_request_id)
 
 
-def _look_for_groups(enquirer: Enquirer, coverage: Coverage, below: Below, request_id: str | None) -> Finding:
-    settings = enquirer.settings
-    compartments = (settings.scope_ocid, *below.wait())
-    places = list(product(compartments, coverage.regions))[:_MOST_PLACES]
-    ask_subtree = settings.include_subcompartments
-    outcomes = enquirer.together(
-        [
-            partial(
-                enquirer.ask,
-                region,
-                "log_groups",
-                partial(_list_groups, compartment, subtree=ask_subtree and compartment == compartments[0]),
-            )
-            for compartment, region in places
-        ]
-    )
-    nothing = f"the search works in {coverage.text} and found no record of the last 15 minutes"
-    if any(outcome is True for outcome in outcomes):
-        return good(nothing, request_id)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+def _look_for_log_groups(
+    session: ProbeSession,
+    regions: ProbedRegions,
+    children: ChildCompartments,
+    nothing: str,
+    request_id: str | None,
+) -> Finding:
+    """Return whether silence is plausible; `nothing` says that the search found no record."""
+    compartments = (session.settings.scope_ocid, *children.wait())
+    places = list(product(compartments, regions.names))[:_MAX_PROBES]
+    results = session.run_parallel([partial(_log_groups, session, *place) for place in places])
+    if any(isinstance(result, Page) and result.items for result in results):
+        return Finding.ok(nothing, request_id)
+    failures = [result for result in results if isinstance(result, Failure)]
     unclear = [one for one in failures if one.recovery is not Recovery.COMPARTMENT]
     if unclear:
-        return good(f"{nothing}; whether there are log groups is not known ({unclear[0].code})", request_id)
+        message = f"{nothing}; whether there are log groups is not known ({unclear[0].code})"
+        return Finding.ok(message, request_id)
     tried = len({compartment for compartment, _ in places})
-    where = "the scope's compartment" if tried == 1 else f"the {tried} compartments looked at"
+    where = "the scope's compartment" if tried == 1 else f"the {tried} compartments checked"
     if failures:
         message = f"{nothing}, and the log groups of {where} may not be listed (404)"
-        return trouble("warning", "LOGGING_NO_LOG_GROUPS", message, failures[0].opc_request_id)
-    return trouble(
-        "warning", "LOGGING_NO_LOG_GROUPS", f"{nothing}, and there is no log group in {where}", request_id
-    )
+        request_id = failures[0].opc_request_id
+    else:
+        message = f"{nothing}, and there is no log group in {where}"
+    return Finding.from_code("warning", "LOGGING_NO_LOG_GROUPS", message, request_id)
 
 
-def _list_groups(compartment: str, client: Client, *, subtree: bool) -> bool:
-    """Tell whether there is a log group."""
-    arguments: dict[str, Any] = {"is_compartment_id_in_subtree": True} if subtree else {}
-    answer = client.call("list_log_groups", compartment, limit=1, **arguments)
-    return bool(rows_of(answer, _GROUPS))
+def _log_groups(session: ProbeSession, compartment: str, region: str) -> Page[LogGroup]:
+    settings = session.settings
+    subtree = settings.include_subcompartments and compartment == settings.scope_ocid
+    call = partial(list_log_groups, compartment_ocid=compartment, subtree=subtree, limit=1)
+    return session.call(region, "log_groups", call)

@@ -1,6 +1,6 @@
-"""Asks OCI on behalf of the checks: side by side, within a time, and with nothing left behind.
+"""Calls OCI for the checks: in parallel, within a time limit, and with nothing left behind.
 
-A check is a plain function that asks and waits. What a socket does is bounded by the transport; what cannot be
+A check is a plain function that calls and waits. What a socket does is bounded by the transport; what cannot be
 interrupted (a name server that does not answer) is left to a daemon thread that nobody waits for.
 """
 
@@ -23,35 +23,39 @@ from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.settings.model import Settings
 
-__all__ = ["Enquirer", "internal_failure"]
+__all__ = ["ProbeSession", "internal_failure"]
 
 _T = TypeVar("_T")
 
-_PATIENCE_SECONDS: Final = 0.7  # after the time is up, for requests to notice
+_GRACE_SECONDS: Final = 0.7  # after the time limit, for requests to notice it
 _QUICK_SECONDS: Final = 2.0
-_WORTH_ANOTHER: Final = frozenset({"UNREACHABLE", "RESPONSE_CUT_OFF"})
+_WORTH_A_RETRY: Final = frozenset({"UNREACHABLE", "RESPONSE_CUT_OFF"})
 
 logger = logging.getLogger(__name__)
 
 
-class _Line(NamedTuple):
-    """The client of one service in one region, and the places for requests under way at the same time."""
+class _BorrowedClient(NamedTuple):
+    """The client of one service in one region, and its slots for requests in flight."""
 
     client: Client
-    places: threading.BoundedSemaphore
+    slots: threading.BoundedSemaphore
 
 
-class Enquirer:
-    """A context manager that lends its clients to any number of threads and ends them all."""
+class ProbeSession:
+    """A context manager that lends its clients to any number of threads, and stops them all at its end.
+
+    Attributes:
+        settings: The settings under test.
+        until: `time.monotonic()` at which every request has to be over; may be changed between requests.
+    """
 
     def __init__(self, settings: Settings, api_key: ApiKey, until: float) -> None:
         self.settings = settings
         self.until = until
-        """`time.monotonic()` at which every request has to be over; may be moved between requests."""
         self._api_key = api_key
         self._memory = PageMemory()
-        self._lines: dict[tuple[str, str], _Line] = {}
-        self._borrowed = ExitStack()
+        self._clients: dict[tuple[str, str], _BorrowedClient] = {}
+        self._loans = ExitStack()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -64,97 +68,93 @@ class Enquirer:
     ) -> None:
         self._close()
 
-    @property
-    def seconds_left(self) -> float:
-        """How long requests may still take."""
-        return max(0.0, self.until - time.monotonic())
+    def call(self, region: str, service: str, operation: Callable[[Client], _T]) -> _T:
+        """Return what an operation returns for the client of a service in a region.
 
-    def ask(self, region: str, service: str, send: Callable[[Client], _T]) -> _T:
-        """Return what `send` makes of the client of a service in a region.
-
-        A connection that breaks at once gets one more attempt, nothing else does.
+        A connection that breaks at once is tried a second time, nothing else is.
 
         Raises:
-            Failure: what went wrong.
+            Failure: what went wrong; TIMEOUT where no time was left.
         """
         began = time.monotonic()
-        result = self._attempt(region, service, send)
+        result = self._attempt(region, service, operation)
         broke_at_once = time.monotonic() - began < _QUICK_SECONDS
-        if isinstance(result, Failure) and result.code in _WORTH_ANOTHER and broke_at_once:
-            result = self._attempt(region, service, send)
+        if isinstance(result, Failure) and result.code in _WORTH_A_RETRY and broke_at_once:
+            result = self._attempt(region, service, operation)
         if isinstance(result, Failure):
             raise result
         return result
 
-    def together(
-        self, asks: Sequence[Callable[[], _T]], patience: float = _PATIENCE_SECONDS
-    ) -> list[_T | Failure]:
-        """Run functions side by side; return what each returned, or the Failure that it ended with.
+    def call_main(self, service: str, operation: Callable[[Client], _T]) -> _T:
+        """Do as `call` does, in the main region of the settings."""
+        return self.call(self.settings.region, service, operation)
 
-        Those that are not done `patience` seconds after the time is up are given up as TIMEOUT.
+    def run_parallel(
+        self, functions: Sequence[Callable[[], _T]], grace: float = _GRACE_SECONDS
+    ) -> list[_T | Failure]:
+        """Run functions in parallel; return what each returned, or the Failure that it ended with.
+
+        Those that have not returned `grace` seconds after the time limit are abandoned as TIMEOUT.
         """
-        unanswered = Failure("TIMEOUT", detail="there was no answer when the check had to end")
-        results: list[_T | Failure] = [unanswered] * len(asks)
+        unanswered = Failure("TIMEOUT", detail="no answer came before the check had to end")
+        results: list[_T | Failure] = [unanswered] * len(functions)
 
         def run(at: int) -> None:
-            results[at] = _outcome(asks[at])
+            results[at] = _result_of(functions[at])
 
         threads = [
             threading.Thread(target=run, args=(at,), name="oci-cloud validate", daemon=True)
-            for at in range(len(asks))
+            for at in range(len(functions))
         ]
         with self._lock:
             self._threads += threads
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(self.seconds_left + patience)
+            thread.join(max(0.0, self.until - time.monotonic()) + grace)
+        # a copy: an abandoned thread may still write its result
         return list(results)
 
-    def _attempt(self, region: str, service: str, send: Callable[[Client], _T]) -> _T | Failure:
+    def _attempt(self, region: str, service: str, operation: Callable[[Client], _T]) -> _T | Failure:
         try:
-            line = self._line(region, service)
-            with line.places:
-                line.client.transport.until = self.until
-                line.client.transport.memory = self._memory
-                return self._within_memory(send, line.client)
+            client, slots = self._borrowed(region, service)
+            with slots:
+                client.transport.until = self.until
+                client.transport.memory = self._memory
+                try:
+                    return operation(client)
+                finally:  # what an operation returns here is small, whatever was received for it
+                    self._memory.give_back(self._memory.finish())
         except Failure as failure:
             return Failure("TIMEOUT", detail="no time was left") if failure.code == "STOPPED" else failure
 
-    def _within_memory(self, send: Callable[[Client], _T], client: Client) -> _T:
-        """Send; what comes back is small, whatever was received for it."""
-        try:
-            return send(client)
-        finally:
-            self._memory.give_back(self._memory.finish())
-
-    def _line(self, region: str, service: str) -> _Line:
+    def _borrowed(self, region: str, service: str) -> _BorrowedClient:
         with self._lock:
             if self._closed:
                 raise Failure("STOPPED")
-            if (region, service) not in self._lines:
-                client = self._borrowed.enter_context(
-                    borrow(self.settings, self._api_key, region, service, self.until)
+            if (region, service) not in self._clients:
+                loan = borrow(self.settings, self._api_key, region, service, self.until)
+                self._clients[region, service] = _BorrowedClient(
+                    self._loans.enter_context(loan),
+                    threading.BoundedSemaphore(self.settings.max_concurrency),
                 )
-                places = threading.BoundedSemaphore(self.settings.max_concurrency)
-                self._lines[region, service] = _Line(client, places)
-            return self._lines[region, service]
+            return self._clients[region, service]
 
     def _close(self) -> None:
-        """End what is under way, wait for the threads and give the clients back."""
+        """Abort what is in flight, wait for the threads and return the clients."""
         with self._lock:
             self._closed = True
-            lines, threads = list(self._lines.values()), list(self._threads)
-        for line in lines:
-            line.client.transport.abort()
-        end = time.monotonic() + _PATIENCE_SECONDS
+            clients, threads = list(self._clients.values()), list(self._threads)
+        for borrowed in clients:
+            borrowed.client.transport.abort()
+        end = time.monotonic() + _GRACE_SECONDS
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
-        self._borrowed.close()
+        self._loans.close()
 
 
 def internal_failure(error: Exception) -> Failure:
-    """Name the kind and the place of an unexpected exception, here and in the log; its text could hold a secret."""
+    """Return, and log, the kind and the place of an unexpected exception; its text could hold a secret."""
     places = traceback.extract_tb(error.__traceback__)
     place = f"{places[-1].name} line {places[-1].lineno}" if places else "an unknown place"
     detail = f"{type(error).__name__} in {place}"
@@ -162,9 +162,9 @@ def internal_failure(error: Exception) -> Failure:
     return Failure("INTERNAL_ERROR", detail=detail)
 
 
-def _outcome(ask: Callable[[], _T]) -> _T | Failure:
+def _result_of(function: Callable[[], _T]) -> _T | Failure:
     try:
-        return ask()
+        return function()
     except Failure as failure:
         return failure
     except Exception as error:  # noqa: BLE001  (nothing may leave a hook as an exception; it is reported and logged)

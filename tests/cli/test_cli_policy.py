@@ -8,7 +8,7 @@ import re
 import pytest
 from support.command_lines import call, one_line, write_instances
 
-from signal_client_oci.errors.catalog import TROUBLES
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.policies import statements
 from signal_client_oci.settings.schema import settings_schema
 
@@ -126,15 +126,15 @@ def test_schema_is_the_form(capsys):
     assert json.loads(call(capsys, "schema").out) == settings_schema()
 
 
-@pytest.mark.parametrize("code", sorted(TROUBLES))
+@pytest.mark.parametrize("code", sorted(CATALOG))
 def test_every_code_is_explained(capsys, code):
     """Meaning, way of finding out and remedy are all shown, whatever the case of the code."""
     ended = call(capsys, "explain", code.lower())
     words = " ".join(ended.out.split())
-    entry = TROUBLES[code]
+    entry = CATALOG[code]
     assert ended.code == 0
-    assert entry.meaning in words
-    assert entry.find_out in words
+    assert entry.summary in words
+    assert entry.diagnosis in words
     assert all(statement in ended.out for statement in re.findall(r"`(Allow [^`]+)`", entry.remedy))
 
 
@@ -142,13 +142,13 @@ def test_the_list_of_codes_is_complete(capsys):
     """Without a code, each one is listed with its meaning, each on a line of its own."""
     lines = call(capsys, "explain").out.splitlines()
     listed = {line.split()[0] for line in lines if line.startswith("  ")}
-    assert listed == set(TROUBLES)
+    assert listed == set(CATALOG)
 
 
 def test_an_entry_as_json(capsys):
     """A program gets the three parts by name."""
     told = json.loads(call(capsys, "explain", "STOPPED", "--json").out)
-    assert told == {"STOPPED": TROUBLES["STOPPED"]._asdict()}
+    assert told == {"STOPPED": CATALOG["STOPPED"]._asdict()}
 
 
 def test_an_unknown_code_is_told_with_the_nearest(capsys):

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from signal_client_oci.errors.catalog import SECTIONS, TROUBLES, denied_code
+from signal_client_oci.errors.catalog import CATALOG, SECTIONS, denied_code
 from signal_client_oci.errors.failure import Failure
-from signal_client_oci.errors.key_errors import KEY_PROBLEMS
+from signal_client_oci.errors.key_errors import KEY_ERRORS
 from signal_client_oci.errors.policies import statements
 from signal_client_oci.oci_api import client as clients
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "signal_client_oci"
 STATEMENTS = set(statements(("audit", "logging", "cloud_guard", "identity")))
-TABLE = [section for section in (PACKAGE / "troubles").glob("*.py") if section.name != "__init__.py"]
-NOT_RAISING = [*TABLE, PACKAGE / "sandbox", PACKAGE / "devhost", PACKAGE / "cli"]
+TABLE = [
+    section for section in (PACKAGE / "errors" / "catalog").glob("*.py") if section.name != "__init__.py"
+]
+NOT_RAISING = [*TABLE, PACKAGE / "sandbox", PACKAGE / "host", PACKAGE / "cli"]
 
 
 def _generator():
@@ -39,27 +41,27 @@ def _sources():
 
 def test_no_code_stands_in_two_sections():
     """Each code has exactly one entry."""
-    assert sum(len(section.entries) for section in SECTIONS) == len(TROUBLES)
+    assert sum(len(section.entries) for section in SECTIONS) == len(CATALOG)
 
 
-@pytest.mark.parametrize("code", TROUBLES)
+@pytest.mark.parametrize("code", CATALOG)
 def test_entry_is_complete(code):
     """A code is upper snake, its meaning a clause, how to find out and the remedy are sentences."""
-    entry = TROUBLES[code]
+    entry = CATALOG[code]
     assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", code)
-    assert entry.meaning
-    assert not entry.meaning.endswith(".")
-    for text in (entry.find_out, entry.remedy):
+    assert entry.summary
+    assert not entry.summary.endswith(".")
+    for text in (entry.diagnosis, entry.remedy):
         assert re.match(r"[A-Z`]", text)
         assert text.endswith((".", "`"))
     assert not re.search(r"(?<!`)\{\w+\}(?!`)", " ".join(entry)), "a placeholder was not filled in"
 
 
-@pytest.mark.parametrize("code", TROUBLES)
+@pytest.mark.parametrize("code", CATALOG)
 def test_statements_in_remedies_are_the_codes_own(code):
     """A policy statement in a remedy is one of those that `policies` has, to the letter."""
-    assert set(re.findall(r"`(Allow [^`]*)`", TROUBLES[code].remedy)) <= STATEMENTS
-    assert "Allow user" not in " ".join(TROUBLES[code])
+    assert set(re.findall(r"`(Allow [^`]*)`", CATALOG[code].remedy)) <= STATEMENTS
+    assert "Allow user" not in " ".join(CATALOG[code])
 
 
 @pytest.mark.parametrize(
@@ -75,11 +77,11 @@ def test_statements_in_remedies_are_the_codes_own(code):
 )
 def test_a_remedy_says_where_by_itself(code, where):
     """A check shows the remedy without how to find out, so the place in the console stands in the remedy."""
-    assert where in TROUBLES[code].remedy
-    assert not re.search(r"\b(?:Enable Cloud Guard|service) there\b", TROUBLES[code].remedy)
+    assert where in CATALOG[code].remedy
+    assert not re.search(r"\b(?:Enable Cloud Guard|service) there\b", CATALOG[code].remedy)
 
 
-@pytest.mark.parametrize("code", sorted(code for code in TROUBLES if code not in KEY_PROBLEMS))
+@pytest.mark.parametrize("code", sorted(code for code in CATALOG if code not in KEY_ERRORS))
 def test_every_entry_can_be_met(code):
     """No entry explains a code that nothing in the package uses."""
     assert any(f'"{code}"' in text for text in _sources())
@@ -87,22 +89,24 @@ def test_every_entry_can_be_met(code):
 
 def test_every_code_that_is_used_has_an_entry():
     """Whatever is raised, reported or warned of under a code can be explained."""
-    pattern = re.compile(r"(?:Failure\(|trouble\(\s*\"\w+\",|skipped\(|CheckpointError\()\s*\"([A-Z_]+)\"")
+    pattern = re.compile(
+        r"(?:Failure|from_code|trouble|skipped|CheckpointError)\(\s*(?:\"\w+\",\s*)?\"([A-Z]+(?:_[A-Z]+)+)\""
+    )
     used = {code for text in _sources() for code in pattern.findall(text)}
     assert len(used) > 20
-    assert used <= set(TROUBLES)
+    assert used <= set(CATALOG)
 
 
 def test_every_problem_of_a_key_has_an_entry():
     """What the private key's own table knows can be explained like the rest."""
-    assert set(KEY_PROBLEMS) <= set(TROUBLES)
-    assert Failure("PRIVATE_KEY_TOO_SHORT").remedy == KEY_PROBLEMS["PRIVATE_KEY_TOO_SHORT"].remedy
+    assert set(KEY_ERRORS) <= set(CATALOG)
+    assert Failure("PRIVATE_KEY_TOO_SHORT").remedy == KEY_ERRORS["PRIVATE_KEY_TOO_SHORT"].remedy
 
 
 @pytest.mark.parametrize("service", sorted(clients._SDK_CLIENTS))
 def test_every_service_has_a_code_for_its_missing_policy(service):
     """A 404 of each service leads to a remedy with statements."""
-    assert re.search("`Allow group <group> to ", TROUBLES[denied_code(service)].remedy)
+    assert re.search("`Allow group <group> to ", CATALOG[denied_code(service)].remedy)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_every_service_has_a_code_for_its_missing_policy(service):
 )
 def test_remedy_names_the_exact_way_out(code, way_out):
     """The statement, variable, command or console path that helps stands in the remedy."""
-    assert way_out in TROUBLES[code].remedy
+    assert way_out in CATALOG[code].remedy
 
 
 def test_troubleshooting_page_is_what_the_table_says():
@@ -137,7 +141,7 @@ def test_troubleshooting_page_is_what_the_table_says():
 def test_troubleshooting_page_has_a_heading_for_every_code():
     """Each code can be linked to."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### (\w+)$", page, re.MULTILINE) == list(TROUBLES)
+    assert re.findall(r"^### (\w+)$", page, re.MULTILINE) == list(CATALOG)
 
 
 def test_troubleshooting_page_shows_nothing_as_html():

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from support.host_fakes import Fake, counting, instance, plugins_of
 
 from signal_client_oci.host import Host, JsonLinesSink, StateDirectory

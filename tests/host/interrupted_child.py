@@ -4,6 +4,10 @@ import signal
 import sys
 import threading
 
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from support.host_fakes import Fake, instance, plugins_of, report
 
 from signal_client_oci.host import Host, MemoryCheckpoints, MemorySink, Schedule

@@ -212,7 +212,7 @@ def test_an_exception_out_of_the_generator_is_told_without_its_text():
         yield batch(artifact())
         raise RuntimeError("canary-secret")
 
-    with pytest.raises(ContractError, match=r"RuntimeError at test_host\.py:\d+ \[EXCEPTION\]") as caught:
+    with pytest.raises(ContractError, match=r"RuntimeError at test_runner\.py:\d+ \[EXCEPTION\]") as caught:
         host_of(poll).poll_once("one")
     assert "canary" not in str(caught.value)
 

@@ -344,7 +344,7 @@ def test_problems_on_a_page_that_is_too_large_are_asked_for_in_smaller_ones(worl
 @pytest.fixture
 def few_pages(monkeypatch):
     """A slice has eight pages at most."""
-    for module in ("sources.windowed", "sources.cloud_guard", "scope"):
+    for module in ("polling.sources.windowed", "polling.sources.cloud_guard", "polling.scope"):
         monkeypatch.setattr(f"signal_client_oci.{module}.PAGES_A_SLICE", 8)
     return 8
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_client_oci.settings.api_key import KEY_PROBLEMS, PrivateKeyError, fingerprint_of, load_api_key
+from signal_client_oci.settings.api_key import KEY_ERRORS, PrivateKeyError, fingerprint_of, load_api_key
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -412,7 +412,7 @@ def test_what_cannot_be_repaired_has_its_own_code(case):
     """Each thing that people paste instead of the key is told by its own code, sentence and remedy."""
     pasted, code = _WRONG[case]
     error = _refusal(pasted)
-    problem = KEY_PROBLEMS[code]
+    problem = KEY_ERRORS[code]
     assert (error.code, error.field) == (code, problem.field)
     assert error.message.endswith(".")
     assert error.remedy.endswith(".")
@@ -421,7 +421,7 @@ def test_what_cannot_be_repaired_has_its_own_code(case):
 def test_every_code_is_reached():
     """No code of the table is without a case here."""
     elsewhere = {"PASSPHRASE_WRONG", "FINGERPRINT_MALFORMED", "KEY_FINGERPRINT_MISMATCH"}
-    assert {code for _, code in _WRONG.values()} | elsewhere == set(KEY_PROBLEMS)
+    assert {code for _, code in _WRONG.values()} | elsewhere == set(KEY_ERRORS)
 
 
 def test_legacy_ec_and_dsa_keys():
@@ -501,14 +501,14 @@ def test_damage_is_never_taken_for_a_key(data):
         outcome = error.code
     else:
         outcome = key.private_key.private_numbers() == _KEY.private_numbers()
-    assert outcome is True or outcome in KEY_PROBLEMS
+    assert outcome is True or outcome in KEY_ERRORS
 
 
 @settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=20), st.text(max_size=50))
 def test_any_text_gives_the_one_error(pem, passphrase, fingerprint):
     """Whatever the three fields hold, the outcome is a `PrivateKeyError` with a known code."""
-    assert _refusal(pem, passphrase, fingerprint).code in KEY_PROBLEMS
+    assert _refusal(pem, passphrase, fingerprint).code in KEY_ERRORS
 
 
 _COSTLY = {
@@ -530,7 +530,7 @@ def _never_opened(monkeypatch):
     def opened(*_, **__):
         pytest.fail("the key was handed to OpenSSL")
 
-    for place in ("pem_repair.serialization", "pem_repair"):
+    for place in ("settings.pem.serialization", "settings.pem"):
         for name in ("load_der_private_key", "load_pem_private_key"):
             monkeypatch.setattr(f"signal_client_oci.{place}.{name}", opened)
 

@@ -115,38 +115,38 @@ def strike(monkeypatch, stage):
 
 
 STAGES = {
-    "settings_reading._check_size": "plain",
-    "settings_reading.is_blank": "plain",
-    "settings_reading.read_secret": "plain",
-    "form_values.read_text": "plain",
-    "settings_reading.canonical_region": "plain",
-    "pem_repair._cleaned": "plain",
-    "pem_repair._single_backslashes": "plain",
-    "pem_repair._unwrapped": "plain",
-    "pem_repair._segments": "wrapped",
-    "pem_repair._Segment": "plain",
-    "pem_repair._legacy_key": "legacy",
-    "pem_repair._decoded": "plain",
-    "pem_repair._der_key": "bare",
-    "pem_repair.base64.b64encode": "legacy",
-    "pem_repair.base64.b64decode": "plain",
-    "pem_repair.shape_problem": "bare",
-    "key_shape._children": "plain",
-    "key_shape._content_at": "plain",
-    "key_shape._lock_problem": "locked",
-    "key_shape._rsa_numbers": "plain",
-    "pem_repair.FoundKey.load": "plain",
-    "pem_repair.FoundKey._mark": "locked",
-    "pem_repair.hashlib.blake2b": "locked",
-    "pem_repair.FoundKey._unlocked": "locked",
-    "pem_repair.load_der_private_key": "locked",
-    "pem_repair.load_pem_private_key": "legacy",
-    "pem_repair.serialization.load_der_private_key": "plain",
-    "pem_repair.prime_bits": "locked",
-    "private_key._open": "locked",
-    "private_key._try_open": "locked",
-    "private_key.fingerprint_of": "locked",
-    "private_key.normalise_fingerprint": "plain",
+    "settings.parsing._check_size": "plain",
+    "settings.parsing.is_blank": "plain",
+    "settings.parsing.read_secret": "plain",
+    "settings.values.read_text": "plain",
+    "settings.parsing.canonical_region": "plain",
+    "settings.pem._cleaned": "plain",
+    "settings.pem._single_backslashes": "plain",
+    "settings.pem._unwrapped": "plain",
+    "settings.pem._segments": "wrapped",
+    "settings.pem._Segment": "plain",
+    "settings.pem._legacy_key": "legacy",
+    "settings.pem._decoded": "plain",
+    "settings.pem._der_key": "bare",
+    "settings.pem.base64.b64encode": "legacy",
+    "settings.pem.base64.b64decode": "plain",
+    "settings.pem.shape_problem": "bare",
+    "settings.key_shape._children": "plain",
+    "settings.key_shape._content_at": "plain",
+    "settings.key_shape._lock_problem": "locked",
+    "settings.key_shape._rsa_numbers": "plain",
+    "settings.pem.FoundKey.load": "plain",
+    "settings.pem.FoundKey._mark": "locked",
+    "settings.pem.hashlib.blake2b": "locked",
+    "settings.pem.FoundKey._unlocked": "locked",
+    "settings.pem.load_der_private_key": "locked",
+    "settings.pem.load_pem_private_key": "legacy",
+    "settings.pem.serialization.load_der_private_key": "plain",
+    "settings.pem.prime_bits": "locked",
+    "settings.api_key._open": "locked",
+    "settings.api_key._try_open": "locked",
+    "settings.api_key.fingerprint_of": "locked",
+    "settings.api_key.normalise_fingerprint": "plain",
 }
 
 
@@ -168,7 +168,7 @@ def _unknown():
     return connection.Failure("INTERNAL_ERROR")
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "poll.Run", "clients.Transport"])
+@pytest.mark.parametrize("stage", [*STAGES, "polling.poll.Run", "oci_api.client.Transport"])
 def test_frames_of_a_poll_hold_no_secret(stage, monkeypatch):
     """The same for a poll, from the hook down."""
     monkeypatch.setattr("signal_client_oci.settings.pem._sound", set())
@@ -227,7 +227,7 @@ def test_frames_of_reading_instances_hold_no_secret(stage, monkeypatch, tmp_path
     for key in (f"private_key = '''{pems()['plain']}'''", "private_key_file = 'key.pem'"):
         path = toml(tmp_path, table(key))
         with monkeypatch.context() as patch:
-            frames = strike(patch, f"instances.{stage}")
+            frames = strike(patch, f"host.instances.{stage}")
             with pytest.raises(Struck) as caught:
                 read_instances(path)
         assert not held([*frames, *rendered(caught.value)])
@@ -241,7 +241,7 @@ def test_frames_of_reading_a_profile_hold_no_secret(stage, monkeypatch, tmp_path
     (tmp_path / "key.pem").write_text(pems()["plain"])
     lines = ["[DEFAULT]", *(f"{name} = x" for name in ("user", "tenancy", "fingerprint", "region"))]
     (tmp_path / "config").write_text("\n".join([*lines, "key_file = key.pem", f"pass_phrase = {PASSPHRASE}"]))
-    frames = strike(monkeypatch, f"instances.{stage}")
+    frames = strike(monkeypatch, f"host.instances.{stage}")
     with pytest.raises(Struck) as caught:
         from_oci_profile(tmp_path / "config")
     assert not held([*frames, *rendered(caught.value)])

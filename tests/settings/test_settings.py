@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from signal_client_oci.errors.key_errors import KEY_PROBLEMS
+from signal_client_oci.errors.key_errors import KEY_ERRORS
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import _read_field
 from signal_client_oci.settings.schema import FORM
@@ -246,7 +246,7 @@ def test_no_object(settings):
 
 def test_missing_key_in_the_words_of_the_key_check():
     """The form and the check of the key say the same of a missing key."""
-    assert KEY_PROBLEMS["PRIVATE_KEY_MISSING"].message in _errors(private_key=" ")["private_key"]
+    assert KEY_ERRORS["PRIVATE_KEY_MISSING"].message in _errors(private_key=" ")["private_key"]
 
 
 def test_scope():

@@ -349,7 +349,7 @@ ROWS = {
         "LOGGING_NO_LOG_GROUPS",
         "warning",
         "degraded",
-        ("found no record", "no log group in the 3 compartments looked at"),
+        ("found no record", "no log group in the 3 compartments checked"),
         ("Enable service log",),
     ),
     "log groups may not be listed": Row(

@@ -16,10 +16,9 @@ from signal_client_oci.oci_api.client import Client
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
-from signal_client_oci.validation import compartments
+from signal_client_oci.validation import compartments, probe_session
 from signal_client_oci.validation import connection_test as connection
-from signal_client_oci.validation import probe_session as enquirer
-from signal_client_oci.validation.findings import listed
+from signal_client_oci.validation.findings import join_names
 
 SKIPPED = ["skipped"]
 HANGS_SECONDS = transport.READ_SECONDS  # how long a request hangs that nobody ends
@@ -200,7 +199,7 @@ def test_degraded_summary_says_what_works_and_what_does_not(world):
     world.tenancy.cloud_guard.status = "DISABLED"
     assert world.validated()["summary"] == (
         "Audit Events and Logging Search can be collected; "
-        "to be looked at: Cloud Guard Problems (CLOUD_GUARD_DISABLED)."
+        "needs attention: Cloud Guard Problems (CLOUD_GUARD_DISABLED)."
     )
 
 
@@ -308,7 +307,7 @@ def test_service_that_hangs_holds_up_no_other(world, service):
 def test_identity_that_hangs_is_not_the_end(world, monkeypatch):
     """When Identity does not answer but the services accept the key, data flows."""
     monkeypatch.setattr(connection, "AUTHENTICATION_SECONDS", 0.3)
-    monkeypatch.setattr(compartments, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(compartments, "_WAIT_SECONDS", 0.2)
     world.fault("hang", service="identity")
     answer = world.validated()
     checks = by_name(answer)
@@ -322,8 +321,8 @@ def test_identity_that_hangs_is_not_the_end(world, monkeypatch):
 def test_limits_leave_room_below_twenty_seconds():
     """Everything that may be waited for adds up to less than the contract allows."""
     assert connection.AUTHENTICATION_SECONDS < connection.ALL_SECONDS
-    groups_and_end = 2 * enquirer._PATIENCE_SECONDS
-    assert connection.ALL_SECONDS + connection._PATIENCE_SECONDS + groups_and_end < 16
+    groups_and_end = 2 * probe_session._GRACE_SECONDS
+    assert connection.ALL_SECONDS + connection._GRACE_SECONDS + groups_and_end < 16
 
 
 def test_connections_and_threads_end_with_the_answer(world):
@@ -359,10 +358,10 @@ def test_nothing_is_asked_after_the_end(world):
     """A check that was given up and goes on later sends nothing more."""
     settings = parse_settings(world.tenancy.settings())
     key = load_api_key(world.tenancy.private_key_pem, "", world.tenancy.fingerprint)
-    with enquirer.Enquirer(settings, key, time.monotonic() + 5) as asking:
+    with probe_session.ProbeSession(settings, key, time.monotonic() + 5) as session:
         pass
     with pytest.raises(Failure, match="TIMEOUT"):
-        asking.ask(HOME, "audit", lambda client: client.call("get_configuration"))
+        session.call(HOME, "audit", lambda client: client.call("get_configuration"))
     assert world.asked() == []
 
 
@@ -382,7 +381,7 @@ def _raise(*_args, **_kwargs):
 def test_unexpected_exception_of_a_check_stays_there(world, monkeypatch, caplog, name, function):
     """It becomes a failed check without its text, in the answer as in the log; the others are made."""
     monkeypatch.setattr(connection, function, _raise)
-    monkeypatch.setattr(compartments, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(compartments, "_WAIT_SECONDS", 0.1)
     answer = world.validated()
     check = by_name(answer)[name]
     assert (check["status"], check["code"]) == ("failed", "INTERNAL_ERROR")
@@ -397,9 +396,9 @@ def test_unexpected_exception_of_a_check_stays_there(world, monkeypatch, caplog,
     [
         ("settings", "parse_settings"),
         ("private_key", "load_api_key"),
-        ("authentication", "Enquirer"),
-        ("authentication", "find_access"),
-        ("cloud_guard", "with_groups"),
+        ("authentication", "ProbeSession"),
+        ("authentication", "check_authentication"),
+        ("cloud_guard", "name_groups"),
     ],
 )
 def test_unexpected_exception_elsewhere_is_no_exception_of_the_hook(world, monkeypatch, name, function):
@@ -459,4 +458,4 @@ def test_two_tenancies_are_told_apart(world):
 )
 def test_names_are_listed_as_a_part_of_a_sentence(names, text):
     """Few are all named, of many the first."""
-    assert listed(names) == text
+    assert join_names(names) == text

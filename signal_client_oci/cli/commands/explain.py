@@ -15,7 +15,7 @@ from signal_client_oci.cli.output.findings import print_remedy
 from signal_client_oci.cli.output.one_line_errors import Fault
 from signal_client_oci.cli.output.safe_text import shortened
 from signal_client_oci.cli.output.screen import Screen
-from signal_client_oci.errors.catalog import SECTIONS, TROUBLES, Trouble
+from signal_client_oci.errors.catalog import CATALOG, SECTIONS, CatalogEntry
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -29,7 +29,7 @@ _LABEL_COLUMNS: Final = 10
 
 
 def _codes() -> list[str]:
-    return sorted(TROUBLES)
+    return sorted(CATALOG)
 
 
 def command(
@@ -48,37 +48,37 @@ def command(
     """Say what a code means, how to make sure, and what to do."""
     name = None if code is None else _known(code)
     if as_json:
-        chosen = TROUBLES if name is None else {name: TROUBLES[name]}
+        chosen = CATALOG if name is None else {name: CATALOG[name]}
         typer.echo(json.dumps({one: entry._asdict() for one, entry in chosen.items()}, indent=2))
     elif name is None:
         _print_all(Screen.out())
     else:
-        _print_one(Screen.out(), name, TROUBLES[name])
+        _print_one(Screen.out(), name, CATALOG[name])
 
 
 def _known(code: str) -> str:
     name = code.strip().upper().replace("-", "_")
-    if name in TROUBLES:
+    if name in CATALOG:
         return name
-    close = difflib.get_close_matches(name, TROUBLES, n=2)
+    close = difflib.get_close_matches(name, CATALOG, n=2)
     hint = f"did you mean {' or '.join(close)}?" if close else "all codes: signal-client-oci explain"
     raise Fault(f"there is no code {shortened(code, _MOST_SHOWN)}; {hint}")
 
 
 def _print_all(screen: Screen) -> None:
-    columns = max(map(len, TROUBLES))
+    columns = max(map(len, CATALOG))
     for section in SECTIONS:
         screen.heading(section.title)
         for name, entry in section.entries.items():
             row = Table.grid(padding=(0, 2))
             row.add_column(width=columns, no_wrap=True)
             row.add_column(overflow="fold")
-            row.add_row(name, entry.meaning)
+            row.add_row(name, entry.summary)
             screen.print(screen.indented(row))
 
 
-def _print_one(screen: Screen, name: str, entry: Trouble) -> None:
+def _print_one(screen: Screen, name: str, entry: CatalogEntry) -> None:
     screen.print(Text(name, style="bold"))
-    screen.print(screen.labelled("means", entry.meaning, _LABEL_COLUMNS))
-    screen.print(screen.labelled("find out", entry.find_out, _LABEL_COLUMNS))
+    screen.print(screen.labelled("means", entry.summary, _LABEL_COLUMNS))
+    screen.print(screen.labelled("find out", entry.diagnosis, _LABEL_COLUMNS))
     print_remedy(screen, entry.remedy, 2, _LABEL_COLUMNS)

@@ -7,30 +7,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from signal_client_oci.errors.catalog.authentication import ACCESS
-from signal_client_oci.errors.catalog.authorization import RIGHTS
-from signal_client_oci.errors.catalog.connector import CONNECTOR_ITSELF
-from signal_client_oci.errors.catalog.entry import Section, Trouble
-from signal_client_oci.errors.catalog.network import NETWORK
-from signal_client_oci.errors.catalog.polling import COLLECTING
-from signal_client_oci.errors.catalog.responses import ANSWERS
-from signal_client_oci.errors.catalog.settings import SETUP
+from signal_client_oci.errors.catalog.authentication import AUTHENTICATION_SECTION
+from signal_client_oci.errors.catalog.authorization import AUTHORIZATION_SECTION
+from signal_client_oci.errors.catalog.connector import CONNECTOR_SECTION
+from signal_client_oci.errors.catalog.entry import CatalogEntry, Section
+from signal_client_oci.errors.catalog.network import NETWORK_SECTION
+from signal_client_oci.errors.catalog.polling import POLLING_SECTION
+from signal_client_oci.errors.catalog.responses import RESPONSES_SECTION
+from signal_client_oci.errors.catalog.settings import SETTINGS_SECTION
 
-__all__ = ["SECTIONS", "TROUBLES", "Section", "Trouble", "denied_code"]
+__all__ = ["CATALOG", "SECTIONS", "CatalogEntry", "Section", "denied_code"]
 
 SECTIONS: Final[tuple[Section, ...]] = (
-    SETUP,
-    ACCESS,
-    RIGHTS,
-    NETWORK,
-    ANSWERS,
-    COLLECTING,
-    CONNECTOR_ITSELF,
+    SETTINGS_SECTION,
+    AUTHENTICATION_SECTION,
+    AUTHORIZATION_SECTION,
+    NETWORK_SECTION,
+    RESPONSES_SECTION,
+    POLLING_SECTION,
+    CONNECTOR_SECTION,
 )
 """The table by subject; no code stands in two sections."""
 
-TROUBLES: Final[dict[str, Trouble]] = {
-    code: trouble for section in SECTIONS for code, trouble in section.entries.items()
+CATALOG: Final[dict[str, CatalogEntry]] = {
+    code: entry for section in SECTIONS for code, entry in section.entries.items()
 }
 
 _DENIED: Final[dict[str, str]] = {

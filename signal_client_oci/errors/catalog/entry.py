@@ -7,17 +7,17 @@ from typing import Final, NamedTuple
 
 from signal_client_oci.errors.policies import DOMAIN_GROUP, Service, statements
 
-__all__ = ["COMES_AGAIN", "CURL", "Section", "Trouble", "denied", "policy_remedy"]
+__all__ = ["COMES_AGAIN", "CURL", "CatalogEntry", "Section", "denied", "policy_remedy"]
 
 
-class Trouble(NamedTuple):
+class CatalogEntry(NamedTuple):
     """One entry: what it means, how to make sure, and the way out.
 
-    `meaning` is a clause that a message can begin with; the others are whole sentences.
+    `summary` is a clause that a message can begin with; the others are whole sentences.
     """
 
-    meaning: str
-    find_out: str
+    summary: str
+    diagnosis: str
     remedy: str
 
 
@@ -26,7 +26,7 @@ class Section(NamedTuple):
 
     title: str
     introduction: str
-    entries: Mapping[str, Trouble]
+    entries: Mapping[str, CatalogEntry]
 
 
 COMES_AGAIN: Final = "Nothing is lost: reading goes on there with the next poll."
@@ -44,9 +44,9 @@ def policy_remedy(*services: Service) -> str:
     )
 
 
-def denied(what: str, *services: Service) -> Trouble:
+def denied(what: str, *services: Service) -> CatalogEntry:
     """Return the entry for a 404 of a service whose policy is missing."""
-    return Trouble(
+    return CatalogEntry(
         f"OCI answers 404 for {what}: the policy is missing, or the compartment or region is wrong",
         "OCI hides missing rights behind 404 NotAuthorizedOrNotFound, so there is no 403. Compare the policies of the "
         "root compartment with the statements below, and the user's groups with the group that they name.",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from signal_client_oci.errors.catalog.entry import Section, Trouble
-from signal_client_oci.errors.key_errors import KEY_PROBLEMS
+from signal_client_oci.errors.catalog.entry import CatalogEntry, Section
+from signal_client_oci.errors.key_errors import KEY_ERRORS
 
-__all__ = ["SETUP"]
+__all__ = ["SETTINGS_SECTION"]
 
 # What stands in a key's message where the real one has the value at hand.
 _EXAMPLES: Final = {
@@ -50,13 +50,13 @@ _FIND_OUT: Final[dict[str, str]] = {
     "KEY_FINGERPRINT_MISMATCH": _FINGERPRINT,
 }
 
-_ENTRIES: Final[dict[str, Trouble]] = {
-    "SETTINGS_INVALID": Trouble(
+_ENTRIES: Final[dict[str, CatalogEntry]] = {
+    "SETTINGS_INVALID": CatalogEntry(
         "the settings have errors",
         "Each error is named with its field, and says what is expected there.",
         "Correct the fields that are named and save again.",
     ),
-    "REALM_MISMATCH": Trouble(
+    "REALM_MISMATCH": CatalogEntry(
         "the region and the OCIDs belong to different realms",
         "An OCID's third part is its realm (`ocid1.tenancy.oc1..` is realm oc1, the commercial one); a region belongs "
         "to exactly one realm.",
@@ -65,16 +65,16 @@ _ENTRIES: Final[dict[str, Trouble]] = {
     ),
 }
 
-SETUP: Final = Section(
+SETTINGS_SECTION: Final = Section(
     "Settings and key",
     "Found without the network: nothing is sent before these are right.",
     _ENTRIES
     | {
-        code: Trouble(
+        code: CatalogEntry(
             problem.message.format_map(_EXAMPLES).rstrip("."),
             _FIND_OUT[code],
             problem.remedy.format_map(_EXAMPLES),
         )
-        for code, problem in KEY_PROBLEMS.items()
+        for code, problem in KEY_ERRORS.items()
     },
 )

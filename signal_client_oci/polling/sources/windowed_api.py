@@ -126,7 +126,7 @@ def read_page(
             "RESPONSE_TOO_LARGE", detail=error.reason, opc_request_id=answer.opc_request_id
         ) from error
     except PageError as error:
-        code = "RESPONSE_CUT_OFF" if error.reason == "cut off" else "RESPONSE_NOT_JSON"
+        code = "RESPONSE_CUT_OFF" if error.kind == "truncated" else "RESPONSE_NOT_JSON"
         raise Failure(
             code, detail=error.reason, recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id
         ) from error
