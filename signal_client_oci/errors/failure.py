@@ -7,6 +7,7 @@ written here from the code's entry in `errors.catalog`, never copied from an exc
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 
 from signal_client_oci.contract import Check, CheckStatus
@@ -38,6 +39,7 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         opc_request_id: OCI's id of the request, for a support ticket.
         retry_after: Seconds that the service asked to wait, None where it did not.
         has_begun: True where a part of the answer had arrived.
+        date: The service's clock when it answered (header `Date`), in UTC; None where it did not.
     """
 
     def __init__(  # noqa: PLR0913  (a record; each part is named at the call)
@@ -50,6 +52,7 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         opc_request_id: str | None = None,
         retry_after: float | None = None,
         has_begun: bool = False,
+        date: datetime | None = None,
     ) -> None:
         entry = CATALOG[code]
         self.code = code
@@ -61,6 +64,7 @@ class Failure(Exception):  # noqa: N818  (the field's word for it; it is reporte
         self.opc_request_id = request_id(opc_request_id)
         self.retry_after = retry_after
         self.has_begun = has_begun
+        self.date = date
         super().__init__(f"{code}: {self.message}")
 
     def check(

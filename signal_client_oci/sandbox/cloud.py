@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from typing_extensions import Self
@@ -109,8 +110,12 @@ class Sandbox:
         return self.journal.snapshot()
 
     def service_time(self) -> datetime:
-        """Return the time of the Date headers, by which signatures are judged."""
+        """Return the time by which signatures are judged."""
         return system_clock() + self.clock_offset
+
+    def answer_time(self, status: int) -> datetime:
+        """Return the time of an answer's Date: that of the records, but a refused signature's own."""
+        return self.service_time() if status == HTTPStatus.UNAUTHORIZED else self.clock() + self.clock_offset
 
     def add_tenancy(
         self,

@@ -65,7 +65,7 @@ class Exchange:
         answer = self._answer(fault)
         if recorded.fault not in SILENT_KINDS:
             sandbox.journal.close(recorded, answer.status)
-        head = answer.head(sandbox.service_time(), self._request_id())
+        head = answer.head(sandbox.answer_time(answer.status), self._request_id())
         if fault is None:
             self._connection.send(head + answer.body)
         elif not deliver(fault, self._connection, head, answer.body):
