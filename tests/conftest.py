@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings
 
-from signal_client_oci.polling import scope
+from signal_client_oci.polling.compartment_lists import lists
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure
@@ -47,7 +47,7 @@ def cloud(clock):
 @pytest.fixture
 def oci(monkeypatch):
     """OCI at the HTTP seam; no request gets past it. Lists of compartments of earlier tests are forgotten."""
-    monkeypatch.setattr(scope, "_kept", {})
+    monkeypatch.setattr(lists, "_kept", {})
     monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.002)
     with responses.RequestsMock(target=seam.TARGET, assert_all_requests_are_fired=False) as mock:
         yield Oci(mock)

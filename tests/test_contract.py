@@ -115,12 +115,11 @@ def test_the_page_names_the_fields_of_a_report():
 
 def test_the_counts_on_the_page_are_those_that_the_code_makes():
     """Each count of a source's report has a line in the table, and the table has no other."""
-    code = "\n".join(
-        (ROOT / "signal_client_oci" / "polling" / "sources" / name).read_text(encoding="utf-8")
-        for name in ("windowed.py", "cloud_guard.py")
-    )
+    sources = ROOT / "signal_client_oci" / "polling" / "sources"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.py")))
     made = set(re.findall(r"counts\[\"(\w+)\"\]", code))
-    made |= set(re.findall(r"\(\"(\w+)\", ", re.search(r"^\s+numbers = (.*)$", code, re.MULTILINE)[1]))
+    for numbers in re.findall(r"^\s+(?:numbers|always|rest) = \{(.*)\}$", code, re.MULTILINE):
+        made |= set(re.findall(r"\"(\w+)\": ", numbers))
     table = PAGE[PAGE.index("| count | meaning |") : PAGE.index("## Delivery")]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == made
 

@@ -7,6 +7,7 @@ comes from the code's entry in `errors.catalog`, never from an exception, which 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 
 from signal_client_oci.contract import Check, CheckStatus
@@ -38,6 +39,7 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
         opc_request_id: OCI's id of the request, None if there was none.
         retry_after: Seconds that the service asked to wait, None if it did not.
         has_begun: Whether a part of the response had arrived.
+        date: The service's clock when it answered (header `Date`), in UTC; None where it did not.
     """
 
     def __init__(  # noqa: PLR0913  (a record with named fields)
@@ -50,6 +52,7 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
         opc_request_id: str | None = None,
         retry_after: float | None = None,
         has_begun: bool = False,
+        date: datetime | None = None,
     ) -> None:
         entry = CATALOG[code]
         self.code = code
@@ -61,6 +64,7 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
         self.opc_request_id = request_id(opc_request_id)
         self.retry_after = retry_after
         self.has_begun = has_begun
+        self.date = date
         super().__init__(f"{code}: {self.message}")
 
     def check(

@@ -176,6 +176,7 @@ class Client(HoldsSecret):
             raise
         except Exception as error:  # noqa: BLE001  (the SDK raises a bare Exception, ValueError, TypeError, OSError too)
             failure = failure_from(error, self.key.service, page=given.get("page"))
+            failure.date = parse_http_date((getattr(error, "headers", None) or {}).get("date"))
             if self.transport.aborted:
                 failure = Failure("STOPPED", recovery=Recovery.REGION)
         else:

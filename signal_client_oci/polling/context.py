@@ -1,23 +1,22 @@
-"""What all parts of one poll share: its settings, its clock, where reading stands, and what to tell the operator."""
+"""What is fixed while one poll runs: its instance, its settings, its clock and the host's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Final
+from typing import Any, Final
 
 from signal_client_oci.artifacts.envelope import Origin
-from signal_client_oci.contract import Check, SourceName
-from signal_client_oci.errors.failure import make_check
 from signal_client_oci.settings.model import Settings
-from signal_client_oci.state.batcher import Batcher
-from signal_client_oci.state.checkpoint import Progress
 from signal_client_oci.state.cursor import newest_readable
 from signal_client_oci.state.windows import floor_minute, to_millisecond, to_text
 
-__all__ = ["Run", "in_utc"]
+__all__ = ["Limits", "PollContext", "in_utc"]
 
+DEFAULT_BATCH_ARTIFACTS: Final = 1000
+DEFAULT_BATCH_BYTES: Final = 4 * 1024 * 1024
 _MINUTE: Final = 60_000
 
 
@@ -26,28 +25,52 @@ def in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
 
 
-@dataclass
-class Run:
-    """One poll of one instance.
+@dataclass(frozen=True)
+class Limits:
+    """What the host allows a poll.
+
+    Attributes:
+        began: `time.monotonic()` when the poll began.
+        until: `time.monotonic()` at which everything has to be over, None = no such time.
+        should_stop: Tells whether the host wants the poll to end.
+        max_batch_artifacts: Artifacts in a batch at most.
+        max_batch_bytes: UTF-8 bytes of their `raw` at most.
+    """
+
+    began: float
+    until: float | None
+    should_stop: Callable[[], bool]
+    max_batch_artifacts: int = DEFAULT_BATCH_ARTIFACTS
+    max_batch_bytes: int = DEFAULT_BATCH_BYTES
+
+    @classmethod
+    def of_host(cls, context: Mapping[str, Any]) -> Limits:
+        """Read them from what the host lends to a poll (`contract.Context`)."""
+        began, deadline = time.monotonic(), context.get("deadline_seconds")
+        return cls(
+            began,
+            None if deadline is None else began + float(deadline),
+            context.get("should_stop") or _never,
+            context.get("max_batch_artifacts") or DEFAULT_BATCH_ARTIFACTS,
+            context.get("max_batch_bytes") or DEFAULT_BATCH_BYTES,
+        )
+
+
+@dataclass(frozen=True)
+class PollContext:
+    """One poll of one instance; read only.
 
     Attributes:
         instance: The instance's name.
         settings: Its settings.
-        clock: The host's clock, the only one for windows and intervals.
-        progress: Where reading stands; changed as the poll goes on.
-        batchers: The enabled sources' ways to the host.
-        started: When the poll began; windows are reckoned from this moment.
-        warnings: What the operator should know though nothing failed.
+        now: The host's clock, the only one for windows and intervals.
+        started: When the poll began; windows are computed from this moment.
     """
 
     instance: str
     settings: Settings
-    clock: Callable[[], datetime]
-    progress: Progress
+    now: Callable[[], datetime]
     started: datetime
-    batchers: dict[SourceName, Batcher] = field(default_factory=dict)
-    warnings: list[Check] = field(default_factory=list)
-    _origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
     def polled_at(self) -> int:
@@ -69,28 +92,29 @@ class Run:
         """End of what may be asked for, in minutes."""
         return newest_readable(self.minute)
 
+    @property
+    def lookback_start(self) -> int:
+        """Minute at which a first poll begins."""
+        return self.newest - self.settings.lookback_minutes
+
     def read_at_millisecond(self) -> int:
         """Return when something that was just read was read: the poll's beginning, plus the whole minutes since.
 
-        Positions that were read in the same minute stay equal that way, and share their place in the checkpoint.
+        Cursors that were read in the same minute stay equal that way, and share their place in the checkpoint.
         """
-        lasted = to_millisecond(in_utc(self.clock())) - self.polled_at_millisecond
+        lasted = to_millisecond(in_utc(self.now())) - self.polled_at_millisecond
         return self.polled_at_millisecond + max(0, lasted) // _MINUTE * _MINUTE
 
     def origin(self, region: str) -> Origin:
-        """Return what the artifacts of a region share, the same object each time."""
-        if region not in self._origins:
-            self._origins[region] = Origin(
-                instance=self.instance,
-                tenancy_ocid=self.settings.tenancy_ocid,
-                region=region,
-                redact=self.settings.redact_secrets,
-                read_at=to_text(self.started),
-            )
-        return self._origins[region]
+        """Return what the artifacts of a region share."""
+        return Origin(
+            instance=self.instance,
+            tenancy_ocid=self.settings.tenancy_ocid,
+            region=region,
+            redact=self.settings.redact_secrets,
+            read_at=to_text(self.started),
+        )
 
-    def warn(self, name: str, title: str, code: str, message: str, opc_request_id: str | None = None) -> None:
-        """Add a warning to the report, each code and message once."""
-        warning = make_check(name, title, "warning", code, message, opc_request_id=opc_request_id)
-        if not any(known["code"] == code and known["message"] == message for known in self.warnings):
-            self.warnings.append(warning)
+
+def _never() -> bool:
+    return False

@@ -1,4 +1,4 @@
-"""One poll: settings and checkpoint → scope → plan → fetch → artifacts → batches → report."""
+"""One poll: settings and checkpoint in, batches and a report out; no exception leaves it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any, Final
 
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
-from signal_client_oci.polling.context import Run, in_utc
-from signal_client_oci.polling.loop import Drive, internal_error
-from signal_client_oci.polling.report import failed_report, log_report
+from signal_client_oci.polling.context import Limits, PollContext, in_utc
+from signal_client_oci.polling.loop import PollLoop
+from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed
-from signal_client_oci.state.checkpoint import CheckpointError, Progress, may_be_stored, parse
+from signal_client_oci.state.changes import SetBackfill
+from signal_client_oci.state.checkpoint import CheckpointError, may_be_stored, parse
 from signal_client_oci.state.cursor import newest_readable
+from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.windows import floor_minute
 
 __all__ = ["poll"]
@@ -53,41 +55,38 @@ def poll(
         log_report(report, instance)
         yield report
         return
-    run = Run(instance, parsed, clock, Progress(parsed.tenancy_ocid), started)
+    fixed = PollContext(instance, parsed, clock, started)
     kept = _storable(checkpoint) or _first_checkpoint(settings, started)
+    loop: PollLoop | None = None
     try:
-        _continue(run, checkpoint)
-        with closing(Drive(run, api_key, context).batches_and_report()) as items:
+        state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
+        loop = PollLoop(fixed, state, api_key, Limits.of_host(context), warnings)
+        with closing(loop.batches_and_report()) as items:
             for item in items:
                 kept = item["checkpoint"]
                 yield item
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
         # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
+        delivered = loop.delivered() if loop else {}
         check, off = internal_error(error), _switched_off(settings)
-        report = failed_report(check, started, in_utc(clock()), kept, off, run.batchers)
+        report = failed_report(check, started, in_utc(clock()), kept, off, delivered)
         log_report(report, instance)
         yield report
 
 
-def _continue(run: Run, checkpoint: object) -> None:
-    """Take up the stored checkpoint, or say why that is not possible and begin at the lookback."""
+def _continued(tenancy: str, checkpoint: object) -> tuple[PollState, list[Check]]:
+    """Return the state of the stored checkpoint, or a new one and why the stored one cannot be continued from."""
     if checkpoint is None:
-        return
+        return PollState(tenancy), []
     try:
-        progress = parse(checkpoint)
+        state = parse(checkpoint)
     except CheckpointError as error:
-        run.warn(
-            "settings", "Checkpoint", error.code, f"the checkpoint cannot be continued from: {error.detail}"
-        )
-        return
-    if progress.tenancy and progress.tenancy != run.settings.tenancy_ocid:
-        message = (
-            f"the checkpoint is of {progress.tenancy[:100]!a}, the settings name {run.settings.tenancy_ocid}"
-        )
-        run.warn("settings", "Checkpoint", "TENANCY_CHANGED", message)
-        return
-    progress.tenancy = run.settings.tenancy_ocid
-    run.progress = progress
+        message = f"the checkpoint cannot be continued from: {error.detail}"
+        return PollState(tenancy), [_checkpoint_warning(error.code, message)]
+    if state.tenancy and state.tenancy != tenancy:
+        message = f"the checkpoint is of {state.tenancy[:100]!a}, the settings name {tenancy}"
+        return PollState(tenancy), [_checkpoint_warning("TENANCY_CHANGED", message)]
+    return state.of_tenancy(tenancy), []
 
 
 def _storable(checkpoint: object) -> Checkpoint:
@@ -97,7 +96,11 @@ def _storable(checkpoint: object) -> Checkpoint:
 
 def _replaced_check() -> Check:
     message = "the checkpoint cannot be continued from: it is not JSON that may be stored again"
-    return make_check("settings", "Checkpoint", "warning", "CHECKPOINT_UNREADABLE", message)
+    return _checkpoint_warning("CHECKPOINT_UNREADABLE", message)
+
+
+def _checkpoint_warning(code: str, message: str) -> Check:
+    return make_check("settings", "Checkpoint", "warning", code, message)
 
 
 def _switched_off(settings: object) -> set[SourceName]:
@@ -111,9 +114,9 @@ def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
     """Keep the beginning of a first poll whose settings cannot be used, so that nothing is lost until they can."""
     given = settings.get("lookback_minutes") if isinstance(settings, Mapping) else None
     lookback = given if isinstance(given, int) and 0 < given <= LONGEST_LOOKBACK else DEFAULT_LOOKBACK
-    progress = Progress("")
-    progress.owed_since = max(1, newest_readable(floor_minute(started)) - lookback)
-    return progress.to_json()
+    state = PollState("")
+    state.apply([SetBackfill(max(1, newest_readable(floor_minute(started)) - lookback))])
+    return state.checkpoint()
 
 
 def _api_key(settings: Settings) -> ApiKey:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
-from signal_client_oci.polling.context import Run, in_utc
-from signal_client_oci.scheduler.dispatcher import Dispatcher
-from signal_client_oci.scheduler.requests import Result
-from signal_client_oci.state.batcher import Batcher
+from signal_client_oci.errors.failure import make_check
+from signal_client_oci.polling.context import PollContext, in_utc
+from signal_client_oci.polling.protocol import SourceOutcome
+from signal_client_oci.state.compaction import Dropped
+from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.windows import to_text
 
-__all__ = ["failed_report", "log_report", "make_report"]
+__all__ = ["failed_report", "internal_error", "log_report", "make_report", "size_warnings"]
 
 logger = logging.getLogger("signal_client_oci")
 
@@ -26,34 +28,65 @@ _WORDS: Final[dict[SourceName, str]] = {
 }
 
 
-def make_report(
-    run: Run, results: Mapping[SourceName, Result], crew: Dispatcher, *, degraded: bool
+def make_report(  # noqa: PLR0913  (what a report consists of)
+    context: PollContext,
+    outcomes: Mapping[SourceName, SourceOutcome],
+    numbers: Mapping[SourceName, Mapping[str, int]],
+    warnings: Sequence[Check],
+    checkpoint: Checkpoint,
+    *,
+    degraded: bool,
 ) -> Report:
-    """Sum up a poll whose batches were all handed out."""
+    """Return the report of a poll whose batches were all handed out.
+
+    Args:
+        context: The poll.
+        outcomes: How each enabled source fared.
+        numbers: Source → `fetched`, `requests` and `retries`.
+        warnings: What the operator should know.
+        checkpoint: What is stored last.
+        degraded: Something could not be found out before any source was read.
+    """
     sources: dict[SourceName, SourceReport] = {}
     for source in SOURCES:
-        result = results.get(source, Result("skipped"))
-        batcher = run.batchers.get(source)
+        outcome = outcomes.get(source, SourceOutcome("skipped"))
+        counted = numbers.get(source, {})
         sources[source] = {
-            "status": result.status,
-            "fetched": batcher.delivered if batcher else 0,
-            "requests": crew.requests.get(source, 0),
-            "retries": crew.retries.get(source, 0),
-            "error": result.error,
-            "covered_until": result.covered_until,
-            "counts": result.counts,
+            "status": outcome.status,
+            "fetched": counted.get("fetched", 0),
+            "requests": counted.get("requests", 0),
+            "retries": counted.get("retries", 0),
+            "error": outcome.error,
+            "covered_until": outcome.covered_until,
+            "counts": dict(outcome.counts),
         }
-    checkpoint = run.progress.to_json()
-    _warn_of_size(run)
     return {
         "type": "report",
         "status": _status(sources, degraded=degraded),
-        "started_at": to_text(run.started),
-        "finished_at": to_text(in_utc(run.clock())),
+        "started_at": to_text(context.started),
+        "finished_at": to_text(in_utc(context.now())),
         "sources": sources,
-        "warnings": run.warnings,
+        "warnings": list(warnings),
         "checkpoint": checkpoint,
     }
+
+
+def size_warnings(state: PollState, dropped: Dropped) -> list[Check]:
+    """Return what has to be said of what did not fit into the checkpoint."""
+    found: list[Check] = []
+    for stream, end in dropped.records.items():
+        if state.stream(*stream).read_again_from() < end:  # else no later poll reads them again
+            title = SOURCES[cast("SourceName", stream.source)]["title"]
+            message = f"{title}: digests of delivered records had to be dropped in {stream.region}"
+            found.append(make_check(stream.source, title, "warning", "OVERLAP_TOO_FULL", message))
+    if dropped.problems:
+        title = SOURCES["cloud_guard"]["title"]
+        message = f"{title}: versions of delivered problems had to be dropped"
+        found.append(make_check("cloud_guard", title, "warning", "OVERLAP_TOO_FULL", message))
+    if dropped.cursors:
+        message = "some compartments are read again from an earlier time"
+        found.append(make_check("settings", "Checkpoint", "warning", "CHECKPOINT_TOO_LARGE", message))
+    return found
 
 
 def failed_report(  # noqa: PLR0913  (what such a report consists of)
@@ -62,14 +95,14 @@ def failed_report(  # noqa: PLR0913  (what such a report consists of)
     finished: datetime,
     checkpoint: Checkpoint,
     switched_off: AbstractSet[SourceName],
-    batchers: Mapping[SourceName, Batcher] | None = None,
+    delivered: Mapping[SourceName, int] | None = None,
 ) -> Report:
-    """Report a poll that failed as a whole; `checkpoint` holds what the batches before had reached."""
-    delivered = {source: batcher.delivered for source, batcher in (batchers or {}).items()}
+    """Return the report of a poll that failed as a whole; `checkpoint` holds what the batches before had reached."""
+    fetched = delivered or {}
     sources: dict[SourceName, SourceReport] = {
         source: {
             "status": "skipped" if source in switched_off else "failed",
-            "fetched": delivered.get(source, 0),
+            "fetched": fetched.get(source, 0),
             "requests": 0,
             "retries": 0,
             "error": None if source in switched_off else check,
@@ -106,6 +139,15 @@ def log_report(report: Report, instance: str) -> None:
         )
 
 
+def internal_error(error: Exception) -> Check:
+    """Name the kind and the place of an unexpected exception; its text could hold a secret."""
+    places = traceback.extract_tb(error.__traceback__)
+    place = f"{places[-1].name} line {places[-1].lineno}" if places else "unknown place"
+    message = f"unexpected {type(error).__name__} in {place}"
+    logger.error("oci-cloud: %s", message)
+    return make_check("settings", "Connector", "failed", "INTERNAL_ERROR", message)
+
+
 def _status(
     sources: Mapping[SourceName, SourceReport], *, degraded: bool
 ) -> Literal["ok", "degraded", "failed"]:
@@ -113,13 +155,3 @@ def _status(
     if statuses == {"failed"}:
         return "failed"
     return "degraded" if degraded or statuses - {"ok"} else "ok"
-
-
-def _warn_of_size(run: Run) -> None:
-    if ("cloud_guard", "") in run.progress.dropped:
-        title = SOURCES["cloud_guard"]["title"]
-        message = f"{title}: versions of delivered problems had to be dropped"
-        run.warn("cloud_guard", title, "OVERLAP_TOO_FULL", message)
-    if run.progress.coarsened:
-        message = "some compartments are read again from an earlier time"
-        run.warn("settings", "Checkpoint", "CHECKPOINT_TOO_LARGE", message)

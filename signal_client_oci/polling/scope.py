@@ -1,4 +1,4 @@
-"""Which regions and compartments a poll covers.
+"""Which regions and compartments a poll covers: found before anything is read of them.
 
 ListCompartments gives the whole tree only from the tenancy and never the root itself (oci-python-sdk, docstring of
 `list_compartments`), so the list is taken there and walked down from the scope, which is always part of it. The list
@@ -8,28 +8,38 @@ only if the checkpoint says that it is the list of the last poll.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from signal_client_oci.artifacts.times import utc_moment
-from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.oci_api.client import rows_of
-from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS, PAGES_A_SLICE
-from signal_client_oci.polling.context import Run
-from signal_client_oci.scheduler.requests import LaneKey, Request, Result, token_mark
+from signal_client_oci.contract import Check
+from signal_client_oci.errors.failure import Failure, Recovery, make_check
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS
+from signal_client_oci.oci_api.operations import (
+    MAX_PAGE_LIMIT,
+    CompartmentRow,
+    Page,
+    list_compartments,
+    list_region_subscriptions,
+)
+from signal_client_oci.polling.compartment_lists import CompartmentList, list_of_last_poll, lists
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.paging import PageTokens
+from signal_client_oci.scheduler.requests import LaneKey, Task
+from signal_client_oci.settings.model import Settings
 from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
+from signal_client_oci.state.changes import Change, SetBackfill, SetCompartmentList
+from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.windows import floor_minute
 
-__all__ = ["LIST_MINUTES", "Compartment", "ScopeCollector"]
+__all__ = ["IDENTITY", "Compartment", "Scope", "ScopeDiscovery"]
 
-LIST_MINUTES: Final = 15
-_PAGE_LIMIT: Final = 1000
-_LISTS_KEPT: Final = 64
+IDENTITY: Final = "identity"
+_PAGE_LIMIT: Final = MAX_PAGE_LIMIT
 _SAFE_OCID: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # it goes into queries, paths and log lines
 
 
@@ -42,198 +52,193 @@ class Compartment(NamedTuple):
     deleted: bool
 
 
-class _Row(msgspec.Struct, rename="camel"):
-    """What is read of a compartment in ListCompartments."""
+@dataclass(frozen=True)
+class Scope:
+    """What a poll covers.
 
-    id: str
-    compartment_id: str | None = None
-    name: str | None = None
-    lifecycle_state: str | None = None
-    time_created: str | None = None
+    Attributes:
+        regions: Region identifiers, the home region first.
+        compartments: The scope and what is below it.
+        listed_before: Second of the list before this one, 0 = there was none: what was created since is new.
+        backfill_from: Minute from which on what is found for the first time has to be read, 0 = from the lookback.
+        changes: What the discovery found out, for the state.
+        is_complete: Everything that there is to read was found.
+    """
 
+    regions: Sequence[str]
+    compartments: Sequence[Compartment]
+    listed_before: int = 0
+    backfill_from: int = 0
+    changes: Sequence[Change] = ()
+    is_complete: bool = True
 
-class _Subscription(msgspec.Struct, rename="camel"):
-    """What is read of a region in ListRegionSubscriptions."""
-
-    region_name: str
-    status: str
-
-
-_ROWS: Final = msgspec.json.Decoder(list[_Row])
-_SUBSCRIPTIONS: Final = msgspec.json.Decoder(list[_Subscription])
-
-
-class _Listed(NamedTuple):
-    rows: list[_Row]
-    listed_at: int
-    digest: str
-
-
-_kept: dict[tuple[str, ...], _Listed] = {}
-_kept_lock: Final = threading.Lock()
+    @classmethod
+    def undiscovered(cls, settings: Settings) -> Scope:
+        """Return what is known of it from the settings alone."""
+        return cls((settings.region,), (Compartment(settings.scope_ocid, "", 0, deleted=False),))
 
 
-class ScopeCollector:
+class ScopeDiscovery:
     """Finds the regions and compartments, with as few requests as possible.
 
     Attributes:
-        regions: Region identifiers, complete once `end` was called.
-        compartments: The scope and what is below it, complete once `end` was called.
-        listed_before: Second of the list before this one, 0 = there was none: what was created since is new.
-        owed_since: Minute from which on what is found for the first time has to be read, 0 = from the lookback.
-        degraded: Something could not be found out; a warning says what.
+        warnings: What could not be found out.
     """
 
-    source = "identity"
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._settings = run.settings
-        self._lane = LaneKey(run.settings.region, "identity")
-        self._rows: list[_Row] = []
-        self._pages: list[_Row] = []
-        self._tokens: set[bytes] = set()
-        self._page_limit = _PAGE_LIMIT
+    def __init__(self, context: PollContext, state: PollState) -> None:
+        self.warnings: list[Check] = []
+        self._context = context
+        self._settings = context.settings
+        self._state = state
+        self._regions = [self._settings.region]
+        self._rows: Sequence[CompartmentRow] = ()
+        self._listing = _Listing(_PAGE_LIMIT)
+        self._is_complete = not self._settings.include_subcompartments
         self._is_kept_list = False
-        self._ended = False
-        self.regions = [self._settings.region]
-        self.compartments: list[Compartment] = []
-        self.listed_before = run.progress.listed_at
-        self.owed_since = run.progress.owed_since
-        self.degraded = False
-        self._complete = False
+        self._listed: CompartmentList | None = None
+        self._listed_before = state.listed_at
+        self._backfill_from = 0
+        self._is_over = False
 
-    def begin(self) -> Iterator[Request]:
-        """Ask for the compartments and the region subscriptions, as far as they are needed."""
-        self._owe_the_lookback()
-        additional = self._settings.additional_regions
-        if additional == ["all"]:
-            yield Request(self._lane, self._ask_regions, self, "regions")
+    def start(self) -> tuple[list[Task], list[Change]]:
+        """Return what to ask for, as far as it is needed, and what has to be known before any batch goes out."""
+        tasks: list[Task] = []
+        if self._settings.additional_regions == ["all"]:
+            call = partial(list_region_subscriptions, tenancy_ocid=self._settings.tenancy_ocid)
+            tasks.append(self._task(call, "regions"))
         else:
-            self.regions += additional
+            self._regions += self._settings.additional_regions
         if self._settings.include_subcompartments:
-            kept = self._fresh()
+            kept = list_of_last_poll(self._context, self._state)
             if kept is None:
-                yield self._page(None)
+                tasks.append(self._page(None))
             else:
-                self._rows, self._complete, self._is_kept_list = kept.rows, True, True
+                self._rows, self._is_complete, self._is_kept_list = kept.rows, True, True
+        return tasks, self._first_beginning()
 
-    def list_again(self) -> Iterator[Request]:
+    def _first_beginning(self) -> list[Change]:
+        """Note where a first poll begins, before any batch can carry a checkpoint without it."""
+        begin = max(1, self._context.lookback_start)
+        if self._state.backfill_from:
+            self._backfill_from = min(self._state.backfill_from, begin)
+            return [SetBackfill(self._backfill_from)]
+        return [] if self._state.listed_at else [SetBackfill(begin)]
+
+    def list_again(self) -> list[Task]:
         """Ask for the compartments again: now, where an earlier poll's list was used, else in the next poll."""
         if self._is_kept_list:
             self._is_kept_list = False
-            yield self._page(None)
-        else:
-            with _kept_lock:
-                _kept.pop(self._cache_key(), None)
+            return [self._page(None)]
+        lists.forget(self._context)
+        return []
 
     @property
     def deleted_meanwhile(self) -> set[str]:
         """OCIDs that the list taken again calls deleted."""
-        return {row.id for row in self._pages if row.lifecycle_state in ("DELETED", "DELETING")}
+        return {row.id for row in self._listing.rows if row.lifecycle_state in ("DELETED", "DELETING")}
 
-    def answered(self, request: Request, result: Any) -> Iterator[Request]:
-        """Take the subscriptions, or one page of compartments."""
-        if request.job == "regions":
-            ready = [one.region_name for one in result if one.status == "READY"]
-            self.regions += [name for name in self._known(ready) if name not in self.regions]
-            return
-        rows, token = result
-        self._pages += rows
-        if token is None:
-            if not self._ended:
-                self._rows, self._complete = self._pages, True
+    def on_page(self, task: Task, page: Page[Any]) -> list[Task]:
+        """Take the subscriptions, or one page of compartments; return what to ask for next."""
+        if task.tag == "regions":
+            ready = [one.region_name for one in page.items if one.is_ready]
+            self._regions += [name for name in self._known(ready) if name not in self._regions]
+            return []
+        listing = self._listing
+        listing.rows += page.items
+        listing.tokens.pages += 1
+        if page.next_page is None:
             self._keep()
-        elif token_mark(token) in self._tokens:
-            yield from self.failed(request, Failure("PAGE_TOKEN_REPEATED"))
-        elif len(self._tokens) >= PAGES_A_SLICE - 1 or len(self._pages) >= MAX_COMPARTMENTS:
+            return []
+        problem = listing.tokens.follow(page.next_page)
+        if problem == "PAGE_TOKEN_REPEATED":
+            return self.on_failure(task, Failure(problem))
+        if problem is not None or len(listing.rows) >= MAX_COMPARTMENTS:
             self._end_early()
-        else:
-            self._tokens.add(token_mark(token))
-            yield self._page(token)
+            return []
+        return [self._page(page.next_page)]
 
-    def _end_early(self) -> None:
-        """Go on with what was listed so far, beside the last list; what comes after it is still owed."""
-        if self._ended:
-            return
-        kept = self._last_known()
-        self._rows = [*(kept.rows if kept else ()), *self._pages]
-        failure = Failure("PAGES_WITHOUT_END", detail="the list of compartments")
-        message = f"{failure.message}; collecting from the first {len(self._pages):,} compartments of it"
-        self._warn("Compartments", failure.code, message)
-
-    def cut_off(self, request: Request) -> None:
-        """Note nothing: the list is taken again by the next poll."""
-
-    def failed(self, request: Request, failure: Failure) -> Iterable[Request]:
+    def on_failure(self, task: Task, failure: Failure) -> list[Task]:
         """Go on with what is known: the home region, the scope alone, or the last list of this process.
 
         A list whose page is too large begins again with fewer compartments a page.
         """
-        if request.job == "compartments" and failure.code == "RESPONSE_TOO_LARGE" and self._page_limit > 1:
-            self._page_limit //= 10
-            self._pages.clear()
-            self._tokens.clear()
-            return (self._page(None),)
-        if self._ended:
-            return ()
-        if request.job == "regions":
-            title, code = "Subscribed regions", failure.code
-            if failure.recovery is Recovery.COMPARTMENT:
-                code = "REGIONS_NOT_AUTHORIZED"
+        listing = self._listing
+        if task.tag == "compartments" and failure.code == "RESPONSE_TOO_LARGE" and listing.limit > 1:
+            self._listing = _Listing(listing.limit // 10)
+            return [self._page(None)]
+        if self._is_over:
+            return []
+        if task.tag == "regions":
+            is_denied = failure.recovery is Recovery.COMPARTMENT
+            code = "REGIONS_NOT_AUTHORIZED" if is_denied else failure.code
             message = f"{failure.message}; collecting from {self._settings.region} alone"
-            self._warn(title, code, message, failure.opc_request_id)
-            return ()
-        self._fall_back(failure)
-        return ()
+            self._warn("Subscribed regions", code, message, failure.opc_request_id)
+        else:
+            self._fall_back(failure)
+        return []
 
-    def more(self) -> Iterable[Request]:
-        """Name nothing: what is needed was asked for at once."""
-        return ()
+    def _end_early(self) -> None:
+        """Go on with what was listed so far, beside the last list; what comes after it is still to be read."""
+        if self._is_over:
+            return
+        kept = lists.last(self._context)
+        self._rows = [*(kept.rows if kept else ()), *self._listing.rows]
+        failure = Failure("PAGES_WITHOUT_END", detail="the list of compartments")
+        count = len(self._listing.rows)
+        message = f"{failure.message}; collecting from the first {count:,} compartments of it"
+        self._warn("Compartments", failure.code, message)
 
-    def end(self, *, interrupted: bool) -> Result:
-        """Walk down from the scope."""
+    def finish(self, *, interrupted: bool) -> Scope:
+        """Return the scope as far as it could be found; `interrupted` says that an answer is still to come."""
         if interrupted:
             self._do_without()
-        self._ended = True
-        self.compartments = list(self._walk())
-        self._note_what_is_owed(interrupted=interrupted)
-        return Result("ok")
+        self._is_over = True
+        compartments = list(self._walk())
+        backfill_from = min(
+            self._backfill_from, self._state.backfill_from
+        )  # a service's clock may have told more
+        changes: list[Change] = []
+        if self._listed is not None:
+            changes.append(SetCompartmentList(self._listed.listed_at, self._listed.digest))
+        return Scope(
+            self._regions,
+            compartments,
+            listed_before=self._listed_before,
+            backfill_from=backfill_from,
+            changes=changes,
+            is_complete=self._is_complete and not interrupted and not self.warnings,
+        )
 
     def _do_without(self) -> None:
         """Go on although an answer is still to come."""
         missing = Failure("TIMEOUT", detail="Identity has not answered yet")
-        if self._settings.include_subcompartments and not self._complete:
+        if not self._is_complete:
             self._fall_back(missing)
         else:
             message = f"{missing.message}; collecting from {self._settings.region} alone"
             self._warn("Subscribed regions", missing.code, message)
 
     def _fall_back(self, failure: Failure) -> None:
-        kept = self._last_known()
-        self._rows = kept.rows if kept else []
+        kept = lists.last(self._context)
+        self._rows = kept.rows if kept else ()
         what = "the compartments of the last list" if kept else "the scope's own compartment alone"
         message = f"{failure.message}; collecting from {what}"
         self._warn("Compartments", failure.code, message, failure.opc_request_id)
 
-    def _page(self, token: str | None) -> Request:
-        return Request(self._lane, lambda client: self._ask_compartments(client, token), self, "compartments")
+    def _keep(self) -> None:
+        """Keep the list for later polls; one that came too late for this poll's plan is taken again by the next."""
+        listed = lists.keep(self._context, self._listing.rows)
+        if not self._is_over:
+            self._rows, self._is_complete, self._listed = listed.rows, True, listed
 
-    def _ask_compartments(self, client: Any, token: str | None) -> tuple[list[_Row], str | None]:
-        answer = client.call(
-            "list_compartments",
-            self._settings.tenancy_ocid,
-            compartment_id_in_subtree=True,
-            access_level="ANY",
-            limit=self._page_limit,
-            page=token,
+    def _page(self, token: str | None) -> Task:
+        call = partial(
+            list_compartments, tenancy_ocid=self._settings.tenancy_ocid, limit=self._listing.limit, page=token
         )
-        return rows_of(answer, _ROWS), answer.next_page
+        return self._task(call, "compartments")
 
-    def _ask_regions(self, client: Any) -> list[_Subscription]:
-        answer = client.call("list_region_subscriptions", self._settings.tenancy_ocid)
-        subscriptions: list[_Subscription] = rows_of(answer, _SUBSCRIPTIONS)
-        return subscriptions
+    def _task(self, call: Callable[[Client], Any], tag: str) -> Task:
+        return Task(IDENTITY, LaneKey(self._settings.region, "identity"), call, tag)
 
     def _known(self, names: Iterable[str]) -> Iterator[str]:
         """Yield the regions that the SDK knows; an unknown name would make it build some other host's name."""
@@ -247,78 +252,24 @@ class ScopeCollector:
                 self._warn("Subscribed regions", "REGION_UNKNOWN", message)
 
     def _warn(self, title: str, code: str, message: str, opc_request_id: str | None = None) -> None:
-        self.degraded = True
-        self._run.warn("compartments", title, code, message, opc_request_id)
-
-    def _owe_the_lookback(self) -> None:
-        """Note a first poll's beginning before any batch can carry a checkpoint without it.
-
-        A clock that went back since was ahead at that beginning.
-        """
-        progress = self._run.progress
-        begin = self._run.newest - self._settings.lookback_minutes
-        if progress.owed_since:
-            went_back = max(0, progress.last_tried() - self._run.minute)
-            progress.owed_since = self.owed_since = max(1, min(progress.owed_since - went_back, begin))
-        elif not progress.listed_at:
-            progress.owed_since = max(1, begin)
-
-    def _note_what_is_owed(self, *, interrupted: bool) -> None:
-        """Keep the first poll's beginning until a poll has found everything that there is to read."""
-        needed = self._settings.include_subcompartments
-        if not self.degraded and not interrupted and (self._complete or not needed):
-            self._run.progress.owed_since = 0
-
-    def _cache_key(self) -> tuple[str, ...]:
-        settings = self._settings
-        return (
-            self._run.instance,
-            settings.tenancy_ocid,
-            settings.user_ocid,
-            settings.fingerprint,
-            settings.region,
-            settings.endpoint_template,
-        )
-
-    def _last_known(self) -> _Listed | None:
-        with _kept_lock:
-            return _kept.get(self._cache_key())
-
-    def _fresh(self) -> _Listed | None:
-        """Return the kept list if it is the last poll's and young enough."""
-        kept, progress = self._last_known(), self._run.progress
-        if kept is None or (kept.listed_at, kept.digest) != (progress.listed_at, progress.tree):
-            return None
-        return kept if 0 <= self._run.polled_at - kept.listed_at < LIST_MINUTES * 60 else None
-
-    def _keep(self) -> None:
-        """Keep the list for later polls; one that came too late for this poll's plan is taken again by the next."""
-        digest = hashlib.blake2b(msgspec.json.encode(self._pages), digest_size=8).hexdigest()
-        listed = _Listed(self._pages, self._run.polled_at, digest)
-        with _kept_lock:
-            _kept.pop(self._cache_key(), None)
-            _kept[self._cache_key()] = listed
-            while len(_kept) > _LISTS_KEPT:
-                del _kept[next(iter(_kept))]
-        if not self._ended:
-            self._run.progress.listed_at, self._run.progress.tree = listed.listed_at, digest
+        check = make_check("compartments", title, "warning", code, message, opc_request_id=opc_request_id)
+        self.warnings.append(check)
 
     def _walk(self) -> Iterator[Compartment]:
         """Yield the scope and everything below it, each once."""
         scope = self._settings.scope_ocid
         rows = {row.id: row for row in self._rows if _SAFE_OCID.fullmatch(row.id)}
         if len(rows) < len(self._rows) and any(not _SAFE_OCID.fullmatch(row.id) for row in self._rows):
-            message = "the list of compartments holds texts that are no OCIDs; they are not collected from"
+            message = "the list of compartments holds ids that are not OCIDs; they are not collected from"
             self._warn("Compartments", "RESPONSE_NOT_JSON", message)
-        below: dict[str, list[_Row]] = {}
+        below: dict[str, list[CompartmentRow]] = {}
         for row in rows.values():
             if row.compartment_id:
                 below.setdefault(row.compartment_id, []).append(row)
         is_root = scope == self._settings.tenancy_ocid
-        if self._complete and rows and not is_root and scope not in rows:
-            self._warn(
-                "Compartments", "COMPARTMENT_UNKNOWN", f"{scope} is not among the tenancy's compartments"
-            )
+        if self._is_complete and rows and not is_root and scope not in rows:
+            message = f"{scope} is not among the tenancy's compartments"
+            self._warn("Compartments", "COMPARTMENT_UNKNOWN", message)
         yield _compartment(rows[scope]) if scope in rows else Compartment(scope, "", 0, deleted=False)
         seen, waiting = {scope}, [scope]
         while waiting:
@@ -329,7 +280,16 @@ class ScopeCollector:
                     yield _compartment(row)
 
 
-def _compartment(row: _Row) -> Compartment:
+@dataclass
+class _Listing:
+    """The list of compartments as far as it has come, so many a page."""
+
+    limit: int
+    rows: list[CompartmentRow] = field(default_factory=list)
+    tokens: PageTokens = field(default_factory=PageTokens)
+
+
+def _compartment(row: CompartmentRow) -> Compartment:
     created = utc_moment(row.time_created or "")
     return Compartment(
         row.id,

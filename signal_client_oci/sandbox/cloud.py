@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from signal_client_oci.sandbox.clocks import Clock, system_clock
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
@@ -64,8 +65,12 @@ class SimulatedCloud:
         return self.request_log.snapshot()
 
     def service_time(self) -> datetime:
-        """Return the time of the Date headers, by which signatures are judged."""
+        """Return the time by which signatures are judged."""
         return system_clock() + self.clock_offset
+
+    def answer_time(self, status: int) -> datetime:
+        """Return the time of an answer's Date: that of the records, but a refused signature's own."""
+        return self.service_time() if status == HTTPStatus.UNAUTHORIZED else self.clock() + self.clock_offset
 
     def add_tenancy(
         self,

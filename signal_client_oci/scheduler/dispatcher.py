@@ -16,15 +16,16 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final, NamedTuple
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler.lane import Lane
-from signal_client_oci.scheduler.requests import Collector, LaneKey, Page, Request
+from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Request, Task
 
 __all__ = ["Dispatcher", "Outcome"]
 
@@ -38,14 +39,22 @@ _SECONDS_AT_END: Final = 1.0
 
 
 class Outcome(NamedTuple):
-    """A request and what came of it: what `send` returned, or a Failure."""
+    """A task and what came of it: what its `call` returned, or a Failure."""
 
-    request: Request
+    task: Task
     result: Any
 
 
+class _Arrival(NamedTuple):
+    """A request and what came of this attempt; `size` is the bytes of its records."""
+
+    request: Request
+    result: Any
+    size: int
+
+
 class Dispatcher:
-    """The workers of one poll.
+    """Sends the tasks of one poll, and hands out what comes of them.
 
     Args:
         borrow: Lends the client of a region and service for the time of a `with` block.
@@ -69,13 +78,13 @@ class Dispatcher:
         self._width = width
         self._until = until
         self._lanes: dict[LaneKey, Lane] = {}
-        self._outcomes: queue.SimpleQueue[tuple[Outcome, int]] = queue.SimpleQueue()
-        self._arrived: deque[tuple[Outcome, int]] = deque()
+        self._outcomes: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
+        self._arrived: deque[_Arrival] = deque()
         self._later: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
         self._borrowed = ExitStack()
         self._open = 0
-        self._owed: dict[int, int] = {}
+        self._pending: dict[str, int] = {}
         self._aborted = False
         self._held: dict[Request, int] = {}
         self._in_hand = 0
@@ -84,31 +93,33 @@ class Dispatcher:
         self.retries: dict[str, int] = {}
         self.unanswered: dict[str, float] = {}
 
-    def submit(self, request: Request) -> None:
-        """Queue a request; it is sent as soon as its lane has a place."""
-        self._open += 1
-        self._owed[id(request.owner)] = self._owed.get(id(request.owner), 0) + 1
-        self._lane(request.lane).waiting.append(request)
-        self._dispatch(request.lane)
+    def submit(self, tasks: Iterable[Task]) -> None:
+        """Queue tasks; each is sent as soon as its lane has a place."""
+        for task in tasks:
+            self._open += 1
+            self._pending[task.source] = self._pending.get(task.source, 0) + 1
+            self._lane(task.lane).waiting.append(Request(task))
+            self._dispatch(task.lane)
 
     @property
     def busy(self) -> bool:
         """True while an outcome is still to come."""
         return self._open > 0
 
-    def has_place(self, lane_name: LaneKey) -> bool:
-        """True if a request submitted now would be sent at once."""
-        lane = self._lane(lane_name)
-        return not lane.waiting and lane.tripped_by is None and lane.may_send and not self.memory.is_full
+    def free_places(self) -> dict[LaneKey, int]:
+        """Return how many tasks each lane would send at once if they were submitted now."""
+        if self.memory.is_full or self._aborted:
+            return {}
+        return {key: lane.free_places for key, lane in self._lanes.items() if lane.free_places}
 
-    def has_pending(self, owner: Collector) -> bool:
-        """True while an outcome for `owner` is still to come."""
-        return self._owed.get(id(owner), 0) > 0
+    def has_pending(self, source: str) -> bool:
+        """True while an outcome for `source` is still to come."""
+        return self._pending.get(source, 0) > 0
 
-    def is_healthy(self, lane_name: LaneKey) -> bool:
-        """True unless nothing but failures came out of the lane: then it is the service, not what was asked for."""
-        lane = self._lane(lane_name)
-        return lane.answered or lane.consecutive_failures < FAILURES_THAT_ARE_THE_SERVICE
+    def health(self, key: LaneKey) -> LaneHealth:
+        """Return how a lane fares."""
+        lane = self._lane(key)
+        return LaneHealth(lane.answered or lane.consecutive_failures < FAILURES_THAT_ARE_THE_SERVICE)
 
     def next_outcome(self, timeout: float) -> Outcome | None:
         """Return the next final outcome, None if there is none within about `timeout` seconds.
@@ -121,34 +132,35 @@ class Dispatcher:
         if refused := self._next_refused():
             return refused
         began = time.monotonic()
-        outcome, size = self._next_arrived(self._pause(timeout))
-        if outcome is None:
+        arrival = self._next_arrived(self._pause(timeout))
+        if arrival is None:
             return None
-        lane_name = outcome.request.lane
-        lane = self._lanes[lane_name]
+        request, result, size = arrival
+        key = request.task.lane
+        lane = self._lanes[key]
         lane.in_flight -= 1
         lane.adjust_window(size, time.monotonic() - began)
-        self._in_hand = self._held.pop(outcome.request, 0)
-        final = self._classify(lane, outcome, lane.sent.pop(outcome.request))
-        self._dispatch(lane_name)
-        return self._handed_out(outcome) if final else None
+        self._in_hand = self._held.pop(request, 0)
+        final = self._classify(lane, request, result, lane.sent.pop(request))
+        self._dispatch(key)
+        return self._handed_out(request, result) if final else None
 
-    def _next_arrived(self, seconds: float) -> tuple[Outcome | None, int]:
-        """Return the outcome that came first and its bytes, None if there is none within `seconds`."""
+    def _next_arrived(self, seconds: float) -> _Arrival | None:
+        """Return what came first, None if nothing comes within `seconds`."""
         with contextlib.suppress(queue.Empty):
             if not self._arrived:
-                self._arrive(*self._outcomes.get(timeout=seconds))
+                self._arrive(self._outcomes.get(timeout=seconds))
             while True:
-                self._arrive(*self._outcomes.get_nowait())
+                self._arrive(self._outcomes.get_nowait())
         if not self._arrived:
-            return None, 0
-        outcome, size = self._arrived.popleft()
-        self._lanes[outcome.request.lane].backlog_bytes -= size
-        return outcome, size
+            return None
+        arrival = self._arrived.popleft()
+        self._lanes[arrival.request.task.lane].backlog_bytes -= arrival.size
+        return arrival
 
-    def _arrive(self, outcome: Outcome, size: int) -> None:
-        self._arrived.append((outcome, size))
-        self._lanes[outcome.request.lane].backlog_bytes += size
+    def _arrive(self, arrival: _Arrival) -> None:
+        self._arrived.append(arrival)
+        self._lanes[arrival.request.task.lane].backlog_bytes += arrival.size
 
     def _let_go(self) -> None:
         """Give back the memory of the outcome that was handed out last."""
@@ -161,7 +173,7 @@ class Dispatcher:
         now = time.monotonic()
         for lane in self._lanes.values():
             for request, sent_at in lane.sent.items():
-                source = request.owner.source
+                source = request.task.source
                 self.unanswered[source] = max(self.unanswered.get(source, 0.0), now - sent_at)
         dropped = len(self._later) + sum(len(lane.waiting) for lane in self._lanes.values())
         self._open -= dropped
@@ -176,13 +188,14 @@ class Dispatcher:
         end = time.monotonic() + _SECONDS_AT_END
         while self._open > 0:
             self._let_go()
-            outcome, _ = self._next_arrived(max(0.0, end - time.monotonic()))
-            if outcome is None:
+            arrival = self._next_arrived(max(0.0, end - time.monotonic()))
+            if arrival is None:
                 return
+            request, result, _ = arrival
             self._open -= 1
-            self._in_hand = self._held.pop(outcome.request, 0)
-            if not isinstance(outcome.result, Failure) or outcome.result.has_begun:
-                yield outcome
+            self._in_hand = self._held.pop(request, 0)
+            if not isinstance(result, Failure) or result.has_begun:
+                yield Outcome(request.task, result)
 
     def close(self) -> None:
         """End the threads and give the clients back."""
@@ -220,7 +233,7 @@ class Dispatcher:
             lane.send(request)
 
     def _count(self, counts: dict[str, int], request: Request) -> None:
-        source = request.owner.source
+        source = request.task.source
         counts[source] = counts.get(source, 0) + 1
 
     def _start_worker(self, name: LaneKey, lane: Lane) -> None:
@@ -238,15 +251,14 @@ class Dispatcher:
     def _work(self, name: LaneKey, lane: Lane) -> None:
         while (request := lane.jobs.get()) is not None:
             try:
-                result: Any = request.send(self._client(name, lane))
+                result: Any = request.task.call(self._client(name, lane))
             except Failure as failure:
                 result = failure.with_traceback(None)  # the frames would keep connections alive
                 result.__cause__ = result.__context__ = None
             except Exception as error:  # noqa: BLE001  (a dead worker would leave the poll waiting; reported by name)
                 result = Failure("CLIENT_ERROR", detail=type(error).__name__)
             self._hold(request, result)
-            size = sum(map(len, result.texts)) if isinstance(result, Page) else 0
-            self._outcomes.put((Outcome(request, result), size))
+            self._outcomes.put(_Arrival(request, result, _size(result)))
             del request, result  # a worker that waits must not keep its last page
 
     def _hold(self, request: Request, result: Any) -> None:
@@ -268,16 +280,15 @@ class Dispatcher:
                     lane.client.transport.abort()
             return lane.client
 
-    def _classify(self, lane: Lane, outcome: Outcome, sent_at: float) -> bool:
-        """Adapt the lane to the outcome; True if it is final."""
-        request, failure = outcome
-        if not isinstance(failure, Failure):
+    def _classify(self, lane: Lane, request: Request, result: Any, sent_at: float) -> bool:
+        """Adapt the lane to what came; True if it is final, False if the request waits for another attempt."""
+        if not isinstance(result, Failure):
             lane.on_success()
             return True
         delay = (
-            None if lane.consecutive_failures >= FAILURES_THAT_END_RETRIES else self._delay(request, failure)
+            None if lane.consecutive_failures >= FAILURES_THAT_END_RETRIES else self._delay(request, result)
         )
-        lane.note_failure(request, failure, sent_at, delay)
+        lane.on_failure(request, result, sent_at, delay)
         if delay is None:
             return True
         request.attempt += 1
@@ -301,22 +312,22 @@ class Dispatcher:
         now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             request = heapq.heappop(self._later)[2]
-            self._lane(request.lane).waiting.append(request)
+            self._lane(request.task.lane).waiting.append(request)
         for name, lane in self._lanes.items():
             if lane.waiting:
                 self._dispatch(name)
 
     def _next_refused(self) -> Outcome | None:
-        """Return a waiting request of a lane that was shut, with the lane's failure."""
+        """Return a waiting request of a lane that sends nothing more, with the lane's failure."""
         for lane in self._lanes.values():
             if lane.tripped_by is not None and lane.waiting:
-                return self._handed_out(Outcome(lane.waiting.popleft(), lane.tripped_by))
+                return self._handed_out(lane.waiting.popleft(), lane.tripped_by)
         return None
 
-    def _handed_out(self, outcome: Outcome) -> Outcome:
+    def _handed_out(self, request: Request, result: Any) -> Outcome:
         self._open -= 1
-        self._owed[id(outcome.request.owner)] -= 1
-        return outcome
+        self._pending[request.task.source] -= 1
+        return Outcome(request.task, result)
 
     def _pause(self, timeout: float) -> float:
         now = time.monotonic()
@@ -327,3 +338,10 @@ class Dispatcher:
             if lane.waiting and lane.sends_from > now and lane.has_room
         ]
         return max(0.001, min([timeout, *(moment - now for moment in moments)]))
+
+
+def _size(result: Any) -> int:
+    """Return the bytes of a page's records; lists of rows and other answers are small."""
+    if isinstance(result, Page) and result.items and isinstance(result.items[0], bytes):
+        return sum(map(len, result.items))
+    return 0

@@ -20,9 +20,9 @@ from signal_client_oci.scheduler.requests import Request
 
 __all__ = ["Lane"]
 
-REFUSALS_THAT_SHUT: Final = 3
+REFUSALS_THAT_TRIP: Final = 3
 THROTTLED_TOGETHER: Final = 2
-THROTTLED_THAT_SHUT: Final = 20
+THROTTLED_THAT_TRIP: Final = 20
 _LONG_WAIT: Final = 0.02
 _FIRST_WINDOW: Final = 4
 _LEAST_WINDOW: Final = 2
@@ -47,11 +47,12 @@ class Lane:
         paused_until: Nothing is sent before this moment (`time.monotonic()`).
         rate_limiter: How often requests may be sent.
         answered: True after the first good answer.
-        refused: Answers that no request of the region is accepted; enough of them, and no good one, shut the lane.
-        consecutive_failures: Final failures since the last good answer; after many, nothing is worth a second attempt in this poll.
+        refused: Answers that no request of the region is accepted; enough of them, and no good one, trip the lane.
+        consecutive_failures: Final failures since the last good answer; after many, nothing is worth a second attempt
+            in this poll.
         throttled: Different requests in a row that were answered 429. One alone may be refused for what it asks,
             several are about the user's rate, and after very many nothing more is sent.
-        tripped_by: The failure with which everything that still waits is answered, unsent.
+        tripped_by: The failure with which everything that still waits is answered, unsent; None = the lane works.
     """
 
     width: int
@@ -78,6 +79,14 @@ class Lane:
     def has_room(self) -> bool:
         """True while fewer requests are in flight than may be."""
         return self.in_flight < max(1, min(int(self.limit), self.window))
+
+    @property
+    def free_places(self) -> int:
+        """How many requests would be sent at once; one where the rate is limited, because each moves the next."""
+        if self.waiting or self.tripped_by is not None or not self.may_send:
+            return 0
+        places = max(1, min(int(self.limit), self.window)) - self.in_flight
+        return places if self.rate_limiter.rate is None else 1
 
     @property
     def sends_from(self) -> float:
@@ -115,11 +124,11 @@ class Lane:
         self.answered, self.consecutive_failures, self.throttled, self._throttled_last = True, 0, 0, None
         self.rate_limiter.accepted(time.monotonic())
 
-    def note_failure(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
+    def on_failure(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
         """Note a failure; `delay` is how long the request waits for its next attempt, None = it has none."""
         if failure.recovery is Recovery.REGION and failure.code != "STOPPED":
             self.refused += 1
-            if self.refused >= REFUSALS_THAT_SHUT and not self.answered:
+            if self.refused >= REFUSALS_THAT_TRIP and not self.answered:
                 self.tripped_by = failure
         if failure.code == "THROTTLED":
             self._slow_down(request, failure, sent_at, delay)
@@ -142,5 +151,5 @@ class Lane:
             self.limit = max(1.0, self.limit / 2)
         if together and delay is not None and (failure.retry_after is not None or not self.answered):
             self.paused_until = max(self.paused_until, now + delay)
-        if self.throttled >= THROTTLED_THAT_SHUT:
+        if self.throttled >= THROTTLED_THAT_TRIP:
             self.tripped_by = failure

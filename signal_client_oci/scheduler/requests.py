@@ -1,21 +1,14 @@
-"""What the poll drives: collectors that name requests, and the requests and answers between them and the workers.
-
-A collector decides in the poll's own thread and never waits: it names requests, is given their answers one by one,
-and names the next ones. That is the whole of what the poll knows about a source.
-"""
+"""What the poll hands to the dispatcher: tasks, which say what to call and where, and nothing of who wants it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from signal_client_oci.contract import Check
-from signal_client_oci.errors.failure import Failure
 from signal_client_oci.oci_api.client import Client
 
-__all__ = ["Collector", "LaneKey", "Page", "Request", "Result", "Step", "token_mark"]
+__all__ = ["LaneHealth", "LaneKey", "Request", "Task"]
 
 
 class LaneKey(NamedTuple):
@@ -25,86 +18,35 @@ class LaneKey(NamedTuple):
     service: str
 
 
-@dataclass(eq=False)
-class Request:
-    """One request of a collector.
+class LaneHealth(NamedTuple):
+    """What a source needs to know of a lane when a request of its failed.
 
-    Attributes:
-        lane: Where it goes.
-        send: Sends it with the lane's client; called in a worker's thread, touches nothing else.
-        owner: Gets the answer, or the failure when it is final.
-        job: What the owner needs to know again which request this is.
-        attempt: 1 for the first sending.
+    `is_healthy` is False where nothing but failures came out of it: then it is the service, not what was asked for.
     """
 
+    is_healthy: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Task:
+    """One call that a source wants made; two are never the same.
+
+    Attributes:
+        source: The source's name, under which its requests are counted.
+        lane: Where it goes.
+        call: Makes it with the lane's client; called in a worker's thread, touches nothing else.
+        tag: What the source needs to know again which task this is.
+    """
+
+    source: str
     lane: LaneKey
-    send: Callable[[Client], Any]
-    owner: Collector
-    job: Any
+    call: Callable[[Client], Any]
+    tag: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """A task on its way; `attempt` is 1 for the first sending."""
+
+    task: Task
     attempt: int = 1
-
-
-Step = Request | None
-"""What a collector names: a request, or None where it is in the middle of a page and nothing is half done.
-
-At a None the poll looks at its clock and hands out what is ready. It may end the collector's work there.
-"""
-
-
-class Page(NamedTuple):
-    """One page: the records' exact texts, and the next page's token (None = this was the last)."""
-
-    texts: list[bytes]
-    next_page: str | None
-    opc_request_id: str | None
-
-
-def token_mark(token: str) -> bytes:
-    """Return sixteen bytes by which a page token is remembered, however long it is."""
-    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-@dataclass
-class Result:
-    """How a collector fared, for the report."""
-
-    status: Literal["ok", "failed", "skipped", "partial"]
-    error: Check | None = None
-    covered_until: str | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-
-
-class Collector(Protocol):
-    """What the poll drives."""
-
-    @property
-    def source(self) -> str:
-        """The name under which its requests are counted."""
-        ...
-
-    def begin(self) -> Iterable[Request]:
-        """Name the first requests."""
-        ...
-
-    def answered(self, request: Request, result: Any) -> Iterable[Step]:
-        """Take what a request brought and name those that follow from it."""
-        ...
-
-    def failed(self, request: Request, failure: Failure) -> Iterable[Step]:
-        """Take a request's final failure and name those that follow from it."""
-        ...
-
-    def cut_off(self, request: Request) -> None:
-        """Note that the poll's end came while the answer was arriving, so that less is asked for next time."""
-        ...
-
-    def more(self) -> Iterable[Request]:
-        """Name requests that can go at once, for places that would stay empty."""
-        ...
-
-    def end(self, *, interrupted: bool) -> Result:
-        """Sum up, once, when nothing is under way any more.
-
-        `interrupted` says that the poll had to stop before everything was read.
-        """
-        ...

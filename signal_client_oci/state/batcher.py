@@ -1,47 +1,41 @@
-"""Cuts a source's artifacts into batches; each carries the checkpoint that it makes true.
+"""Cuts a source's artifacts into batches within the host's limits, each with the changes that it makes true.
 
-What a poll learns (a record was delivered, a position moved) is noted in the order in which it happened, and enters
-the checkpoint only when the batch that contains everything before it is handed out.
+What a poll learns (a record was delivered, a cursor moved) waits in the order in which it happened, behind the
+artifacts that came before it, and goes out with the last of them.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any, Final, TypeVar
+from typing import Final, NamedTuple
 
-from signal_client_oci.contract import Artifact, Batch, Checkpoint, SourceName
+from signal_client_oci.contract import Artifact
+from signal_client_oci.state.changes import Change, Delivery, remember
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "Pending"]
 
 _LONGEST_WAIT: Final = 2.0
 
-Effect = Callable[[], None]
-Mark = TypeVar("Mark")
+
+class Pending(NamedTuple):
+    """What goes to the host next: artifacts, and what is true once they are there."""
+
+    artifacts: list[Artifact]
+    changes: list[Change]
 
 
 class _Waiting:
-    """Artifacts in a row, each with its bytes and its mark, or none at all; what is handed out is not kept."""
+    """A delivery of which some may be handed out already."""
 
-    __slots__ = ("artifacts", "effect", "marks", "sizes", "total")
+    __slots__ = ("artifacts", "digests", "key", "sizes", "total")
 
-    def __init__(
-        self, artifacts: list[Artifact], marks: list[Any], effect: Callable[[list[Any]], None]
-    ) -> None:
-        self.artifacts, self.marks, self.effect = artifacts, marks, effect
-        self.sizes = [_size(artifact["raw"]) for artifact in artifacts]
+    def __init__(self, delivery: Delivery) -> None:
+        self.artifacts, self.digests, self.key = delivery.artifacts, delivery.digests, delivery.key
+        self.sizes = [_size(artifact["raw"]) for artifact in delivery.artifacts]
         self.total = sum(self.sizes)
-
-    def append(self, artifact: Artifact, mark: Any) -> int:
-        """Add one more; return its bytes."""
-        size = _size(artifact["raw"])
-        self.artifacts.append(artifact)
-        self.marks.append(mark)
-        self.sizes.append(size)
-        self.total += size
-        return size
 
     def fitting(self, room: int, room_bytes: int, *, alone: bool) -> int:
         """Return how many fit into what is left of a batch; into an empty one, the first always does."""
@@ -50,18 +44,14 @@ class _Waiting:
         fitting = sum(total <= room_bytes for total in accumulate(self.sizes[:room]))
         return max(fitting, int(alone))
 
-    def hand_out_all(self, into: list[Artifact]) -> int:
-        """Move all of them into a batch and let their effect happen; return their bytes."""
-        into += self.artifacts
-        self.effect(self.marks)
-        return self.total
-
-    def hand_out(self, count: int, into: list[Artifact]) -> int:
-        """Do the same with the first `count`."""
+    def hand_out(self, count: int, pending: Pending) -> int:
+        """Move the first `count` into a batch; return their bytes."""
         size = sum(self.sizes[:count])
-        into += self.artifacts[:count]
-        self.effect(self.marks[:count])
-        del self.artifacts[:count], self.sizes[:count], self.marks[:count]
+        pending.artifacts.extend(self.artifacts[:count])
+        pending.changes.append(remember(self.key, self.digests[:count]))
+        # cut off what went: it must not be kept in memory until the rest goes
+        self.artifacts, self.digests = self.artifacts[count:], self.digests[count:]
+        del self.sizes[:count]
         self.total -= size
         return size
 
@@ -70,92 +60,65 @@ class Batcher:
     """The artifacts of one source on their way to the host.
 
     Args:
-        source: Which source they are of.
-        checkpoint: Returns the checkpoint as the effects so far have made it.
         max_artifacts: Artifacts in a batch at most.
         max_bytes: UTF-8 bytes of `raw` in a batch at most; one larger record travels alone.
-
-    Attributes:
-        delivered: Artifacts handed to the host so far.
     """
 
-    def __init__(
-        self, source: SourceName, checkpoint: Callable[[], Checkpoint], max_artifacts: int, max_bytes: int
-    ) -> None:
-        self.delivered = 0
-        self._source = source
-        self._checkpoint = checkpoint
+    def __init__(self, max_artifacts: int, max_bytes: int) -> None:
         self._max_artifacts = max(1, max_artifacts)
         self._max_bytes = max(0, max_bytes)
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting | Change] = deque()
         self._artifacts = 0
         self._bytes = 0
         self._since = 0.0
 
-    def add(self, artifact: Artifact, mark: Mark, effect: Callable[[list[Mark]], None]) -> None:
-        """Queue an artifact; `effect` gets the marks of those that are queued in a row and handed out together."""
-        last = self._waiting[-1] if self._waiting else None
-        if last is None or last.effect != effect:
-            last = _Waiting([], [], effect)
-            self._enqueue(last)
-        size = last.append(artifact, mark)
-        self._artifacts += 1
-        self._bytes += size
+    def push(self, item: Delivery | Change) -> None:
+        """Queue artifacts, or a change that is true once everything queued before it was handed out."""
+        if not self._waiting:
+            self._since = time.monotonic()
+        if not isinstance(item, Delivery):
+            self._waiting.append(item)
+        elif item.artifacts:
+            waiting = _Waiting(item)
+            self._waiting.append(waiting)
+            self._artifacts += len(waiting.artifacts)
+            self._bytes += waiting.total
 
-    def add_all(
-        self, artifacts: list[Artifact], marks: list[Mark], effect: Callable[[list[Mark]], None]
-    ) -> None:
-        """Queue artifacts, each with a mark; `effect` gets the marks of those that are handed out together."""
-        waiting = _Waiting(artifacts, marks, effect)
-        self._enqueue(waiting)
-        self._artifacts += len(artifacts)
-        self._bytes += waiting.total
+    @property
+    def is_full(self) -> bool:
+        """True while more waits than fits into one batch."""
+        return self._artifacts >= self._max_artifacts or self._bytes > self._max_bytes
 
-    def note(self, effect: Effect) -> None:
-        """Queue an effect that is true once everything queued before it was handed out."""
-        self._enqueue(_Waiting([], [], lambda _: effect()))
-
-    def ready(self) -> Iterator[Batch]:
-        """Yield the batches that are full, or have waited long enough."""
-        while self._artifacts >= self._max_artifacts or self._bytes > self._max_bytes:
+    def ready(self) -> Iterator[Pending]:
+        """Yield what fills a batch, and what has waited long enough."""
+        while self.is_full:
             yield self._cut()
         if self._waiting and time.monotonic() - self._since > _LONGEST_WAIT:
             yield self._cut()
 
-    def flush(self) -> Iterator[Batch]:
-        """Yield everything that waits; what has no artifacts left only takes effect."""
-        while self._artifacts:
-            yield self._cut()
+    def flush(self) -> Iterator[Pending]:
+        """Yield everything that waits; the last may have changes alone."""
         while self._waiting:
-            self._waiting.popleft().hand_out_all([])
+            yield self._cut()
 
-    def _enqueue(self, waiting: _Waiting) -> None:
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting.append(waiting)
-
-    def _cut(self) -> Batch:
-        artifacts: list[Artifact] = []
-        total = 0
+    def _cut(self) -> Pending:
+        pending, total = Pending([], []), 0
         while self._waiting:
             first = self._waiting[0]
-            room = self._max_artifacts - len(artifacts)
-            count = first.fitting(room, self._max_bytes - total, alone=not artifacts)
-            if count < len(first.artifacts):
-                total += first.hand_out(count, artifacts) if count else 0
-                break
-            total += first.hand_out_all(artifacts)
+            if not isinstance(first, _Waiting):
+                pending.changes.append(first)
+            else:
+                room = self._max_artifacts - len(pending.artifacts)
+                count = first.fitting(room, self._max_bytes - total, alone=not pending.artifacts)
+                is_whole = count == len(first.artifacts)
+                total += first.hand_out(count, pending) if count else 0
+                if not is_whole:
+                    break
             self._waiting.popleft()
-        self._artifacts -= len(artifacts)
+        self._artifacts -= len(pending.artifacts)
         self._bytes -= total
         self._since = time.monotonic()
-        self.delivered += len(artifacts)
-        return {
-            "type": "batch",
-            "source": self._source,
-            "artifacts": artifacts,
-            "checkpoint": self._checkpoint(),
-        }
+        return pending
 
 
 def _size(text: str) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-__all__ = ["DeliveredProblems", "LeftScope"]
+__all__ = ["LeftScope", "SeenProblems"]
 
 
 class LeftScope(NamedTuple):
-    """What `DeliveredProblems` knew of the scope that was read before the present one."""
+    """What `SeenProblems` knew of the scope that was read before the present one."""
 
     scope: str = ""
     read_at: int | None = None
@@ -19,7 +19,7 @@ class LeftScope(NamedTuple):
     delivered: AbstractSet[bytes] = frozenset()
 
 
-class DeliveredProblems:
+class SeenProblems:
     """Cloud Guard's part of a checkpoint.
 
     Attributes:
@@ -49,12 +49,56 @@ class DeliveredProblems:
         self._texts["listed"].grow(self.listed, new)
         self.listed.update(new)
 
-    def enter(self, scope: str) -> None:
-        """Read another scope from now on: on from where it was if it is the one before, else from its beginning."""
-        back = self.left if self.left.scope == scope else LeftScope(scope)
-        self.left = LeftScope(self.scope, self.read_at, self.since, self.listed | self.before)
-        self.scope, self.read_at, self.since = back.scope, back.read_at, back.since
-        self.listed, self.before = set(back.delivered), set()
+    def enter(self, scope: str, begin: int) -> None:
+        """Read this scope from now on: from where it was if it is the one before, else from its beginning.
+
+        Closed problems are delivered from minute `begin` on, or from the earlier one that is known already.
+        """
+        if scope != self.scope:
+            back = self._stood(scope)
+            self.left = LeftScope(self.scope, self.read_at, self.since, self.listed | self.before)
+            self.scope, self.read_at, self.since = back.scope, back.read_at, back.since
+            self.listed, self.before = set(back.delivered), set()
+        self.since = min(self.since or begin, begin)
+
+    def last_read(self, scope: str) -> int | None:
+        """Return the second of the last poll that read all of `scope`, None where none did."""
+        return self.read_at if scope == self.scope else self._stood(scope).read_at
+
+    def _stood(self, scope: str) -> LeftScope:
+        return self.left if self.left.scope == scope else LeftScope(scope)
+
+    def finish_listing(self, listed: AbstractSet[bytes], read_at: int, forget_after: int) -> None:
+        """Keep what is listed now, and for one poll more what was listed before it.
+
+        The scope that was left is forgotten when it has not been read for `forget_after` seconds.
+        """
+        delivered, left = self.listed, self.left
+        self.listed = (delivered | self.before | left.delivered) & listed
+        self.before = delivered - listed
+        self.read_at = read_at
+        is_forgotten = (left.read_at or left.since * 60) < read_at - forget_after
+        self.left = LeftScope() if is_forgotten else left._replace(delivered=left.delivered - self.listed)
+
+    def bound(self, second: int, begin: int) -> None:
+        """Take back what lies beyond a service's clock, which shows `second`."""
+        self.since = min(self.since, begin)
+        if self.read_at is not None:
+            self.read_at = min(self.read_at, second)
+
+    def drop_left(self) -> bool:
+        """Drop the versions of the scope that was left; it begins anew where it was left when it comes back."""
+        left = self.left
+        if left.delivered:
+            since = left.since if left.read_at is None else left.read_at // 60
+            self.left = LeftScope(left.scope, None, since)
+        return bool(left.delivered)
+
+    def drop_some(self) -> bool:
+        """Drop half of the versions of the last listing; False if there is none."""
+        listed = sorted(self.listed)
+        self.listed = set(listed[: len(listed) // 2])
+        return bool(listed)
 
     def to_json(self) -> dict[str, Any]:
         """Return what is stored of it."""

@@ -1,6 +1,6 @@
 """Which records of the overlap were delivered already: eight bytes of each one's id, kept as long as it can come again.
 
-A digest is filed under the end of the window in which its record was first read. The record lies before that
+A digest is kept under the end of the window in which its record was first read. The record lies before that
 minute, so the digest can go once nothing before it is read again. A tag of two bytes says which compartment the
 record is of, so that one that stands still keeps its own digests and nobody else's.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 from signal_client_oci.state.windows import LATEST_MINUTE
 
-__all__ = ["DIGEST_BYTES", "Digests", "digest_of", "join_digests", "split_digests"]
+__all__ = ["DIGEST_BYTES", "SeenRecords", "digest_of", "join_digests", "split_digests"]
 
 DIGEST_BYTES: Final = 8
 _RUN = struct.Struct(">2sH")
@@ -41,11 +41,11 @@ def join_digests(text: str) -> bytes:
     """Decode a checkpoint's base64 of whole digests.
 
     Raises:
-        ValueError: it is no base64, or cut off.
+        ValueError: it is not base64, or truncated.
     """
     packed = _decoded(text)
     if len(packed) % DIGEST_BYTES:
-        raise ValueError("digests are cut off")
+        raise ValueError("digests are truncated")
     return packed
 
 
@@ -60,16 +60,16 @@ def _decoded(text: str) -> bytes:
     return packed
 
 
-class Digests:
+class SeenRecords:
     """The digests of one source in one region.
 
-    A digest is known from `claim` on, so that a record on two pages is delivered once; it enters the checkpoint
-    with `file`, when the batch that holds its record is handed out.
+    A digest is known from `add` on, so that a record on two pages is delivered once; it enters the checkpoint
+    with `commit`, when the batch that holds its record is handed out.
     """
 
     def __init__(self) -> None:
         self._known: set[bytes] = set()
-        self._filed: dict[int, dict[bytes, bytearray]] = {}
+        self._committed: dict[int, dict[bytes, bytearray]] = {}
         self._texts: dict[int, str] = {}  # what `to_json` wrote of a window that did not change since
 
     def __len__(self) -> int:
@@ -78,39 +78,35 @@ class Digests:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._known
 
-    def claim(self, digest: bytes) -> bool:
-        """Remember `digest`; False if it was known already."""
+    def add(self, digest: bytes) -> bool:
+        """Remember `digest` for the rest of the poll; False if it was known already."""
         before = len(self._known)
         self._known.add(digest)
         return len(self._known) != before
 
-    def file(self, digest: bytes, tag: bytes, end: int) -> None:
-        """Put a claimed digest under the window that ends at minute `end`, for the checkpoint."""
-        self.file_all((digest,), tag, end)
-
-    def file_all(self, digests: Iterable[bytes], tag: bytes, end: int) -> None:
-        """Do the same with several digests of one compartment."""
-        self._filed.setdefault(end, {}).setdefault(tag, bytearray()).extend(b"".join(digests))
+    def commit(self, digests: Iterable[bytes], tag: bytes, end: int) -> None:
+        """Keep added digests of one compartment for later polls, under the window that ends at minute `end`."""
+        self._committed.setdefault(end, {}).setdefault(tag, bytearray()).extend(b"".join(digests))
         self._texts.pop(end, None)
 
-    def forget(self, start_of: Callable[[bytes], int]) -> None:
+    def expire(self, start_of: Callable[[bytes], int]) -> None:
         """Drop what cannot come again; `start_of(tag)` is the minute from which a tag's records are read again."""
-        for end, by_tag in list(self._filed.items()):
+        for end, by_tag in list(self._committed.items()):
             for tag in [tag for tag in by_tag if end <= start_of(tag)]:
                 self._known.difference_update(split_digests(bytes(by_tag.pop(tag))))
                 self._texts.pop(end, None)
             if not by_tag:
-                del self._filed[end]
+                del self._committed[end]
 
     def drop_oldest(self) -> int:
         """Drop the oldest window's digests, half of them where it is the only one; return how many went."""
-        if not self._filed:
+        if not self._committed:
             return 0
         before = len(self._known)
-        oldest = min(self._filed)
+        oldest = min(self._committed)
         self._texts.pop(oldest, None)
-        by_tag = self._filed[oldest]
-        keep = 0.5 if len(self._filed) == 1 else 0.0
+        by_tag = self._committed[oldest]
+        keep = 0.5 if len(self._committed) == 1 else 0.0
         for tag, packed in list(by_tag.items()):
             cut = len(packed) // DIGEST_BYTES - int(len(packed) // DIGEST_BYTES * keep)
             gone = bytes(packed[: cut * DIGEST_BYTES])
@@ -119,30 +115,31 @@ class Digests:
             if not packed:
                 del by_tag[tag]
         if not by_tag:
-            del self._filed[oldest]
+            del self._committed[oldest]
         return before - len(self._known)
 
     def oldest_end(self) -> int:
         """Return the end (minute) of the window whose digests would be dropped first, 0 if there is none."""
-        return min(self._filed, default=0)
+        return min(self._committed, default=0)
 
-    def filed(self) -> int:
+    def committed(self) -> int:
         """Return how many digests the checkpoint holds."""
         return (
-            sum(len(packed) for by_tag in self._filed.values() for packed in by_tag.values()) // DIGEST_BYTES
+            sum(len(packed) for by_tag in self._committed.values() for packed in by_tag.values())
+            // DIGEST_BYTES
         )
 
     def to_json(self) -> dict[str, str]:
         """Return window end (minute) → base64 of runs: two bytes of tag, two of length, then the digests."""
-        return {str(end): self._text(end) for end in sorted(self._filed)}
+        return {str(end): self._text(end) for end in sorted(self._committed)}
 
     def _text(self, end: int) -> str:
         if end not in self._texts:
-            self._texts[end] = _packed_runs(self._filed[end])
+            self._texts[end] = _packed_runs(self._committed[end])
         return self._texts[end]
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, str]) -> Digests:
+    def from_json(cls, stored: Mapping[str, str]) -> SeenRecords:
         """Read what `to_json` wrote.
 
         Raises:
@@ -154,7 +151,7 @@ class Digests:
                 raise ValueError("a window of digests has no minute")
             for tag, run in _unpacked_runs(text):
                 digests._known.update(split_digests(run))
-                digests.file_all((run,), tag, end)
+                digests.commit((run,), tag, end)
         return digests
 
 
@@ -173,11 +170,11 @@ def _unpacked_runs(text: str) -> Iterator[tuple[bytes, bytes]]:
     at = 0
     while at < len(packed):
         if len(packed) - at < _RUN.size:
-            raise ValueError("digests are cut off")
+            raise ValueError("digests are truncated")
         tag, count = _RUN.unpack_from(packed, at)
         at += _RUN.size
         end = at + count * DIGEST_BYTES
         if not count or end > len(packed):
-            raise ValueError("digests are cut off")
+            raise ValueError("digests are truncated")
         yield tag, packed[at:end]
         at = end

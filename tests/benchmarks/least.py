@@ -18,11 +18,7 @@ from typing import Any
 import msgspec
 
 from signal_client_oci.oci_api.client import Client, borrow
-from signal_client_oci.oci_api.pages import split_problems
-from signal_client_oci.polling.sources.audit import AuditService
-from signal_client_oci.polling.sources.logging import LoggingService
-from signal_client_oci.polling.sources.windowed_api import ask_page, read_page
-from signal_client_oci.scheduler.requests import Page
+from signal_client_oci.oci_api.operations import Page, list_events, list_problems, search_logs
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
 from tests.benchmarks.texts import TENANCY
@@ -42,8 +38,8 @@ def main() -> None:
         began = time.perf_counter()
         with (Path(task["directory"]) / "artifacts.jsonl").open("ab") as lines:
             for page in _pages(client, task):
-                lines.write(encode([_artifact(text) for text in page.texts]))
-                fetched += len(page.texts)
+                lines.write(encode([_artifact(text) for text in page.items]))
+                fetched += len(page.items)
     print(json.dumps({"seconds": time.perf_counter() - began, "fetched": fetched}))  # noqa: T201
 
 
@@ -52,7 +48,7 @@ def _artifact(text: bytes) -> dict[str, Any]:
     return {"id": identity, "source": "oci-cloud", "timestamp": _TIME, "raw": text.decode(), "metadata": {}}
 
 
-def _pages(client: Client, task: dict[str, Any]) -> Iterator[Page]:
+def _pages(client: Client, task: dict[str, Any]) -> Iterator[Page[bytes]]:
     token = None
     while True:
         page = _page(client, task, token)
@@ -62,15 +58,15 @@ def _pages(client: Client, task: dict[str, Any]) -> Iterator[Page]:
             return
 
 
-def _page(client: Client, task: dict[str, Any], token: str | None) -> Page:
+def _page(client: Client, task: dict[str, Any], token: str | None) -> Page[bytes]:
     if task["service"] == "cloudguard":
-        answer = client.call("list_problems", TENANCY, lifecycle_state="ACTIVE", limit=1000, page=token)
-        return read_page(answer, split_problems)
-    service = AuditService() if task["service"] == "audit" else LoggingService("", audit_is_collected=False)
+        return list_problems(client, TENANCY, subtree=False, lifecycle_state="ACTIVE", page=token)
     start, end = (
         datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=minute) for minute in task["window"]
     )
-    return ask_page(service, [TENANCY], start, end, token, client)
+    if task["service"] == "audit":
+        return list_events(client, TENANCY, start, end, page=token)
+    return search_logs(client, [TENANCY], start, end, page=token)
 
 
 _FIRST: dict[str, Any] = {

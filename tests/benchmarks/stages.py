@@ -27,7 +27,10 @@ from signal_client_oci.oci_api.pages import split_list_events, split_problems, s
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batcher import Batcher
-from signal_client_oci.state.seen_records import Digests, digest_of
+from signal_client_oci.state.changes import Delivery, RecordsKey
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.seen_records import digest_of
+from signal_client_oci.state.stream_state import StreamKey
 from tests.benchmarks.scenario import NOW
 from tests.benchmarks.texts import BLOCK, TENANCY, block_of
 
@@ -82,13 +85,14 @@ def _stages(
 
 
 def _batched(artifacts: list[Any]) -> None:
-    known = Digests()
-    batcher = Batcher("audit", dict, BLOCK, 1 << 30)
+    state, stream = PollState(TENANCY), StreamKey("audit", "us-ashburn-1")
+    add = state.stream(*stream).seen.add
+    batcher = Batcher(BLOCK, 1 << 30)
     digests = [digest_of(artifact["id"]) for artifact in artifacts]
-    new = [digest for digest in digests if known.claim(digest)]
-    batcher.add_all(list(artifacts), new, partial(known.file_all, tag=b"00", end=1))
-    for _ in batcher.flush():
-        pass
+    new = [digest for digest in digests if add(digest)]
+    batcher.push(Delivery(list(artifacts), new, RecordsKey(stream, b"00", 1)))
+    for pending in batcher.flush():
+        state.apply(pending.changes)
 
 
 def _request(task: dict[str, Any]) -> float:

@@ -8,7 +8,7 @@ import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, at, denied
 
-from signal_client_oci.state import checkpoint as checkpoints
+from signal_client_oci.polling import loop
 from signal_client_oci.state.checkpoint import parse
 
 CONFIGURATION, PROBLEMS = "/20200131/configuration", "/20200131/problems"
@@ -501,7 +501,7 @@ def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host
     guard.problems = [problem(number) for number in range(1, 8)]
     host.settings["cloud_guard_details"] = False
     for number, item in enumerate(host.items(max_batch_artifacts=1)):
-        monkeypatch.setattr(checkpoints, "MAX_BYTES", 1 if number == 2 else 10_000)
+        monkeypatch.setattr(loop, "MAX_BYTES", 1 if number == 2 else 10_000)
         if item["type"] == "batch":
             host.batches.append(item)
         host.stored = json.dumps(item["checkpoint"]).encode()

@@ -17,10 +17,10 @@ from support.collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_sett
 from signal_client_oci import plugin
 from signal_client_oci.host.conformance import PollTerms, checked_poll
 from signal_client_oci.host.conformance.hook_checks import check_validation
-from signal_client_oci.polling import scope
-from signal_client_oci.polling.sources.audit import AuditService
+from signal_client_oci.polling.scope import ScopeDiscovery
+from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
-from signal_client_oci.state.seen_records import Digests
+from signal_client_oci.state.seen_records import SeenRecords
 
 HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
 
@@ -558,14 +558,14 @@ def test_after_a_defect_the_next_poll_goes_on_behind_the_last_batch(tenancy, hos
     """What a poll had taken in hand when something broke in it is read again, never taken for delivered."""
     emit(tenancy, 3)
     clock.advance(minutes=5)
-    file_all, calls = Digests.file_all, itertools.count(1)
+    commit, calls = SeenRecords.commit, itertools.count(1)
 
     def broken(self, *args, **kwargs):
         if next(calls) == call:
             raise RuntimeError("canary")
-        file_all(self, *args, **kwargs)
+        commit(self, *args, **kwargs)
 
-    monkeypatch.setattr(Digests, "file_all", broken)
+    monkeypatch.setattr(SeenRecords, "commit", broken)
     report = host.poll()
     assert report["status"] == "failed"
     assert report["sources"]["audit"]["error"]["code"] == "INTERNAL_ERROR"
@@ -579,7 +579,7 @@ def test_a_defect_in_the_list_of_compartments_is_told(tenancy, host, clock, monk
     """The scope alone is read then, the poll is not `ok`, and the compartments' records come with the next one."""
     emit(tenancy)
     clock.advance(minutes=5)
-    monkeypatch.setattr(scope.ScopeCollector, "_keep", lambda *_: 1 / 0)
+    monkeypatch.setattr(ScopeDiscovery, "_keep", lambda *_: 1 / 0)
     report = host.poll()
     monkeypatch.undo()
     assert report["status"] == "degraded"
@@ -610,7 +610,7 @@ def test_a_defect_is_reported_and_leaves_the_other_sources_alone(tenancy, host, 
     def broken(*_):
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(AuditService, "read", broken)
+    monkeypatch.setattr(AuditApi, "read", broken)
     report = host.poll()
     assert report["status"] == "degraded"
     assert report["sources"]["audit"]["error"]["code"] == "INTERNAL_ERROR"

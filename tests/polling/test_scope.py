@@ -6,7 +6,8 @@ import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, Host, denied
 
-from signal_client_oci.polling import scope
+from signal_client_oci.polling import paging, scope
+from signal_client_oci.polling.compartment_lists import lists
 from signal_client_oci.sandbox import InjectedFault
 
 EVENTS, COMPARTMENTS = "/auditEvents", "/compartments"
@@ -199,7 +200,7 @@ def test_what_could_not_be_listed_goes_on_from_its_position(oci, whole, clock, m
     host = whole()
     host.poll()
     covered = host.source("audit")["covered_until"]
-    monkeypatch.setattr(scope, "_kept", {})
+    monkeypatch.setattr(lists, "_kept", {})
     clock.advance(hours=3)
     oci.asked.clear()
     host.poll()
@@ -237,7 +238,7 @@ def test_another_process_takes_its_own_list(oci, whole, clock, monkeypatch):
     oci.compartments(Answer(TREE))
     host = whole()
     host.poll()
-    monkeypatch.setattr(scope, "_kept", {})
+    monkeypatch.setattr(lists, "_kept", {})
     clock.advance(minutes=5)
     host.poll()
     assert len(oci.paths(COMPARTMENTS)) == 2
@@ -446,10 +447,10 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(oci, whole):
     assert read(oci) == sorted([seam.TENANCY, A, B])
 
 
-@pytest.mark.parametrize("limit", ["PAGES_A_SLICE", "MAX_COMPARTMENTS"])
-def test_a_list_without_an_end_ends(oci, whole, monkeypatch, limit):
+@pytest.mark.parametrize(("module", "limit"), [(paging, "PAGES_A_SLICE"), (scope, "MAX_COMPARTMENTS")])
+def test_a_list_without_an_end_ends(oci, whole, monkeypatch, module, limit):
     """After so many pages or rows the compartments listed so far are read, with a warning; the rest stays owed."""
-    monkeypatch.setattr(scope, limit, 3)
+    monkeypatch.setattr(module, limit, 3)
     pages = [Answer([row(f"{COMPARTMENT}{number}")], token=str(number)) for number in range(9)]
     oci.compartments(*pages)
     host = whole()

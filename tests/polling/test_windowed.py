@@ -15,15 +15,20 @@ from support.collecting import raw_settings
 
 from signal_client_oci.artifacts.envelope import MappedRecord
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.oci_api.client import Answer
-from signal_client_oci.oci_api.pages import PageError
-from signal_client_oci.polling.context import Run
-from signal_client_oci.polling.scope import Compartment
-from signal_client_oci.polling.sources import windowed
-from signal_client_oci.polling.sources.windowed import WindowCollector
+from signal_client_oci.oci_api.operations import Page
+from signal_client_oci.polling import paging
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.paging import Turns
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.service_clock import ServiceClock
+from signal_client_oci.polling.sources.windowed import WindowedSource
+from signal_client_oci.scheduler.requests import LaneHealth, LaneKey
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batcher import Batcher
-from signal_client_oci.state.checkpoint import Progress, parse
+from signal_client_oci.state.changes import Delivery
+from signal_client_oci.state.checkpoint import parse
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.stream_state import compartment_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
@@ -49,18 +54,19 @@ class Record:
 class Service:
     """Holds records, and fails when it is told to."""
 
-    together: int = 1
+    max_compartments: int = 1
     page_size: int = 3
-    longest: int = 7 * 24 * 60
+    max_window: int = 7 * 24 * 60
     source: str = "audit"
     title: str = "Audit Events"
     service: str = "audit"
-    least_overlap: int = 0
+    min_overlap: int = 0
     shortest_retention: int = 90
     records: list = field(default_factory=list)
     now: datetime = NOON
     asked: list = field(default_factory=list)
     trouble: object = None
+    tells_date: bool = True
     region: str = HOME
 
     def ask(self, region, compartments, start, end, page):
@@ -77,126 +83,116 @@ class Service:
         if page is not None:
             found = [one for one in found if list(one) > json.loads(page)]
         token = json.dumps(found[self.page_size - 1]) if len(found) > self.page_size else None
-        return Answer(json.dumps([key for _, key in found[: self.page_size]]).encode(), token, "RID")
+        return Page([key.encode() for _, key in found[: self.page_size]], token, "RID", self.date)
+
+    @property
+    def date(self):
+        """What its answers say of its clock."""
+        return self.now.replace(microsecond=0) if self.tells_date else None
 
     def with_smaller_pages(self):
         """Its pages have one size."""
-
-    def split(self, body, bounds):
-        """The ids on a page."""
-        del bounds
-        if body.startswith(b"<"):
-            raise PageError("HTML")
-        return [key.encode() for key in json.loads(body)]
 
     def read(self, text, origin):
         """The record of an id."""
         return next(one for one in self.records if one.id == text.decode() and one.region == origin.region)
 
-    def left_out(self, record):
+    def is_excluded(self, record):
         """Nothing is another source's."""
         del record
         return False
 
     def key_of(self, record, keys):
         """Records name their compartment."""
-        return keys.get(record.names or record.compartment) if self.together > 1 else None
-
-
-@dataclass
-class Scope:
-    """The regions and compartments of a poll."""
-
-    compartments: list
-    regions: list = field(default_factory=lambda: [HOME])
-    listed_before: int = 0
-    owed_since: int = 0
-
-
-@dataclass
-class Dispatcher:
-    """Says what the collector asks it."""
-
-    random: Random
-    hopeful: bool = True
-
-    def has_place(self, lane):
-        """Now and then."""
-        del lane
-        return self.random.random() < 0.5
-
-    def is_healthy(self, lane):
-        """As told."""
-        del lane
-        return self.hopeful
+        return keys.get(record.names or record.compartment) if self.max_compartments > 1 else None
 
 
 class Reader:
     """Polls one service again and again, without threads; stores what a host would store."""
 
     def __init__(self, service, scope, seed=1, **given_settings):
-        self.service, self.scope, self.random = service, scope, Random(seed)
+        self.service, self.random = service, Random(seed)
+        self.compartments, self.regions, self.listed_before = *scope, 0
         self.settings = parse_settings(raw_settings("audit", **given_settings))
-        self.stored = Progress(seam.TENANCY).to_json()
+        self.stored = PollState(seam.TENANCY).checkpoint()
         self.delivered = Counter()
         self.result = None
         self.warnings = []
         self.batch_limits = (5, 1000)
         self.give_up_after = None
         self.cuts_off = False
+        self.wrong = timedelta(0)
 
     def now(self):
-        """The service's clock is everybody's."""
-        return self.service.now
+        """The host's clock, which may be wrong."""
+        return self.service.now + self.wrong
 
     def poll(self, *, stop_after=None, crash_after=None, lose=False):
         """Poll until all is read, or so many answers came, or so many batches were published.
 
         `lose` says that the last published batch's checkpoint was not stored.
         """
-        run = Run("acme", self.settings, self.now, parse(self.stored), self.now())
-        run.progress.tenancy = seam.TENANCY
-        batcher = Batcher("audit", run.progress.to_json, *self.batch_limits)
-        run.batchers["audit"] = batcher
-        collector = WindowCollector(self.service, run, Dispatcher(self.random), self.scope)
-        for number, batch in enumerate(self._batches(collector, batcher, stop_after), 1):
-            self.delivered.update(one["id"] for one in batch["artifacts"])
+        state = parse(self.stored)
+        context = PollContext("acme", self.settings, self.now, self.now())
+        self.clock = ServiceClock(context, state)
+        batcher = Batcher(*self.batch_limits)
+        source = WindowedSource(self.service, context, state)
+        self.warnings = []
+        for number, pending in enumerate(self._batches(source, state, batcher, stop_after), 1):
+            state.apply(pending.changes)
+            self.delivered.update(one["id"] for one in pending.artifacts)
             if number == crash_after and lose:
                 return
-            self.stored = json.loads(json.dumps(batch["checkpoint"]))
+            self.stored = json.loads(json.dumps(state.checkpoint()))
             if number == crash_after:
                 return
-        self.result = collector.end(interrupted=stop_after is not None)
-        self.warnings = run.warnings
-        self.stored = json.loads(json.dumps(run.progress.to_json()))
+        self.result = source.finish(interrupted=stop_after is not None)
+        state.apply(self.result.changes)
+        self.warnings += self.clock.warnings()
+        self.stored = json.loads(json.dumps(state.checkpoint()))
 
-    def _batches(self, collector, batcher, stop_after):
-        waiting = list(collector.begin())
+    def _batches(self, source, state, batcher, stop_after):
+        step = source.start(Scope(self.regions, list(self.compartments), self.listed_before))
+        state.apply(step.output)
+        waiting = self._followed(step, batcher)
         answers = 0
         while waiting and answers != stop_after:
-            request = waiting.pop(self.random.randrange(len(waiting)))
+            task = waiting.pop(self.random.randrange(len(waiting)))
             answers += 1
             self.service.now += timedelta(milliseconds=self.random.randrange(50))
-            waiting += self._followed(collector, request)
-            waiting += collector.more()
+            waiting += self._answered(source, state, task, batcher)
+            free = {LaneKey(region, "audit"): self.random.randrange(2) for region in self.regions}
+            waiting += self._followed(source.refill(free), batcher)
             yield from batcher.ready()
         yield from batcher.flush()
 
-    def _followed(self, collector, request):
-        client = Client(request.lane.region, self.service)
+    def _answered(self, source, state, task, batcher):
+        client = Client(task.lane.region, self.service)
         if self.cuts_off:
-            self.service.asked.append((request.lane.region, (), *request.send.args[2:4], None))
-            collector.cut_off(request)
-            return []
+            asked = task.call.keywords
+            self.service.asked.append((task.lane.region, (), asked["start"], asked["end"], None))
+            stopped = Failure("STOPPED", has_begun=True)
+            return self._followed(source.on_failure(task, stopped, LaneHealth(is_healthy=True)), batcher)
         try:
-            result = request.send(client)
+            page = task.call(client)
         except Failure as failure:
-            return _requests(collector.failed(request, failure))
-        return _requests(collector.answered(request, result), self.give_up_after)
+            state.apply(self.clock.note(failure.date))
+            return self._followed(source.on_failure(task, failure, LaneHealth(is_healthy=True)), batcher)
+        state.apply(self.clock.note(page.date))
+        return self._followed(source.on_page(task, page), batcher)
+
+    def _followed(self, step, batcher):
+        """Take what a step has, as the loop does; a turn is given up after so many."""
+        self.warnings += step.warnings
+        for turns, item in enumerate(step.output, 1):
+            batcher.push(item)
+            if turns == self.give_up_after and isinstance(item, Delivery):
+                break
+        return list(step.tasks)
 
     def position(self, ocid, region=HOME):
         """The stored position of a compartment."""
-        return parse(self.stored).track("audit", region).positions[_key(ocid)]
+        return parse(self.stored).stream("audit", region).cursors[compartment_key(ocid)]
 
 
 @dataclass
@@ -211,7 +207,7 @@ class Client:
 
 
 class Asking:
-    """A service as the collector sees it: `ask` gets the client, which knows its region."""
+    """A service as the collector sees it: `fetch` gets the client, which knows its region."""
 
     def __init__(self, service):
         self._service = service
@@ -221,34 +217,17 @@ class Asking:
 
     @property
     def now(self):
-        """The clock."""
+        """The service's clock."""
         return self._service.now
 
     @now.setter
     def now(self, moment):
         self._service.now = moment
 
-    def ask(self, client, compartments, start, end, page):
+    def fetch(self, client, compartments, start, end, page, bounds):
         """One page of the client's region."""
+        del bounds
         return self._service.ask(client.region, compartments, start, end, page)
-
-
-def _requests(steps, give_up_after=None):
-    """What is named until the end, or until so many turns were taken."""
-    found, turns = [], 0
-    for step in steps:
-        turns += step is None
-        if step is not None:
-            found.append(step)
-        elif turns == give_up_after:
-            break
-    return found
-
-
-def _key(ocid):
-    from signal_client_oci.state.checkpoint import compartment_key  # noqa: PLC0415
-
-    return compartment_key(ocid)
 
 
 def compartment(name, created=0, *, deleted=False):
@@ -258,7 +237,7 @@ def compartment(name, created=0, *, deleted=False):
 
 def reader(service, compartments, *, regions=(HOME,), seed=1, **given_settings):
     """A reader of these compartments."""
-    return Reader(Asking(service), Scope(list(compartments), list(regions)), seed, **given_settings)
+    return Reader(Asking(service), (list(compartments), list(regions)), seed, **given_settings)
 
 
 A, B, C = (compartment(name) for name in "abc")
@@ -321,7 +300,7 @@ def _troubled(random, rate):
 
 def _lived(history, *, crashes):
     random, overlap, gaps, together, page_size = history
-    service = Service(together=together, page_size=page_size)
+    service = Service(max_compartments=together, page_size=page_size)
     one = reader(service, [A, B, C], regions=(HOME, FAR), seed=random.random(), overlap_minutes=overlap)
     service.now = NOON - timedelta(minutes=59)
     _emit(random, service, overlap, 58)
@@ -391,7 +370,7 @@ def test_a_busy_time_is_read_in_smaller_pieces():
 
 def test_a_piece_is_not_longer_than_the_service_allows():
     """The service's longest window bounds each request."""
-    service = Service(longest=14 * 24 * 60)
+    service = Service(max_window=14 * 24 * 60)
     one = reader(service, [A])
     one.poll()
     service.now += timedelta(days=40)
@@ -408,12 +387,12 @@ def test_the_position_moves_only_over_what_was_read_to_its_last_page():
     one = reader(service, [A])
     one.poll()
     first = one.position(A.ocid)
-    assert first.through == first.begin
+    assert first.read_until == first.begin
     assert sum(one.delivered.values()) == 1
     service.trouble = None
     service.now += timedelta(minutes=5)
     one.poll()
-    assert one.position(A.ocid).through > first.through
+    assert one.position(A.ocid).read_until > first.read_until
     assert one.delivered == Counter(each.id for each in service.records)
 
 
@@ -461,7 +440,7 @@ def test_a_minute_that_is_too_large_stays_and_is_named():
     one = reader(service, [A])
     one.poll()
     assert one.result.error["code"] == "RESPONSE_TOO_LARGE"
-    assert one.position(A.ocid).through * 60 <= bad.timestamp()
+    assert one.position(A.ocid).read_until * 60 <= bad.timestamp()
 
 
 # --- who is asked together ----------------------------------------------------------------------------------------
@@ -469,7 +448,7 @@ def test_a_minute_that_is_too_large_stays_and_is_named():
 
 def test_compartments_at_one_position_are_asked_together():
     """One query holds as many as the service takes; those that stand elsewhere are asked for apart."""
-    service = Service(together=2)
+    service = Service(max_compartments=2)
     one = reader(service, [A, B, C])
     one.poll()
     assert sorted(len(names) for _, names, _, _, _ in service.asked) == [1, 2]
@@ -477,7 +456,7 @@ def test_compartments_at_one_position_are_asked_together():
 
 def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
     """It keeps its position, costs one request a poll, and joins the others once it has caught up."""
-    service = Service(together=50)
+    service = Service(max_compartments=50)
 
     def denial(region, compartments, start, end, page):
         del region, start, end, page
@@ -488,7 +467,7 @@ def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
     service.trouble = denial
     one = reader(service, [A, B, C])
     one.poll()
-    stuck = one.position(B.ocid).through
+    stuck = one.position(B.ocid).read_until
     assert one.result.status == "partial"
     assert (one.result.counts["read"], one.result.counts["denied"]) == (2, 1)
     assert B.ocid in one.result.error["message"]
@@ -497,7 +476,7 @@ def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
     service.asked.clear()
     one.poll()
     assert sorted(len(names) for _, names, _, _, _ in service.asked) == [1, 2]
-    assert one.position(B.ocid).through == stuck
+    assert one.position(B.ocid).read_until == stuck
     service.trouble = None
     for _ in range(6):
         service.now += timedelta(minutes=5)
@@ -510,7 +489,7 @@ def test_a_denied_one_is_asked_for_alone_until_it_is_allowed():
 @pytest.mark.parametrize("stays_behind", [A, C])
 def test_a_record_that_names_another_compartment_comes_once(stays_behind):
     """It is remembered as long as the compartment in whose answer it came stays behind, whichever it names."""
-    service = Service(together=2)
+    service = Service(max_compartments=2)
     recent = NOON - timedelta(minutes=5)
     service.records = [record(1, recent, C, names=A.ocid), record(2, recent, A, names=C.ocid)]
     one = reader(service, [A, B, C])
@@ -536,9 +515,9 @@ def test_what_is_stored_does_not_grow_with_the_compartments():
     for _ in range(4):
         one.poll()
         service.now += timedelta(minutes=5)
-    track = parse(one.stored).track("audit", HOME)
-    assert len(track.positions) == 300
-    assert len(set(track.positions.values())) <= 30
+    track = parse(one.stored).stream("audit", HOME)
+    assert len(track.cursors) == 300
+    assert len(set(track.cursors.values())) <= 30
 
 
 def test_all_denied_is_failed():
@@ -561,7 +540,7 @@ def test_a_region_that_refuses_leaves_the_other_alone():
     one.poll()
     assert one.result.status == "partial"
     assert FAR in one.result.error["message"]
-    assert one.position(A.ocid, HOME).through > one.position(A.ocid, FAR).through
+    assert one.position(A.ocid, HOME).read_until > one.position(A.ocid, FAR).read_until
 
 
 def test_who_waited_longest_is_first():
@@ -610,7 +589,7 @@ def test_a_first_poll_begins_at_its_lookback():
     service.trouble = lambda *_: Failure("SERVICE_ERROR", recovery=Recovery.RETRY)
     one = reader(service, [A, B], lookback_minutes=120)
     one.poll()
-    assert one.position(A.ocid).through == one.position(B.ocid).through == _minute(NOON) - 121
+    assert one.position(A.ocid).read_until == one.position(B.ocid).read_until == _minute(NOON) - 121
     service.trouble = None
     service.now += timedelta(days=2)
     service.asked.clear()
@@ -626,8 +605,8 @@ def test_a_compartment_that_appears_later_is_read_from_its_creation():
     service.now += timedelta(hours=10)
     made = NOON + timedelta(hours=2)
     service.records = [record(1, made + timedelta(seconds=30), B)]
-    one.scope.listed_before = int(NOON.timestamp())
-    one.scope.compartments.append(compartment("b", _minute(made)))
+    one.listed_before = int(NOON.timestamp())
+    one.compartments.append(compartment("b", _minute(made)))
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
     assert min(start for _, names, start, _, _ in service.asked if B.ocid in names) == made
@@ -639,8 +618,8 @@ def test_an_old_compartment_that_joins_the_scope_begins_at_the_lookback():
     one = reader(service, [A], lookback_minutes=60)
     one.poll()
     service.now += timedelta(hours=10)
-    one.scope.listed_before = int(NOON.timestamp())
-    one.scope.compartments.append(compartment("b", _minute(NOON - timedelta(days=30))))
+    one.listed_before = int(NOON.timestamp())
+    one.compartments.append(compartment("b", _minute(NOON - timedelta(days=30))))
     one.poll()
     assert one.position(B.ocid).begin == _minute(NOON + timedelta(hours=10)) - 61
 
@@ -651,7 +630,7 @@ def test_a_region_that_is_added_begins_at_the_lookback():
     one = reader(service, [A])
     one.poll()
     service.now += timedelta(hours=10)
-    one.scope.regions.append(FAR)
+    one.regions.append(FAR)
     one.poll()
     assert one.position(A.ocid, FAR).begin == _minute(NOON + timedelta(hours=10)) - 61
 
@@ -661,11 +640,11 @@ def test_what_left_the_scope_goes_on_when_it_comes_back():
     service = Service()
     one = reader(service, [A, B])
     one.poll()
-    one.scope.compartments.remove(B)
+    one.compartments.remove(B)
     service.now += timedelta(hours=5)
     one.poll()
     service.records = [record(1, NOON + timedelta(hours=1), B)]
-    one.scope.compartments.append(B)
+    one.compartments.append(B)
     service.now += timedelta(minutes=5)
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
@@ -676,7 +655,7 @@ def test_a_deleted_compartment_is_read_until_its_late_events_are_in():
     service = Service()
     one = reader(service, [A, B], overlap_minutes=15)
     one.poll()
-    one.scope.compartments[1] = compartment("b", deleted=True)
+    one.compartments[1] = compartment("b", deleted=True)
     service.records = [
         record(1, NOON + timedelta(minutes=4), B, NOON + timedelta(minutes=18)),
         record(2, NOON + timedelta(minutes=25), B),
@@ -698,7 +677,7 @@ def test_a_deleted_compartment_that_cannot_be_read_is_no_failure():
     service = Service()
     one = reader(service, [A, B])
     one.poll()
-    one.scope.compartments[1] = compartment("b", deleted=True)
+    one.compartments[1] = compartment("b", deleted=True)
     service.trouble = lambda _region, names, *_: (
         Failure("AUDIT_NOT_AUTHORIZED", recovery=Recovery.COMPARTMENT) if B.ocid in names else None
     )
@@ -725,8 +704,8 @@ def test_one_that_is_neither_new_nor_alive_is_not_begun():
     service = Service()
     one = reader(service, [A])
     one.poll()
-    one.scope.compartments.append(compartment("b", 1, deleted=True))
-    one.scope.listed_before = int(NOON.timestamp())
+    one.compartments.append(compartment("b", 1, deleted=True))
+    one.listed_before = int(NOON.timestamp())
     service.asked.clear()
     service.now += timedelta(minutes=5)
     one.poll()
@@ -793,18 +772,38 @@ def test_names_of_compartments_are_made_safe_for_the_report():
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=30)])
-def test_a_clock_that_comes_back_reads_the_stretch_again(ahead):
-    """A poll in the future delivers nothing wrongly for good: what was leapt over is read once it has passed."""
+def test_a_clock_that_comes_back_has_taken_nothing_for_read(ahead):
+    """A poll in the future covers no more than what existed: what happens then is read once the clock is right."""
     service = Service()
     one = reader(service, [A])
     one.poll()
-    service.now = NOON + ahead
+    one.wrong = ahead
     one.poll()
+    assert one.position(A.ocid).read_until <= _minute(NOON)
+    one.wrong = timedelta(0)
     service.now = NOON + timedelta(minutes=10)
     service.records = [record(1, NOON + timedelta(minutes=6))]
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
+    assert not one.warnings
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=30)])
+def test_a_cursor_that_an_older_version_left_in_the_future_goes_back(ahead):
+    """What lies beyond the service's clock was never read: reading begins again before it, and the report says so."""
+    service = Service(tells_date=False)
+    one = reader(service, [A])
+    one.poll()
+    service.now = NOON + ahead
+    one.poll()
+    service.tells_date = True
+    service.now = NOON + timedelta(minutes=10)
+    service.records = [record(1, NOON + timedelta(minutes=6))]
+    one.poll()
     assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+    one.poll()
+    assert one.delivered == Counter([service.records[0].id])
+    assert not one.warnings
 
 
 SKEWED = ("CLOCK_SKEW", Recovery.REGION)
@@ -813,7 +812,11 @@ UNREACHABLE = ("UNREACHABLE", Recovery.REGION)
 
 def _fails(service, failure):
     code, recovery = failure or ("", Recovery.RETRY)
-    service.trouble = (lambda *_: Failure(code, recovery=recovery)) if failure else None
+
+    def refuse(*_):
+        return Failure(code, recovery=recovery, date=service.now if failure == SKEWED else None)
+
+    service.trouble = refuse if failure else None
 
 
 @pytest.mark.parametrize("failure", [SKEWED, UNREACHABLE, None])
@@ -824,9 +827,11 @@ def test_a_clock_that_was_ahead_from_the_first_poll_on_loses_nothing(failure, ho
     service = Service()
     one = reader(service, [A])
     _fails(service, failure)
+    one.wrong = timedelta(hours=hours)
     for number in range(polls_ahead):
-        service.now = NOON + timedelta(hours=hours, minutes=5 * number)
+        service.now = NOON + timedelta(minutes=5 * number)
         one.poll()
+    one.wrong = timedelta(0)
     _fails(service, None)
     right = NOON + timedelta(minutes=5 * polls_ahead)
     service.records = [record(number, right + timedelta(minutes=7 * number)) for number in range(20)]
@@ -861,10 +866,11 @@ def test_a_clock_that_is_behind_and_gets_no_answer_repeats_nothing(failure, behi
     service = Service()
     one = _lived_for_a_day(service)
     right = service.now
-    service.now = right - behind
+    one.wrong = -behind
     _fails(service, failure)
     one.poll()
     one.poll()
+    one.wrong = timedelta(0)
     _fails(service, None)
     service.now = right + timedelta(minutes=5)
     one.poll()
@@ -877,11 +883,12 @@ def test_a_clock_that_is_behind_and_gets_no_answer_repeats_nothing(failure, behi
 def test_a_clock_that_was_far_ahead_and_gets_no_answer_at_first_loses_nothing(days):
     """Right again, but without an answer for hours: reading starts before the first poll of the right clock."""
     service = Service()
-    service.now = NOON + timedelta(days=days)
     one = reader(service, [A])
-    for _ in range(30):
+    one.wrong = timedelta(days=days)
+    for minutes in range(-150, 0, 5):
+        service.now = NOON + timedelta(minutes=minutes)
         one.poll()
-        service.now += timedelta(minutes=5)
+    one.wrong = timedelta(0)
     service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(40)]
     _fails(service, UNREACHABLE)
     for minutes in range(0, 300, 5):
@@ -893,13 +900,14 @@ def test_a_clock_that_was_far_ahead_and_gets_no_answer_at_first_loses_nothing(da
     assert one.delivered == Counter(each.id for each in service.records)
 
 
-def test_a_leap_is_undone_though_the_polls_after_it_fail():
-    """What was read before it existed is read again, even if nothing answers until the clock gets there."""
+def test_nothing_is_left_out_though_the_polls_after_a_leap_fail():
+    """What was asked for before it existed is read, even if nothing answers until the clock gets there."""
     service = Service()
     one = reader(service, [A])
     one.poll()
-    service.now = NOON + timedelta(hours=3)
+    one.wrong = timedelta(hours=3)
     one.poll()
+    one.wrong = timedelta(0)
     service.records = [record(number, NOON + timedelta(minutes=10 * number)) for number in range(1, 20)]
     _fails(service, UNREACHABLE)
     service.now = NOON + timedelta(minutes=10)
@@ -910,14 +918,29 @@ def test_a_leap_is_undone_though_the_polls_after_it_fail():
     assert one.delivered == Counter(each.id for each in service.records)
 
 
-def test_nothing_to_read_behind_the_clock_is_told():
-    """While the clock stands behind all that was read, the report says why nothing comes."""
+def test_a_host_that_is_hours_ahead_of_the_clock_that_signs_loses_nothing():
+    """Requests are signed and answered by a right clock, windows come from a wrong one: all arrives, once, in time."""
     service = Service()
-    one = reader(service, [A], overlap_minutes=0)
+    one = reader(service, [A])
+    one.wrong = timedelta(hours=5)
+    service.records = [record(number, NOON + timedelta(minutes=7 * number)) for number in range(20)]
+    for number in range(1, 40):
+        service.now = NOON + timedelta(minutes=5 * number)
+        one.poll()
+    assert one.delivered == Counter(each.id for each in service.records)
+    assert one.position(A.ocid).read_until <= _minute(service.now)
+
+
+@pytest.mark.parametrize("behind", [10, 45])
+def test_an_answer_without_a_date_bounds_nothing(behind):
+    """A proxy may drop the header: cursors move as this host's clock says, and nothing repeats."""
+    service = Service(tells_date=False)
+    one = reader(service, [A])
+    service.records = [record(number, NOON - timedelta(minutes=behind + number)) for number in range(5)]
     one.poll()
-    service.now -= timedelta(minutes=30)
+    assert one.position(A.ocid).read_until == _minute(NOON) - 1
     one.poll()
-    assert [warning["code"] for warning in one.warnings] == ["CLOCK_WENT_BACK"]
+    assert one.delivered == Counter(each.id for each in service.records)
 
 
 def test_a_clock_that_is_refused_forgets_nobody():
@@ -925,15 +948,16 @@ def test_a_clock_that_is_refused_forgets_nobody():
     service = Service()
     one = reader(service, [A, B])
     one.poll()
-    one.scope.compartments.remove(B)
-    service.now = NOON + timedelta(days=400)
+    one.compartments.remove(B)
+    one.wrong = timedelta(days=400)
     _fails(service, SKEWED)
     one.poll()
+    one.wrong = timedelta(0)
     _fails(service, None)
     service.now = NOON + timedelta(hours=5)
     one.poll()
     service.records = [record(1, NOON + timedelta(hours=1), B)]
-    one.scope.compartments.append(B)
+    one.compartments.append(B)
     one.poll()
     assert one.delivered == Counter([service.records[0].id])
 
@@ -944,8 +968,8 @@ def test_a_clock_that_is_refused_forgets_nobody():
 def _turns(monkeypatch, texts, seconds_a_record):
     """How many records each turn of a page has, when a record takes so many seconds."""
     now = [0.0]
-    monkeypatch.setattr(windowed, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    turns, lengths = windowed._Turns(texts), []
+    monkeypatch.setattr(paging, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    turns, lengths = Turns(texts), []
     while turns.has_more:
         length = 0
         for _ in turns.next_turn():
@@ -981,11 +1005,11 @@ def test_a_poll_may_end_between_any_two_turns():
         one = reader(service, [A])
         one.give_up_after = given_up
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(windowed, "TURN_SECONDS", 0.0)
+            patch.setattr(paging, "TURN_SECONDS", 0.0)
             one.poll(stop_after=1)
         assert sum(one.delivered.values()) == given_up
         assert one.result.status == "partial"
-        assert one.position(A.ocid).through == one.position(A.ocid).begin
+        assert one.position(A.ocid).read_until == one.position(A.ocid).begin
         one.give_up_after = None
         one.poll()
         assert one.delivered == Counter(each.id for each in service.records)
@@ -1007,7 +1031,7 @@ def test_what_was_cut_off_while_it_arrived_is_asked_for_in_smaller_pieces():
 
 def test_pages_that_are_too_many_are_read_in_shorter_pieces(monkeypatch):
     """A window with more pages than may be is cut; every record comes once, and the report tells."""
-    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    monkeypatch.setattr(paging, "PAGES_A_SLICE", 5)
     service = Service(page_size=1)
     service.records = [record(n, NOON - timedelta(minutes=n + 2)) for n in range(40)]
     one = reader(service, [A])
@@ -1021,7 +1045,7 @@ def test_pages_that_are_too_many_are_read_in_shorter_pieces(monkeypatch):
 
 def test_a_minute_of_too_many_pages_is_named(monkeypatch):
     """Where it cannot be cut, the error says which minute of which compartment; the position stays before it."""
-    monkeypatch.setattr(windowed, "PAGES_A_SLICE", 5)
+    monkeypatch.setattr(paging, "PAGES_A_SLICE", 5)
     service = Service(page_size=1)
     minute = NOON - timedelta(minutes=30)
     service.records = [record(n, minute + timedelta(seconds=n)) for n in range(20)]
@@ -1030,7 +1054,7 @@ def test_a_minute_of_too_many_pages_is_named(monkeypatch):
     assert one.result.error["code"] == "PAGES_WITHOUT_END"
     assert "the minute from 2026-03-02T11:30:00Z" in one.result.error["message"]
     assert A.ocid in one.result.error["message"]
-    assert one.position(A.ocid).through <= int(minute.timestamp()) // 60
+    assert one.position(A.ocid).read_until <= int(minute.timestamp()) // 60
 
 
 def test_a_minute_that_is_too_large_is_asked_for_with_smaller_pages():
@@ -1048,7 +1072,7 @@ def test_a_minute_that_is_too_large_is_asked_for_with_smaller_pages():
         return Failure("RESPONSE_TOO_LARGE") if is_large else None
 
     service.trouble = large
-    one = Reader(Shrinking(Asking(service)), Scope([A]))
+    one = Reader(Shrinking(Asking(service)), ([A], [HOME]))
     one.poll()
     assert one.result.status == "ok"
     assert one.delivered == Counter(each.id for each in service.records)
@@ -1069,7 +1093,7 @@ class Shrinking:
         """A tenth of the records."""
         return Shrinking(self._service, self._page_size // 10) if self._page_size > 1 else None
 
-    def ask(self, client, compartments, start, end, page):
+    def fetch(self, client, **asked):
         """One page, in this size."""
         self._service._service.page_size = self._page_size
-        return self._service.ask(client, compartments, start, end, page)
+        return self._service.fetch(client, **asked)

@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from support.world import FAR, HOME, SERVICES, Instance, World, key_of
 
 from signal_client_oci.oci_api import transport
-from signal_client_oci.polling import scope
+from signal_client_oci.polling.compartment_lists import lists
 from signal_client_oci.sandbox.clocks import format_time, to_micros
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.state.cursor import LONGEST_OVERLAP
@@ -170,7 +170,7 @@ class Soak:
         self.polls += 1
         if self.chance.random() < 0.03:
             self.restarts += 1
-            scope._kept.clear()  # what a new process does not know
+            lists.clear()  # what a new process does not know
         kind = self.chance.random()
         batch = self.chance.choice((1, 5, 1000))
         if kind < 0.08:

@@ -129,9 +129,9 @@ def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, au
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 def test_should_stop_is_asked_between_the_records_of_a_page(world, monkeypatch, source):
     """A poll that is told to stop within a page delivers what it mapped of it, and the next poll the rest."""
-    for module in ("windowed", "cloud_guard"):
-        monkeypatch.setattr(f"signal_client_oci.polling.sources.{module}.TURN_SECONDS", 0.0)
-    monkeypatch.setattr("signal_client_oci.polling.loop.LAST_CALL_SECONDS", 0.0)
+    for module in ("paging", "loop"):
+        monkeypatch.setattr(f"signal_client_oci.polling.{module}.TURN_SECONDS", 0.0)
+    monkeypatch.setattr("signal_client_oci.polling.deadline.LAST_CALL_SECONDS", 0.0)
     others = {f"{one}_enabled": False for one in {"audit", "logging", "cloud_guard"} - {source}}
     tenancy = world.tenancy()
     instance = Instance(tenancy, cloud_guard_details=False, **others)
@@ -153,7 +153,8 @@ def test_should_stop_is_asked_between_the_records_of_a_page(world, monkeypatch, 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_crash_within_a_page_repeats_one_batch_at_most(world, audit_alone, monkeypatch, kept):
     """What a poll handed out of half a page is in the checkpoint that came with it."""
-    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.TURN_SECONDS", 0.0)
+    for module in ("paging", "loop"):
+        monkeypatch.setattr(f"signal_client_oci.polling.{module}.TURN_SECONDS", 0.0)
     instance = audit_alone()
     instance.tenancy.audit.page_size = 1000
     emit_everywhere(instance.tenancy, 100)
@@ -344,8 +345,7 @@ def test_problems_on_a_page_that_is_too_large_are_asked_for_in_smaller_ones(worl
 @pytest.fixture
 def few_pages(monkeypatch):
     """A slice has eight pages at most."""
-    for module in ("polling.sources.windowed", "polling.sources.cloud_guard", "polling.scope"):
-        monkeypatch.setattr(f"signal_client_oci.{module}.PAGES_A_SLICE", 8)
+    monkeypatch.setattr("signal_client_oci.polling.paging.PAGES_A_SLICE", 8)
     return 8
 
 

@@ -17,9 +17,11 @@ from support.world import (
 )
 
 from signal_client_oci.host.conformance.contract_checks import compact_json
-from signal_client_oci.state.checkpoint import CheckpointError, Progress, compartment_key, parse, tag_of
-from signal_client_oci.state.cursor import FirstRead, Leap, Position
-from signal_client_oci.state.seen_records import Digests
+from signal_client_oci.state.checkpoint import CheckpointError, parse
+from signal_client_oci.state.cursor import Cursor, FirstRead
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.seen_records import SeenRecords
+from signal_client_oci.state.stream_state import compartment_key, tag_of
 
 VERSION = "CHECKPOINT_VERSION"
 UNREADABLE = "CHECKPOINT_UNREADABLE"
@@ -134,7 +136,7 @@ def test_half_a_checkpoint_is_unreadable_or_the_same(world):
         except json.JSONDecodeError:
             continue
         try:
-            stored = parse(half).to_json()
+            stored = parse(half).checkpoint()
         except CheckpointError:
             refused += 1
         else:
@@ -188,16 +190,16 @@ def test_anything_that_is_json_is_read_or_refused(stored):
             continue
 
 
-_SAMPLE = Progress("ocid1.tenancy.oc1..aaaa")
+_SAMPLE = PollState("ocid1.tenancy.oc1..aaaa")
 for _number in range(4):
     _key = compartment_key(f"ocid1.compartment.oc1..{_number}")
-    _track = _SAMPLE.track("audit", "us-ashburn-1")
+    _track = _SAMPLE.stream("audit", "us-ashburn-1")
     _reads = (FirstRead(28_999_990, 29_000_000, 1_740_000_000_000),)
-    _track.positions[_key] = Position(29_000_000 - _number, 5, 29_000_001, 30, unsettled=_reads)
-    _track.digests.claim(bytes([_number] * 8))
-    _track.digests.file(bytes([_number] * 8), tag_of(_key), 29_000_000)
+    _track.cursors[_key] = Cursor(29_000_000 - _number, 5, 29_000_001, 30, pending_rereads=_reads)
+    _track.seen.add(bytes([_number] * 8))
+    _track.seen.commit([bytes([_number] * 8)], tag_of(_key), 29_000_000)
 _SAMPLE.problems.listed = {b"12345678"}
-_TEXT = compact_json(_SAMPLE.to_json()).decode()
+_TEXT = compact_json(_SAMPLE.checkpoint()).decode()
 
 
 @given(
@@ -212,15 +214,14 @@ def test_a_text_with_an_error_is_read_or_refused(at, length, replacement):
         progress = parse(damaged)
     except (CheckpointError, json.JSONDecodeError):
         return
-    assert parse(json.loads(compact_json(progress.to_json()))).to_json() == progress.to_json()
+    assert parse(json.loads(compact_json(progress.checkpoint()))).checkpoint() == progress.checkpoint()
 
 
 _minutes = st.integers(0, 40_000_000)
 _ends = st.tuples(_minutes, _minutes).map(sorted)
 _firsts = st.builds(lambda ends, moment: FirstRead(*ends, moment), _ends, st.integers(0, 2**42))
-_leaps = st.builds(lambda ends, moment: Leap(*ends, moment), _ends, st.integers(0, 2**42))
 _positions = st.builds(
-    Position,
+    Cursor,
     _minutes,
     _minutes,
     _minutes,
@@ -230,8 +231,7 @@ _positions = st.builds(
     _minutes,
     st.integers(0, 2**42),
     st.lists(_firsts, max_size=3).map(tuple),
-    st.lists(_leaps, max_size=3).map(tuple),
-).map(lambda one: one._replace(begin=min(one.begin, one.through), resume=min(one.resume, one.through)))
+).map(lambda one: one._replace(begin=min(one.begin, one.read_until), resume=min(one.resume, one.read_until)))
 
 
 _tracks = st.lists(_positions, min_size=1, max_size=5).flatmap(
@@ -246,22 +246,22 @@ _tracks = st.lists(_positions, min_size=1, max_size=5).flatmap(
 @given(_tracks, st.sets(st.binary(min_size=8, max_size=8), max_size=20))
 def test_what_is_stored_is_what_is_read(tracks, digests):
     """A round trip through JSON gives the same positions and digests."""
-    progress = Progress("ocid1.tenancy.oc1..aaaa")
+    progress = PollState("ocid1.tenancy.oc1..aaaa")
     for (source, region), positions in tracks.items():
-        track = progress.track(source, region)
-        track.positions = {compartment_key(str(number)): one for number, one in positions.items()}
-        track.digests = Digests()
+        track = progress.stream(source, region)
+        track.cursors = {compartment_key(str(number)): one for number, one in positions.items()}
+        track.seen = SeenRecords()
         for digest in digests:
-            track.digests.claim(digest)
-            track.digests.file(digest, b"ab", 29_000_000)
+            track.seen.add(digest)
+            track.seen.commit([digest], b"ab", 29_000_000)
     progress.problems.listed = set(digests)
-    again = parse(json.loads(compact_json(progress.to_json())))
-    assert {name: track.positions for name, track in again.tracks.items()} == {
-        name: track.positions for name, track in progress.tracks.items()
+    again = parse(json.loads(compact_json(progress.checkpoint())))
+    assert {name: track.cursors for name, track in again.streams.items()} == {
+        name: track.cursors for name, track in progress.streams.items()
     }
-    assert all(digest in track.digests for track in again.tracks.values() for digest in digests)
+    assert all(digest in track.seen for track in again.streams.values() for digest in digests)
     assert again.problems.listed == set(digests)
-    assert again.to_json() == progress.to_json()
+    assert again.checkpoint() == progress.checkpoint()
 
 
 def test_a_bottomless_checkpoint_is_refused():
@@ -282,6 +282,6 @@ def test_a_clock_at_its_beginning_leaves_a_checkpoint_that_is_read(world, works)
     right = world.clock()
     world.clock.advance(seconds=90 - right.timestamp())
     instance.poll()
-    assert parse(json.loads(instance.stored)).owed_since == (0 if works else 1)
+    assert parse(json.loads(instance.stored)).backfill_from == (0 if works else 1)
     world.clock.move_to(right)
     assert UNREADABLE not in codes(instance.poll())

@@ -361,7 +361,7 @@ def test_a_defect_of_ours_is_a_report_too(world, tenancy, monkeypatch):
     instance = Instance(tenancy, cloud_guard_enabled=False)
     emit_everywhere(tenancy, 3)
     world.clock.advance(minutes=2)
-    monkeypatch.setattr("signal_client_oci.polling.sources.windowed.digest_of", _failing_after(5))
+    monkeypatch.setattr("signal_client_oci.polling.sources.deliveries.digest_of", _failing_after(5))
     report = instance.poll(max_batch_artifacts=1)
     assert report["status"] == "failed"
     assert codes(report) == {"INTERNAL_ERROR"}

@@ -103,11 +103,9 @@ def test_what_may_still_be_late_is_read_again(pace, overlap, lookback):
         still_late = [m for m, read in first_read.items() if polled_before and polled_before < read + overlap]
         assert window is None or window.start <= min(still_late, default=window.start)
         if window is not None:
-            for minute in range(max(position.through, window.end - LONGEST_OVERLAP), window.end):
+            for minute in range(max(position.read_until, window.end - LONGEST_OVERLAP), window.end):
                 first_read.setdefault(minute, now)
             at = now * 60_000
-            position = advance(
-                position, window.end, polled_at=at, read_at=at, overlap=overlap, leapt=minutes > overlap
-            )
+            position = advance(position, window.start, window.end, polled_at=at, read_at=at, overlap=overlap)
         polled_before = now
         now += minutes

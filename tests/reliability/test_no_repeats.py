@@ -11,11 +11,14 @@ from support.generated_load import generate_audit_events, generate_log_records
 from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_everywhere
 
 from signal_client_oci.host.conformance.contract_checks import compact_json
-from signal_client_oci.state import checkpoint as checkpoints
+from signal_client_oci.polling import loop
 from signal_client_oci.state.batcher import Batcher
-from signal_client_oci.state.checkpoint import Progress, compartment_key, parse, tag_of
-from signal_client_oci.state.cursor import FirstRead, Leap, Position, due_window
-from signal_client_oci.state.seen_records import Digests
+from signal_client_oci.state.changes import Delivery, RecordsKey
+from signal_client_oci.state.checkpoint import MAX_BYTES, parse
+from signal_client_oci.state.cursor import Cursor, FirstRead, due_window
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.seen_records import SeenRecords
+from signal_client_oci.state.stream_state import StreamKey, compartment_key, tag_of
 
 PROMISED = 50_000
 LIMIT = 921_600
@@ -62,7 +65,7 @@ def test_fifty_thousand_records_in_the_overlap_come_once(world):
 
 def test_beyond_the_limit_records_repeat_with_their_ids_and_a_warning(world, monkeypatch):
     """What the checkpoint cannot remember comes again under the same id; nothing is lost, and the report says so."""
-    monkeypatch.setattr(checkpoints, "MAX_BYTES", 30_000)
+    monkeypatch.setattr(loop, "MAX_BYTES", 30_000)
     tenancy = world.tenancy()
     instance = Instance(tenancy, cloud_guard_enabled=False, logging_enabled=False, lookback_minutes=15)
     world.clock.advance(minutes=15)
@@ -81,7 +84,7 @@ def test_beyond_the_limit_records_repeat_with_their_ids_and_a_warning(world, mon
 
 def test_problems_that_cannot_be_remembered_are_told(world, monkeypatch):
     """They come again under the same ids, and the report says so."""
-    monkeypatch.setattr(checkpoints, "MAX_BYTES", 600)
+    monkeypatch.setattr(loop, "MAX_BYTES", 600)
     tenancy = world.tenancy()
     instance = Instance(
         tenancy, audit_enabled=False, logging_enabled=False, cloud_guard_details=False, lookback_minutes=15
@@ -92,40 +95,39 @@ def test_problems_that_cannot_be_remembered_are_told(world, monkeypatch):
     assert len(instance.artifacts("cloud_guard")) == 60
 
 
-def _varied_position(chance: random.Random, kinds: int) -> Position:
-    """One of `kinds` states that a compartment may be in: steady, behind, denied, deleted, freshly leapt."""
+def _varied_position(chance: random.Random, kinds: int) -> Cursor:
+    """One of `kinds` states that a compartment may be in: steady, behind, denied, deleted."""
     kind = chance.randrange(kinds)
     own = random.Random(kind)
     through = NOW - own.choice([1, 6, own.randrange(1, 20_000)])
     pace = own.choice([1, 5, 12])
     reads = [FirstRead(through - (n + 1) * pace, through - n * pace, NOW * 60_000) for n in (2, 1, 0)]
-    return Position(
+    return Cursor(
         through,
         begin=own.choice([0, through - 30]),
-        tried=NOW - own.randrange(30),
-        span=own.choice([0, 1, 60]),
+        last_attempt=NOW - own.randrange(30),
+        slice_minutes=own.choice([0, 1, 60]),
         deleted=own.choice([0, 0, NOW - 9]),
         denied=own.choice([0, 0, 1]),
-        unsettled=tuple(reads[own.randrange(4) :]),
-        leaps=tuple(
-            Leap(through - 9000 * n, through - 8999 * n, NOW * 60_000) for n in range(own.randrange(3))
-        ),
+        pending_rereads=tuple(reads[own.randrange(4) :]),
     )
 
 
-def _large_progress(kinds: int, digests: int, windows: int = 3) -> Progress:
+def _large_progress(kinds: int, digests: int, windows: int = 3) -> PollState:
     """2,000 compartments in three regions and two sources, in `kinds` states, and `digests` digests among them."""
     chance = random.Random(7)
-    progress = Progress("ocid1.tenancy.oc1..aaaa")
+    progress = PollState("ocid1.tenancy.oc1..aaaa")
     ocids = [f"ocid1.compartment.oc1..{number:060d}" for number in range(2000)]
     keys = [compartment_key(ocid) for ocid in ocids]
-    tracks = [progress.track(source, region) for source in ("audit", "logging") for region in ("a", "b", "c")]
+    tracks = [
+        progress.stream(source, region) for source in ("audit", "logging") for region in ("a", "b", "c")
+    ]
     for track in tracks:
-        track.positions = {key: _varied_position(chance, kinds) for key in keys}
+        track.cursors = {key: _varied_position(chance, kinds) for key in keys}
     for _ in range(digests):
         track, digest = chance.choice(tracks), chance.randbytes(8)
-        if track.digests.claim(digest):
-            track.digests.file(digest, tag_of(chance.choice(keys)), NOW - chance.randrange(windows))
+        if track.seen.add(digest):
+            track.seen.commit([digest], tag_of(chance.choice(keys)), NOW - chance.randrange(windows))
     return progress
 
 
@@ -133,27 +135,27 @@ def _large_progress(kinds: int, digests: int, windows: int = 3) -> Progress:
 def test_fifty_thousand_digests_and_twelve_thousand_positions_fit(kinds, windows):
     """The promised digests are kept beside 2,000 compartments x 3 regions x 2 sources, however they are spread."""
     progress = _large_progress(kinds, PROMISED, windows)
-    stored = progress.to_json()
+    stored = progress.checkpoint()
     assert len(compact_json(stored)) <= LIMIT
-    assert not progress.dropped
-    assert not progress.coarsened
-    assert sum(track.digests.filed() for track in parse(stored).tracks.values()) == PROMISED
+    assert not progress.compact(MAX_BYTES)
+    assert sum(track.seen.committed() for track in parse(stored).streams.values()) == PROMISED
 
 
 @pytest.mark.parametrize(("kinds", "digests"), [(12_000, 20_000), (1, 150_000)])
 def test_a_checkpoint_is_never_too_large(kinds, digests):
     """Where nothing fits any more, digests go and positions fall back; nothing is read from a later minute on."""
     progress = _large_progress(kinds, digests)
-    before = {name: dict(track.positions) for name, track in progress.tracks.items()}
-    stored = progress.to_json()
+    before = {name: dict(track.cursors) for name, track in progress.streams.items()}
+    assert progress.compact(MAX_BYTES)
+    stored = progress.checkpoint()
     assert len(compact_json(stored)) <= LIMIT
-    after = {name: track.positions for name, track in parse(stored).tracks.items()}
+    after = {name: track.cursors for name, track in parse(stored).streams.items()}
     for name, positions in before.items():
         assert positions.keys() == after[name].keys()
         assert all(_next_start(after[name][key]) <= _next_start(one) for key, one in positions.items())
 
 
-def _next_start(position: Position) -> int:
+def _next_start(position: Cursor) -> int:
     window = due_window(position, NOW + 1, 15)
     assert window is not None
     return window.start
@@ -177,9 +179,9 @@ def test_what_is_stored_does_not_grow_with_the_number_of_compartments(world):
     max_bytes=st.integers(1, 1000),
 )
 def test_the_batches_are_the_input_whatever_their_size(sizes, max_artifacts, max_bytes):
-    """Cutting loses, repeats and reorders nothing, keeps the limits, and each checkpoint is that of its batch."""
-    handed_out: list[int] = []
-    batcher = Batcher("audit", lambda: {"handed_out": list(handed_out)}, max_artifacts, max_bytes)
+    """Cutting loses, repeats and reorders nothing, keeps the limits, and each batch remembers what is in it."""
+    batcher = Batcher(max_artifacts, max_bytes)
+    key = RecordsKey(StreamKey("audit", HOME), b"aa", 1)
     batches = []
     for number, size in enumerate(sizes):
         artifact = {
@@ -189,15 +191,16 @@ def test_the_batches_are_the_input_whatever_their_size(sizes, max_artifacts, max
             "raw": "x" * size,
             "metadata": {},
         }
-        batcher.add(artifact, number, handed_out.extend)
+        batcher.push(Delivery([artifact], [b"%d" % number], key))
         batches += batcher.ready()
     batches += batcher.flush()
     arrived: list[int] = []
-    for batch in batches:
-        arrived += [int(artifact["id"]) for artifact in batch["artifacts"]]
-        assert batch["checkpoint"] == {"handed_out": arrived}
-        assert len(batch["artifacts"]) <= max_artifacts
-        assert len(batch["artifacts"]) == 1 or sum(len(a["raw"]) for a in batch["artifacts"]) <= max_bytes
+    for artifacts, changes in batches:
+        ids = [int(artifact["id"]) for artifact in artifacts]
+        assert [int(digest) for change in changes for digest in change.digests] == ids
+        arrived += ids
+        assert len(artifacts) <= max_artifacts
+        assert len(artifacts) == 1 or sum(len(a["raw"]) for a in artifacts) <= max_bytes
     assert arrived == list(range(len(sizes)))
 
 
@@ -208,14 +211,14 @@ def test_the_batches_are_the_input_whatever_their_size(sizes, max_artifacts, max
 )
 def test_digests_are_forgotten_exactly_when_their_window_is_settled(records, settled):
     """What may come again is known, also after a round trip; what cannot come again takes no room."""
-    digests = Digests()
+    digests = SeenRecords()
     kept: set[bytes] = set()
     for digest, tag, end in records:
-        if digests.claim(digest):
-            digests.file(digest, bytes([0, tag]), end)
+        if digests.add(digest):
+            digests.commit([digest], bytes([0, tag]), end)
             if end > settled:
                 kept.add(digest)
-    digests.forget(lambda _tag: settled)
-    again = Digests.from_json(digests.to_json())
-    assert digests.filed() == again.filed() == len(again) == len(kept)
+    digests.expire(lambda _tag: settled)
+    again = SeenRecords.from_json(digests.to_json())
+    assert digests.committed() == again.committed() == len(again) == len(kept)
     assert all(digest in again for digest in kept)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from support.redirect_target import unvisited_target
 from support.world import HOME, Instance, codes, emit_everywhere, key_of
 
+from signal_client_oci.oci_api.operations import search_query
 from signal_client_oci.plugin import signal_client_validate_connection
-from signal_client_oci.polling.sources.logging import search_query
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.sandbox.services.search_query import parse_query
 from signal_client_oci.settings.model import SettingsError, parse_settings

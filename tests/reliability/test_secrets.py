@@ -264,8 +264,8 @@ def test_a_defect_shows_no_secret(world, everything, monkeypatch):
     def explode(*_):
         raise RuntimeError(f"{TOKEN} {PASSPHRASE} {shared_private_key_pem(0)}")
 
-    monkeypatch.setattr("signal_client_oci.polling.sources.audit.AuditService.read", explode)
-    monkeypatch.setattr("signal_client_oci.polling.sources.logging.LoggingService.ask", explode)
+    monkeypatch.setattr("signal_client_oci.polling.sources.audit.AuditApi.read", explode)
+    monkeypatch.setattr("signal_client_oci.polling.sources.logging.LoggingApi.fetch", explode)
     tenancy.emit_audit_event(HOME, tenancy.ocid)
     world.clock.advance(minutes=2)
     instance = Instance(tenancy)

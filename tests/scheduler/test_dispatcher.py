@@ -12,7 +12,7 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome
-from signal_client_oci.scheduler.requests import LaneKey, Request
+from signal_client_oci.scheduler.requests import LaneKey, Task
 
 ASHBURN = LaneKey("us-ashburn-1", "audit")
 FRANKFURT = LaneKey("eu-frankfurt-1", "audit")
@@ -42,19 +42,11 @@ LONG = 30.0
 """Seconds that nothing has to wait for, however slow the machine is."""
 
 
-@dataclass
-class Owner:
-    """Whose requests they are."""
-
-    source: str = "audit"
-
-
 class Office:
     """A dispatcher, the clients that it borrowed, and how many requests were in flight at the same time."""
 
     def __init__(self, width=4, until=None):
         self.clients = []
-        self.owner = Owner()
         self.in_flight = self.most_in_flight = 0
         self.sent = []
         self._lock = threading.Lock()
@@ -67,7 +59,7 @@ class Office:
         yield client
         client.given_back = True
 
-    def submit(self, answers, *, lane=ASHBURN, job=None, owner=None):
+    def submit(self, answers, *, lane=ASHBURN, job=None, source="audit"):
         """Submit a request that gives or raises one answer for each attempt, the last one from then on."""
         left = list(answers)
 
@@ -86,7 +78,12 @@ class Office:
                 raise answer
             return answer
 
-        self.dispatcher.submit(Request(lane, send, owner or self.owner, job))
+        self.dispatcher.submit([Task(source, lane, send, job)])
+
+    def has_place(self, lane):
+        """True if a task for the lane would be sent at once; a lane of its own is opened for it."""
+        self.dispatcher._lane(lane)
+        return lane in self.dispatcher.free_places()
 
     def first(self, count):
         """The jobs of the first outcomes; whatever is told to wait is told to wait longer than this does."""
@@ -96,7 +93,7 @@ class Office:
             assert time.monotonic() < end, "outcomes are missing"
             outcome = self.dispatcher.next_outcome(0.05)
             if outcome is not None:
-                jobs.append(outcome.request.job)
+                jobs.append(outcome.task.tag)
         return jobs
 
     def outcomes(self, seconds=5.0):
@@ -139,7 +136,7 @@ def test_every_request_has_one_outcome(office):
     for number in range(50):
         office.submit([number * number], job=number)
     found = office.outcomes()
-    assert sorted((one.request.job, one.result) for one in found) == [(n, n * n) for n in range(50)]
+    assert sorted((one.task.tag, one.result) for one in found) == [(n, n * n) for n in range(50)]
     assert office.dispatcher.requests == {"audit": 50}
     assert office.dispatcher.retries == {}
 
@@ -151,17 +148,17 @@ def test_requests_of_a_lane_go_in_order():
         office.submit(["x"], job=number)
     found = office.outcomes()
     office.dispatcher.close()
-    assert [one.request.job for one in found] == [job for job, _ in office.sent] == list(range(20))
+    assert [one.task.tag for one in found] == [job for job, _ in office.sent] == list(range(20))
 
 
 def test_no_more_are_in_flight_than_the_lane_is_wide(office):
     """The width bounds a lane; the bound is reached, not only kept."""
     for _ in range(12):
         office.submit([lambda _: time.sleep(0.02)])
-    assert not office.dispatcher.has_place(ASHBURN)
+    assert not office.has_place(ASHBURN)
     office.outcomes()
     assert office.most_in_flight == 4
-    assert office.dispatcher.has_place(ASHBURN)
+    assert office.has_place(ASHBURN)
 
 
 def test_a_slow_lane_holds_no_other_up(office):
@@ -175,7 +172,7 @@ def test_a_slow_lane_holds_no_other_up(office):
     while len(jobs) < 8:
         outcome = office.dispatcher.next_outcome(0.5)
         assert outcome is not None
-        jobs.append(outcome.request.job)
+        jobs.append(outcome.task.tag)
     release.set()
     assert jobs == ["quick"] * 8
     assert {one.result for one in office.outcomes()} == {True}
@@ -268,7 +265,7 @@ def test_a_lane_that_is_throttled_sends_less(office):
         office.dispatcher.next_outcome(0.05)
     refused_at = time.monotonic()
     office.submit(["good"], job="new")
-    assert not office.dispatcher.has_place(ASHBURN)
+    assert not office.has_place(ASHBURN)
     office.outcomes()
     assert min(at for job, at in office.sent[4:]) >= refused_at + 0.15
     assert {job for job, _ in office.sent[4:]} == {0, 1, 2, 3, "new"}
@@ -319,11 +316,11 @@ def test_a_region_that_refuses_everything_is_left(office):
         office.submit([failure("NOT_AUTHENTICATED", Recovery.REGION)], job=number)
     found = office.outcomes()
     assert {one.result.code for one in found} == {"NOT_AUTHENTICATED"}
-    assert {one.request.job for one in found} == set(range(20))
+    assert {one.task.tag for one in found} == set(range(20))
     assert len(office.sent) < 20
     assert office.dispatcher.requests == {"audit": len(office.sent)}
-    assert not office.dispatcher.has_place(ASHBURN)
-    assert office.dispatcher.has_place(FRANKFURT)
+    assert not office.has_place(ASHBURN)
+    assert office.has_place(FRANKFURT)
 
 
 def test_a_region_that_answered_once_is_not_left(office):
@@ -358,16 +355,16 @@ def test_an_answer_brings_hope_back():
     assert sum(job == 22 for job, _ in office.sent) == 4
 
 
-def test_is_hopeful_tells_a_service_from_a_request(office):
+def test_health_tells_a_service_from_a_request(office):
     """A lane out of which only failures came is not hopeful; one answer makes it so."""
-    assert office.dispatcher.is_healthy(ASHBURN)
+    assert office.dispatcher.health(ASHBURN).is_healthy
     for _ in range(3):
         office.submit([failure("INVALID_REQUEST", Recovery.REQUEST)])
     office.outcomes()
-    assert not office.dispatcher.is_healthy(ASHBURN)
+    assert not office.dispatcher.health(ASHBURN).is_healthy
     office.submit(["good"])
     office.outcomes()
-    assert office.dispatcher.is_healthy(ASHBURN)
+    assert office.dispatcher.health(ASHBURN).is_healthy
 
 
 def test_an_unexpected_exception_is_a_failure_by_name(office):
@@ -398,12 +395,12 @@ def test_a_client_that_cannot_be_made_is_a_failure():
     office.dispatcher.close()
 
 
-def test_waits_for_knows_whose_outcome_is_missing(office):
-    """An owner is waited for until its last outcome was handed out, whatever the others do."""
-    mine, other = Owner("audit"), Owner("logging")
+def test_has_pending_knows_whose_outcome_is_missing(office):
+    """A source has something pending until its last outcome was handed out, whatever the others do."""
+    mine, other = "audit", "logging"
     release = threading.Event()
-    office.submit(["good"], owner=mine)
-    office.submit([lambda _: release.wait(5)], owner=other)
+    office.submit(["good"], source=mine)
+    office.submit([lambda _: release.wait(5)], source=other)
     assert office.dispatcher.has_pending(mine)
     while office.dispatcher.has_pending(mine):
         office.dispatcher.next_outcome(0.05)
@@ -509,10 +506,10 @@ def test_no_thread_is_started_before_it_is_needed(office):
     assert len(_threads()) == 1
 
 
-def test_an_outcome_names_its_request():
-    """What comes out is the request as it was submitted, with its job."""
-    request = Request(ASHBURN, lambda _: None, Owner(), "job")
-    assert Outcome(request, 1).request.job == "job"
+def test_an_outcome_names_its_task():
+    """What comes out is the task as it was submitted, with its tag."""
+    task = Task("audit", ASHBURN, lambda _: None, "tag")
+    assert Outcome(task, 1).task.tag == "tag"
 
 
 def test_a_system_that_starts_no_more_threads_is_told(monkeypatch):
@@ -564,7 +561,7 @@ def test_nothing_is_sent_while_the_memory_is_full(monkeypatch):
     while not office.dispatcher.memory.is_full:
         time.sleep(0.001)
     office.submit(["other"], lane=FRANKFURT, job=2)
-    assert not office.dispatcher.has_place(ASHBURN)
+    assert not office.has_place(ASHBURN)
     assert office.first(1) == [1]
     assert [job for job, _ in office.sent] == [1]
     assert office.first(1) == [2]
@@ -599,4 +596,4 @@ def test_an_answer_that_was_cut_off_by_the_end_is_told(office):
     while len(office.sent) < 2:
         time.sleep(0.001)
     office.dispatcher.abort()
-    assert [one.request.job for one in office.dispatcher.last_outcomes()] == [True]
+    assert [one.task.tag for one in office.dispatcher.last_outcomes()] == [True]

@@ -15,14 +15,14 @@ from types import SimpleNamespace
 import pytest
 
 from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.scheduler import lane as lanes
-from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome
+from signal_client_oci.scheduler.dispatcher import Dispatcher, _Arrival
 from signal_client_oci.scheduler.lane import Lane
-from signal_client_oci.scheduler.requests import LaneKey, Page, Request
+from signal_client_oci.scheduler.requests import LaneKey, Request, Task
 
 HERE = LaneKey("us-ashburn-1", "audit")
-OWNER = SimpleNamespace(source="audit")
 MIB = 1024 * 1024
 
 
@@ -78,9 +78,9 @@ class VirtualWorkers:
         moment, _, request = heapq.heappop(self._flying)
         self.now = max(self.now, moment)
         try:
-            return Outcome(request, request.send(None)), 0
+            return _Arrival(request, request.task.call(None), 0)
         except Failure as failure:
-            return Outcome(request, failure), 0
+            return _Arrival(request, failure, 0)
 
     def get_nowait(self):
         """Return an answer that has come already."""
@@ -103,7 +103,7 @@ def test_a_rate_is_kept(dispatcher, monkeypatch):
         return "good"
 
     for number in range(1000):
-        dispatcher.submit(Request(HERE, send, OWNER, number))
+        dispatcher.submit([Task("audit", HERE, send, number)])
     assert [outcome.result for outcome in _outcomes(dispatcher)] == ["good"] * 1000
     assert virtual.now < 1.4 * 10
     assert answers.count(False) <= 50
@@ -118,9 +118,9 @@ def test_what_is_refused_for_good_is_left_alone(dispatcher):
         raise _throttled()
 
     for number in range(100):
-        dispatcher.submit(Request(HERE, send, OWNER, number))
+        dispatcher.submit([Task("audit", HERE, send, number)])
     assert {outcome.result.code for outcome in _outcomes(dispatcher)} == {"THROTTLED"}
-    assert len(sent) <= lanes.THROTTLED_THAT_SHUT + 8
+    assert len(sent) <= lanes.THROTTLED_THAT_TRIP + 8
 
 
 def test_one_that_fails_waits_behind_the_others(dispatcher):
@@ -136,9 +136,9 @@ def test_one_that_fails_waits_behind_the_others(dispatcher):
         order.append("sound")
         return "good"
 
-    dispatcher.submit(Request(HERE, send_failing, OWNER, 0))
+    dispatcher.submit([Task("audit", HERE, send_failing, 0)])
     for number in range(1, 40):
-        dispatcher.submit(Request(HERE, send, OWNER, number))
+        dispatcher.submit([Task("audit", HERE, send, number)])
     list(_outcomes(dispatcher))
     assert order.index("failing", 1) >= 30
 
@@ -153,7 +153,7 @@ def test_large_pages_do_not_pile_up(dispatcher, size, most):
         with lock:
             flying += 1
             peak = max(peak, flying)
-        return Page([text], None, None)
+        return Page([text])
 
     def handle(_outcome):
         nonlocal flying
@@ -162,7 +162,7 @@ def test_large_pages_do_not_pile_up(dispatcher, size, most):
         time.sleep(0.01)
 
     for number in range(60):
-        dispatcher.submit(Request(HERE, send, OWNER, number))
+        dispatcher.submit([Task("audit", HERE, send, number)])
     assert len(list(_outcomes(dispatcher, handle))) == 60
     assert peak <= most
 
@@ -192,9 +192,9 @@ def test_a_worker_keeps_no_page(dispatcher):
         watched.append(weakref.ref(texts))
         return Page(texts, None, None)
 
-    dispatcher.submit(Request(HERE, send, OWNER, 0))
+    dispatcher.submit([Task("audit", HERE, send, 0)])
     for outcome in _outcomes(dispatcher):
-        assert outcome.result.texts == [b"x"]
+        assert outcome.result.items == [b"x"]
     del outcome
     end = time.monotonic() + 2
     while watched[0]() is not None and time.monotonic() < end:
@@ -208,8 +208,8 @@ def test_one_fall_for_one_burst():
     lane.on_success()
     sent_at = time.monotonic()
     for number in range(8):
-        request = Request(HERE, None, OWNER, number)
-        lane.note_failure(request, _throttled(), sent_at, 0.5)
+        request = Request(Task("audit", HERE, None, number))
+        lane.on_failure(request, _throttled(), sent_at, 0.5)
     assert lane.limit == 4.0
     assert lane.rate_limiter.rate is not None
     assert lane.paused_until == 0.0
@@ -221,6 +221,6 @@ def test_retry_after_stops_the_lane():
     lane.on_success()
     now = time.monotonic()
     for number in range(2):
-        lane.note_failure(Request(HERE, None, OWNER, number), _throttled(30.0), now, 30.0)
+        lane.on_failure(Request(Task("audit", HERE, None, number)), _throttled(30.0), now, 30.0)
     assert lane.sends_from >= now + 30.0
     assert not lane.may_send

@@ -1,4 +1,4 @@
-"""Batches: everything in order, within the host's limits, each with the checkpoint that it makes true."""
+"""Batches: everything in order, within the host's limits, each with the changes that it makes true."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signal_client_oci.state import batcher as module
-from signal_client_oci.state.batcher import Batcher
+from signal_client_oci.state.batcher import Batcher, Pending
+from signal_client_oci.state.changes import PROBLEMS, Delivery, MarkSeen, RecordsKey, SetBackfill
+from signal_client_oci.state.stream_state import StreamKey
 
 
 def artifact(number, raw):
@@ -15,138 +17,129 @@ def artifact(number, raw):
     return {"id": str(number), "source": "oci-cloud", "timestamp": "", "raw": raw, "metadata": {}}
 
 
-class Journal:
-    """Effects in the order in which they took place; a checkpoint is a copy of it."""
+STREAM = StreamKey("audit", "us-ashburn-1")
+KEYS = (RecordsKey(STREAM, b"aa", 1), PROBLEMS)
 
-    def __init__(self):
-        self.done = []
 
-    def effect(self, name):
-        """An effect that notes its name."""
-        return lambda: self.done.append(name)
+def delivery(*numbers, raws=None, key=KEYS[0]):
+    """Artifacts with these numbers, remembered by them."""
+    texts = raws or ["x"] * len(numbers)
+    artifacts = [artifact(number, raw) for number, raw in zip(numbers, texts, strict=True)]
+    return Delivery(artifacts, [b"%d" % number for number in numbers], key)
 
-    def one_by_one(self, names):
-        """An effect like `done.extend`, but another one."""
-        for name in names:
-            self.done.append(name)
 
-    def checkpoint(self):
-        """What is true now."""
-        return {"done": list(self.done)}
+def note(number):
+    """A change that can be told by its number."""
+    return SetBackfill(number)
+
+
+def numbers_of(changes):
+    """The numbers that changes are about, in order."""
+    found = []
+    for change in changes:
+        found += [change.minute] if isinstance(change, SetBackfill) else [int(one) for one in change.digests]
+    return found
 
 
 raws = st.text(max_size=12) | st.text("aä€😀", min_size=5, max_size=40)
 steps = st.lists(
-    st.tuples(st.sampled_from(["audit", "logging"]), st.just("add"), raws)
-    | st.tuples(st.sampled_from(["audit", "logging"]), st.sampled_from(["note", "ready"]), st.none()),
+    st.tuples(st.just("add"), raws) | st.tuples(st.sampled_from(["note", "ready", "empty"]), st.none()),
     max_size=60,
 )
 limits = st.tuples(st.integers(1, 5), st.integers(1, 60))
 
 
 def play(given_steps, max_artifacts, max_bytes):
-    """Two batchers over one journal; returns what was queued, what came out, and the journal."""
-    journal = Journal()
-    batchers = {
-        source: Batcher(source, journal.checkpoint, max_artifacts, max_bytes)
-        for source in ("audit", "logging")
-    }
-    queued = {"audit": [], "logging": []}
-    out = []
-    for number, (source, step, raw) in enumerate(given_steps):
-        name = (source, number, step)
+    """One batcher; returns the numbers that were queued, what came out, and which of them are artifacts."""
+    batcher = Batcher(max_artifacts, max_bytes)
+    queued, artifacts, out = [], set(), []
+    for number, (step, raw) in enumerate(given_steps):
         if step == "add":
-            effect = journal.done.extend if number % 5 else journal.one_by_one
-            batchers[source].add(artifact(number, raw), name, effect)
-            queued[source].append(name)
+            batcher.push(delivery(number, raws=[raw], key=KEYS[number % 5 == 0]))
+            queued.append(number)
+            artifacts.add(number)
         elif step == "note":
-            batchers[source].note(journal.effect(name))
-            queued[source].append(name)
+            batcher.push(note(number))
+            queued.append(number)
+        elif step == "empty":
+            batcher.push(delivery())
         else:
-            out += batchers[source].ready()
-    for batcher in batchers.values():
-        out += batcher.flush()
-    return queued, out, journal, batchers
+            out += batcher.ready()
+    out += batcher.flush()
+    return queued, out, artifacts
 
 
 @given(steps, limits)
-@example([("audit", "add", "x"), ("audit", "note", None), ("audit", "add", "x")], (1, 1))
+@example([("add", "x"), ("note", None), ("add", "x")], (1, 1))
 def test_what_goes_in_comes_out_once_and_in_order(given_steps, given_limits):
-    """Whatever the limits, the batches of a source are its input, and what was delivered is counted."""
-    queued, out, journal, batchers = play(given_steps, *given_limits)
-    for source, batcher in batchers.items():
-        numbers = [int(one["id"]) for batch in out if batch["source"] == source for one in batch["artifacts"]]
-        assert numbers == [number for _, number, step in queued[source] if step == "add"]
-        assert batcher.delivered == len(numbers)
-        assert [name for name in journal.done if name[0] == source] == queued[source]
+    """Whatever the limits, artifacts and changes come out in the order in which they went in."""
+    queued, out, artifacts = play(given_steps, *given_limits)
+    delivered = [int(one["id"]) for pending in out for one in pending.artifacts]
+    assert delivered == [number for number in queued if number in artifacts]
+    assert [number for pending in out for number in numbers_of(pending.changes)] == queued
 
 
 @given(steps, limits)
 def test_batches_keep_the_hosts_limits(given_steps, given_limits):
     """No batch has more artifacts or bytes than allowed; a larger record travels alone."""
-    _, out, _, _ = play(given_steps, *given_limits)
-    for batch in out:
-        assert 1 <= len(batch["artifacts"]) <= given_limits[0]
-        size = sum(len(one["raw"].encode()) for one in batch["artifacts"])
-        assert size <= given_limits[1] or len(batch["artifacts"]) == 1
+    _, out, _ = play(given_steps, *given_limits)
+    for pending in out:
+        assert len(pending.artifacts) <= given_limits[0]
+        size = sum(len(one["raw"].encode()) for one in pending.artifacts)
+        assert size <= given_limits[1] or len(pending.artifacts) == 1
 
 
 @given(steps, limits)
-def test_a_checkpoint_covers_its_batch_and_nothing_after_it(given_steps, given_limits):
-    """What a batch's checkpoint says is all that came up to its last artifact, and no artifact that came later.
-
-    Of the other source it says what that one's own batches made true so far.
-    """
-    queued, out, _, _ = play(given_steps, *given_limits)
-    handed_out = {"audit": set(), "logging": set()}
-    for batch in out:
-        source = batch["source"]
-        handed_out[source] |= {int(one["id"]) for one in batch["artifacts"]}
-        done = batch["checkpoint"]["done"]
-        for name in ("audit", "logging"):
-            mine = [one for one in done if one[0] == name]
-            assert mine == queued[name][: len(mine)]
-            assert {number for _, number, step in mine if step == "add"} == handed_out[name]
-        last = max(handed_out[source])
-        assert {(source, number, step) for _, number, step in queued[source] if number <= last} <= set(done)
+def test_changes_cover_their_batch_and_nothing_after_it(given_steps, given_limits):
+    """What a batch makes true is all that came up to its last artifact, and no artifact that came later."""
+    queued, out, artifacts = play(given_steps, *given_limits)
+    handed_out, done = set(), []
+    for pending in out:
+        handed_out |= {int(one["id"]) for one in pending.artifacts}
+        done += numbers_of(pending.changes)
+        assert done == queued[: len(done)]
+        assert {number for number in done if number in artifacts} == handed_out
+        assert {number for number in queued if number <= max(handed_out, default=-1)} <= set(done)
 
 
-def test_nothing_takes_effect_while_it_waits():
-    """Between queueing and handing out, effects are not applied, and handing out is when the host asks."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 2, 1000)
-    batcher.add(artifact(1, "a"), 1, journal.done.extend)
-    batcher.note(journal.effect("after 1"))
-    assert list(batcher.ready()) == []
-    batcher.add(artifact(2, "b"), 2, journal.done.extend)
-    batcher.note(journal.effect("after 2"))
-    coming = batcher.ready()
-    assert journal.done == []
-    assert batcher.delivered == 0
-    assert len(next(coming)["artifacts"]) == 2
-    assert journal.done == [1, "after 1", 2, "after 2"]
+def test_a_delivery_is_handed_out_in_parts():
+    """Each part of a delivery remembers its own digests, under the delivery's key."""
+    batcher = Batcher(2, 1000)
+    batcher.push(delivery(1, 2, 3))
+    first, second = [*batcher.ready(), *batcher.flush()]
+    assert first.changes == [MarkSeen(KEYS[0], [b"1", b"2"])]
+    assert second.changes == [MarkSeen(KEYS[0], [b"3"])]
 
 
-def test_a_note_behind_a_full_batch_goes_with_it():
-    """A position that the batch's last record completes is in that batch's checkpoint, not only in the next."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 1, 1000)
-    batcher.add(artifact(1, "a"), 1, journal.done.extend)
-    batcher.note(journal.effect("position"))
-    batcher.add(artifact(2, "b"), 2, journal.done.extend)
+def test_a_change_behind_a_full_batch_goes_with_it():
+    """A position that the batch's last record completes goes with that batch, not only with the next."""
+    batcher = Batcher(1, 1000)
+    for item in (delivery(1), note(10), delivery(2)):
+        batcher.push(item)
     first, second = batcher.ready()
-    assert first["checkpoint"] == {"done": [1, "position"]}
-    assert second["checkpoint"] == {"done": [1, "position", 2]}
+    assert numbers_of(first.changes) == [1, 10]
+    assert numbers_of(second.changes) == [2]
+
+
+def test_nothing_comes_before_the_host_asks():
+    """What waits is no batch yet: handing out is when the host asks."""
+    batcher = Batcher(2, 1000)
+    batcher.push(delivery(1))
+    batcher.push(note(10))
+    assert list(batcher.ready()) == []
+    assert not batcher.is_full
+    batcher.push(delivery(2))
+    assert batcher.is_full
+    assert len(next(batcher.ready()).artifacts) == 2
 
 
 def test_a_record_over_the_limit_travels_alone():
     """It is neither dropped nor cut, and its neighbours go in batches of their own."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 10, 10)
+    batcher = Batcher(10, 10)
     for number, raw in enumerate(["a", "b", "c" * 50, "d", "e"]):
-        batcher.add(artifact(number, raw), number, journal.done.extend)
+        batcher.push(delivery(number, raws=[raw]))
     out = [*batcher.ready(), *batcher.flush()]
-    assert [[one["raw"] for one in batch["artifacts"]] for batch in out] == [
+    assert [[one["raw"] for one in pending.artifacts] for pending in out] == [
         ["a", "b"],
         ["c" * 50],
         ["d", "e"],
@@ -156,44 +149,28 @@ def test_a_record_over_the_limit_travels_alone():
 @pytest.mark.parametrize(("raw", "count"), [("é" * 5, 1), ("e" * 5, 2)])
 def test_bytes_are_counted_in_utf_8(raw, count):
     """Characters outside of ASCII count with all of their bytes."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 10, 10)
-    for number in range(2):
-        batcher.add(artifact(number, raw), number, journal.done.extend)
+    batcher = Batcher(10, 10)
+    batcher.push(delivery(1, 2, raws=[raw, raw]))
     out = [*batcher.ready(), *batcher.flush()]
-    assert [len(batch["artifacts"]) for batch in out] == [count] * (2 // count)
+    assert [len(pending.artifacts) for pending in out] == [count] * (2 // count)
 
 
-def test_a_position_does_not_wait_for_records_for_ever(monkeypatch):
-    """What has waited for two seconds is handed out, as an empty batch if it is a position alone."""
+def test_a_change_does_not_wait_for_records_for_ever(monkeypatch):
+    """What has waited for two seconds is handed out, without artifacts if it is a change alone."""
     clock = [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 10, 1000)
-    batcher.note(journal.effect("position"))
+    batcher = Batcher(10, 1000)
+    batcher.push(note(10))
     assert list(batcher.ready()) == []
     clock[0] += 2.5
-    (batch,) = batcher.ready()
-    assert batch["artifacts"] == []
-    assert batch["checkpoint"] == {"done": ["position"]}
+    assert list(batcher.ready()) == [Pending([], [note(10)])]
     clock[0] += 2.5
     assert list(batcher.ready()) == []
-
-
-def test_an_end_without_records_only_takes_effect():
-    """When a poll ends, positions alone make no further batch: the report's checkpoint holds them."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, 10, 1000)
-    batcher.note(journal.effect("position"))
-    assert list(batcher.flush()) == []
-    assert journal.done == ["position"]
 
 
 @pytest.mark.parametrize("limit", [0, -5])
 def test_a_limit_of_nothing_still_delivers(limit):
     """A host that allows less than one artifact a batch gets them one by one."""
-    journal = Journal()
-    batcher = Batcher("audit", journal.checkpoint, limit, limit)
-    for number in range(3):
-        batcher.add(artifact(number, "x"), number, journal.done.extend)
-    assert [len(batch["artifacts"]) for batch in [*batcher.ready(), *batcher.flush()]] == [1, 1, 1]
+    batcher = Batcher(limit, limit)
+    batcher.push(delivery(1, 2, 3))
+    assert [len(pending.artifacts) for pending in [*batcher.ready(), *batcher.flush()]] == [1, 1, 1]

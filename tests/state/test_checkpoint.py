@@ -1,5 +1,6 @@
 """Checkpoints: read as they were written, refused when damaged, never too large."""
 
+import copy
 import json
 
 import pytest
@@ -7,20 +8,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
-from signal_client_oci.state import checkpoint as checkpoints
-from signal_client_oci.state.checkpoint import (
-    MAX_BYTES,
-    VERSION,
-    CheckpointError,
-    LeftScope,
-    Progress,
-    compartment_key,
-    parse,
-    tag_of,
-)
-from signal_client_oci.state.cursor import FirstRead, Leap, Position, due_window, start_at
+from signal_client_oci.state import compaction
+from signal_client_oci.state.checkpoint import MAX_BYTES, CheckpointError, parse
+from signal_client_oci.state.cursor import Cursor, FirstRead, due_window, start_at
+from signal_client_oci.state.poll_state import VERSION, PollState
+from signal_client_oci.state.seen_problems import LeftScope
 from signal_client_oci.state.seen_records import join_digests, split_digests
-from signal_client_oci.state.windows import piece_end
+from signal_client_oci.state.stream_state import compartment_key, tag_of
+from signal_client_oci.state.windows import slice_end
 
 BASE = 29_000_000
 REGIONS = ("us-ashburn-1", "eu-frankfurt-1", "uk-london-1")
@@ -40,18 +35,17 @@ def stretches(kind):
 
 
 positions = st.builds(
-    Position,
-    through=minutes,
+    Cursor,
+    read_until=minutes,
     begin=minutes,
-    tried=minutes,
-    span=st.integers(0, 20160),
+    last_attempt=minutes,
+    slice_minutes=st.integers(0, 20160),
     deleted=minutes,
     denied=st.integers(0, 1),
     resume=minutes,
     swept_at=milliseconds,
-    unsettled=stretches(FirstRead),
-    leaps=stretches(Leap),
-).map(lambda one: one._replace(begin=min(one.begin, one.through), resume=min(one.resume, one.through)))
+    pending_rereads=stretches(FirstRead),
+).map(lambda one: one._replace(begin=min(one.begin, one.read_until), resume=min(one.resume, one.read_until)))
 filed_digests = st.lists(
     st.tuples(digests, st.sampled_from(OCIDS), minutes), max_size=10, unique_by=lambda one: one[0]
 )
@@ -68,15 +62,15 @@ tracks = st.lists(positions, min_size=1, max_size=5).flatmap(
 @st.composite
 def progresses(draw):
     """Any progress that polls could have made."""
-    progress = Progress(draw(st.sampled_from(["ocid1.tenancy.oc1..a", ""])))
-    progress.listed_at, progress.owed_since = draw(st.integers(0, 2**35)), draw(minutes)
+    progress = PollState(draw(st.sampled_from(["ocid1.tenancy.oc1..a", ""])))
+    progress.listed_at, progress.backfill_from = draw(st.integers(0, 2**35)), draw(minutes)
     progress.tree = draw(st.text("0123456789abcdef", max_size=16))
     for (source, region), (by_ocid, filed) in draw(tracks).items():
-        track = progress.track(source, region)
-        track.positions = {compartment_key(ocid): position for ocid, position in by_ocid.items()}
+        track = progress.stream(source, region)
+        track.cursors = {compartment_key(ocid): position for ocid, position in by_ocid.items()}
         for digest, ocid, end in filed:
-            track.digests.claim(digest)
-            track.digests.file(digest, tag_of(compartment_key(ocid)), end)
+            track.seen.add(digest)
+            track.seen.commit([digest], tag_of(compartment_key(ocid)), end)
     problems = progress.problems
     problems.read_at = draw(st.none() | st.integers(0, 2**35))
     problems.since, problems.scope = draw(minutes), draw(st.text(max_size=10))
@@ -93,21 +87,21 @@ def progresses(draw):
 
 def stored(progress):
     """The checkpoint as a host keeps it: JSON text that was written and read."""
-    return json.loads(json.dumps(progress.to_json()))
+    return json.loads(json.dumps(progress.checkpoint()))
 
 
 @given(progresses())
 def test_a_checkpoint_is_read_as_it_was_written(progress):
     """Through JSON and back, every position, digest and problem is the same, and so is the next checkpoint."""
     again = parse(stored(progress))
-    assert {name: track.positions for name, track in again.tracks.items()} == {
-        name: track.positions for name, track in progress.tracks.items()
+    assert {name: track.cursors for name, track in again.streams.items()} == {
+        name: track.cursors for name, track in progress.streams.items()
     }
-    assert (again.tenancy, again.listed_at, again.tree, again.owed_since) == (
+    assert (again.tenancy, again.listed_at, again.tree, again.backfill_from) == (
         progress.tenancy,
         progress.listed_at,
         progress.tree,
-        progress.owed_since,
+        progress.backfill_from,
     )
     for name in ("read_at", "since", "scope", "listed", "before", "left"):
         assert getattr(again.problems, name) == getattr(progress.problems, name)
@@ -152,15 +146,17 @@ def test_a_missing_part_is_refused(progress, data):
 
 def usable(progress):
     """A poll can go on from it: every window is cut into pieces, everything is written again."""
-    for track in progress.tracks.values():
+    for track in progress.streams.values():
         track.overlap = 15
-        track.forget_settled()
-        for position in track.positions.values():
-            window = due_window(position, max(BASE, position.through) + 5, 15)
+        track.expire_settled()
+        for position in track.cursors.values():
+            window = due_window(position, max(BASE, position.read_until) + 5, 15)
             assert window is None or window.start >= 0, position
             if window is not None:
-                assert piece_end(window.start, window.end, position.span, 15) > window.start, position
-    assert parse(stored(progress)).to_json() == progress.to_json()
+                assert slice_end(window.start, window.end, position.slice_minutes, 15) > window.start, (
+                    position
+                )
+    assert parse(stored(progress)).checkpoint() == progress.checkpoint()
 
 
 @given(
@@ -168,7 +164,7 @@ def usable(progress):
 )
 def test_versions_that_are_handed_out_are_in_the_next_checkpoint(handed_out, looked_at):
     """However delivering and storing alternate, and when another set takes the place of what is listed."""
-    problems = Progress("").problems
+    problems = PollState("").problems
     for number, digests in enumerate(handed_out):
         if number in looked_at:
             problems.to_json()
@@ -180,26 +176,50 @@ def test_versions_that_are_handed_out_are_in_the_next_checkpoint(handed_out, loo
     assert sorted(stored) == sorted(problems.listed)
 
 
-DAMAGED = Progress("ocid1.tenancy.oc1..a")
+DAMAGED = PollState("ocid1.tenancy.oc1..a")
 for _region in REGIONS[:2]:
-    _track = DAMAGED.track("audit", _region)
-    _track.positions = {
-        compartment_key(ocid): Position(
+    _track = DAMAGED.stream("audit", _region)
+    _track.cursors = {
+        compartment_key(ocid): Cursor(
             BASE + number,
             BASE,
             BASE + 1,
-            unsettled=(FirstRead(BASE - 5, BASE, BASE * 60_000),),
-            leaps=(Leap(BASE - 70, BASE, BASE * 60_000),),
+            pending_rereads=(FirstRead(BASE - 5, BASE, BASE * 60_000),),
         )
         for number, ocid in enumerate(OCIDS)
     }
     for _number in range(6):
-        _track.digests.file(
-            bytes([_number] * 8), tag_of(compartment_key(OCIDS[_number])), BASE - 5 * (_number % 2)
+        _track.seen.commit(
+            [bytes([_number] * 8)], tag_of(compartment_key(OCIDS[_number])), BASE - 5 * (_number % 2)
         )
 DAMAGED.listed_at, DAMAGED.tree, DAMAGED.problems.read_at = BASE * 60, "0123456789abcdef", BASE * 60
 DAMAGED.problems.listed = {b"12345678"}
-TEXT = json.dumps(DAMAGED.to_json(), separators=(",", ":")).encode()
+TEXT = json.dumps(DAMAGED.checkpoint(), separators=(",", ":")).encode()
+
+
+@given(progresses(), st.integers(0, 3000))
+@settings(max_examples=50)
+def test_a_checkpoint_is_pure(progress, max_bytes):
+    """Asked for twice it is the same, and nothing of the state changes by it; what does not fit is dropped by name."""
+    before = copy.deepcopy(progress.streams), copy.deepcopy(progress.problems.to_json())
+    first = progress.checkpoint()
+    assert first == progress.checkpoint()
+    assert {name: stream.cursors for name, stream in before[0].items()} == {
+        name: stream.cursors for name, stream in progress.streams.items()
+    }
+    assert before[1] == progress.problems.to_json()
+    is_too_large = len(json.dumps(first, separators=(",", ":"))) > max_bytes
+    dropped = progress.compact(max_bytes)
+    assert (progress.checkpoint() == first) or is_too_large
+    assert bool(dropped) <= is_too_large
+
+
+def test_leaps_of_an_older_version_are_read():
+    """Where an older version noted that a clock was ahead, its checkpoint is read, and the note is not kept."""
+    value = json.loads(TEXT)
+    group = value["sources"]["audit"]["us-ashburn-1"]["positions"][0]
+    group[9] = [[BASE - 70, BASE, BASE * 60_000]]
+    assert parse(value).checkpoint() == json.loads(TEXT)
 
 
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 7))
@@ -217,7 +237,7 @@ def test_a_changed_bit_is_noticed_or_harmless(at, bit):
         usable(progress)
 
 
-NUMBERS = [(place,) for place in range(8)] + [(place, 0, part) for place in (8, 9) for part in range(3)]
+NUMBERS = [(place,) for place in range(8)] + [(place, 0, part) for place in (8,) for part in range(3)]
 """Where the numbers of a stored position stand."""
 
 
@@ -261,7 +281,7 @@ def test_a_text_that_is_none_is_refused_or_harmless(part):
     value[part] = json.loads(r'"\ud800"')
     progress = read(value)
     if progress is not None:
-        assert read(progress.to_json()) is not None
+        assert read(progress.checkpoint()) is not None
 
 
 @pytest.mark.parametrize("ranges", ["0-1000000000000", "-5", "5-", "-", "a", "0,,1", "7-0", "0-8", "99"])
@@ -308,29 +328,28 @@ def spread(progress, regions, compartments, laggards, records):
     """Fill a progress: most compartments at one position, `laggards` each at its own, digests over all."""
     keys = [compartment_key(f"ocid1.compartment.oc1..{number}") for number in range(compartments)]
     common = start_at(BASE)._replace(
-        begin=0, tried=BASE, unsettled=tuple(FirstRead(BASE - n, BASE, 1) for n in (15, 10, 5))
+        begin=0, last_attempt=BASE, pending_rereads=tuple(FirstRead(BASE - n, BASE, 1) for n in (15, 10, 5))
     )
     for number in range(regions * 2):
-        track = progress.track(("audit", "logging")[number % 2], f"region-{number // 2}")
-        track.positions = dict.fromkeys(keys, common)
+        track = progress.stream(("audit", "logging")[number % 2], f"region-{number // 2}")
+        track.cursors = dict.fromkeys(keys, common)
         for lag, key in enumerate(keys[:laggards]):
-            track.positions[key] = common._replace(through=BASE - lag * 7 - 1, tried=BASE - lag)
+            track.cursors[key] = common._replace(read_until=BASE - lag * 7 - 1, last_attempt=BASE - lag)
         for record in range(records // (regions * 2)):
             digest = (number * 1_000_000 + record).to_bytes(8, "big")
-            track.digests.claim(digest)
-            track.digests.file(digest, tag_of(keys[record % compartments]), BASE - record % 4 * 5)
+            track.seen.add(digest)
+            track.seen.commit([digest], tag_of(keys[record % compartments]), BASE - record % 4 * 5)
     return progress
 
 
 @pytest.mark.parametrize("laggards", [0, 50])
 def test_what_is_promised_fits_without_loss(laggards):
     """50,000 records in the overlap of 2,000 compartments in three regions are all remembered."""
-    progress = spread(Progress("ocid1.tenancy.oc1..a"), 3, 2000, laggards, 50_000)
-    filed = sum(track.digests.filed() for track in progress.tracks.values())
-    assert size(progress.to_json()) <= MAX_BYTES
-    assert not progress.dropped
-    assert not progress.coarsened
-    assert sum(track.digests.filed() for track in progress.tracks.values()) == filed == 49_998
+    progress = spread(PollState("ocid1.tenancy.oc1..a"), 3, 2000, laggards, 50_000)
+    filed = sum(track.seen.committed() for track in progress.streams.values())
+    assert size(progress.checkpoint()) <= MAX_BYTES
+    assert not progress.compact(MAX_BYTES)
+    assert sum(track.seen.committed() for track in progress.streams.values()) == filed == 49_998
 
 
 SHAPES = {
@@ -345,44 +364,45 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_checkpoint_is_never_too_large(shape):
     """Whatever there is to remember, a checkpoint stays under its limit, says so, and can be read."""
-    progress = spread(Progress("ocid1.tenancy.oc1..a"), *shape)
-    checkpoint = progress.to_json()
+    progress = spread(PollState("ocid1.tenancy.oc1..a"), *shape)
+    assert progress.compact(MAX_BYTES)
+    checkpoint = progress.checkpoint()
     assert size(checkpoint) <= MAX_BYTES < MAX_CHECKPOINT_BYTES
-    assert progress.dropped or progress.coarsened
-    assert parse(json.loads(json.dumps(checkpoint))).to_json() == checkpoint
+    assert parse(json.loads(json.dumps(checkpoint))).checkpoint() == checkpoint
 
 
 def test_what_nobody_reads_again_makes_room_for_what_is_needed():
     """Settled digests go first: those of one source never cost another those of its overlap."""
-    progress = spread(Progress("ocid1.tenancy.oc1..a"), 1, 100, 0, 40_000)
-    needed = progress.track("audit", "region-0").digests.filed()
-    settled = progress.track("logging", "elsewhere")
-    settled.positions = {compartment_key("ocid1.compartment.oc1..0"): start_at(BASE)}
+    progress = spread(PollState("ocid1.tenancy.oc1..a"), 1, 100, 0, 40_000)
+    needed = progress.stream("audit", "region-0").seen.committed()
+    settled = progress.stream("logging", "elsewhere")
+    settled.cursors = {compartment_key("ocid1.compartment.oc1..0"): start_at(BASE)}
     for record in range(60_000):
-        settled.digests.file((10**9 + record).to_bytes(8, "big"), b"ab", BASE - 500)
-    assert size(progress.to_json()) <= MAX_BYTES
-    assert not progress.dropped
-    assert progress.track("audit", "region-0").digests.filed() == needed
+        settled.seen.commit([(10**9 + record).to_bytes(8, "big")], b"ab", BASE - 500)
+    assert not progress.compact(MAX_BYTES)
+    assert size(progress.checkpoint()) <= MAX_BYTES
+    assert progress.stream("audit", "region-0").seen.committed() == needed
 
 
 def test_the_digests_of_problems_are_bounded_too():
     """With more problems than fit, versions are forgotten (and delivered again), and the report can say so."""
-    progress = Progress("ocid1.tenancy.oc1..a")
+    progress = PollState("ocid1.tenancy.oc1..a")
     progress.problems.listed = {number.to_bytes(8, "big") for number in range(120_000)}
     progress.problems.before = {number.to_bytes(8, "big") for number in range(200_000, 210_000)}
-    assert size(progress.to_json()) <= MAX_BYTES
+    dropped = progress.compact(MAX_BYTES)
+    assert size(progress.checkpoint()) <= MAX_BYTES
     assert not progress.problems.before
     assert len(progress.problems.listed) >= 50_000
-    assert progress.dropped
+    assert dropped.problems
 
 
 def test_the_versions_of_a_scope_that_is_not_read_go_first():
     """They cost no digest that a poll needs, the report can say so, and that scope goes on from where it was left."""
-    progress = spread(Progress("ocid1.tenancy.oc1..a"), 1, 100, 0, 50_000)
+    progress = spread(PollState("ocid1.tenancy.oc1..a"), 1, 100, 0, 50_000)
     delivered = frozenset(number.to_bytes(8, "big") for number in range(60_000))
     progress.problems.left = LeftScope("another", BASE * 60, BASE - 60, delivered)
-    assert size(progress.to_json()) <= MAX_BYTES
-    assert set(progress.dropped) == {("cloud_guard", "")}
+    assert progress.compact(MAX_BYTES) == compaction.Dropped(problems=True)
+    assert size(progress.checkpoint()) <= MAX_BYTES
     assert progress.problems.left == LeftScope("another", None, BASE)
 
 
@@ -390,7 +410,7 @@ def test_a_checkpoint_without_a_left_scope_is_read():
     """Such as one that was written before there was another scope to remember."""
     value = json.loads(TEXT)
     del value["cloud_guard"]["left"]
-    assert parse(value).to_json() == json.loads(TEXT)
+    assert parse(value).checkpoint() == json.loads(TEXT)
 
 
 @given(progresses(), st.integers(0, 1500))
@@ -398,8 +418,8 @@ def test_a_checkpoint_without_a_left_scope_is_read():
 def test_nothing_is_moved_forward_to_save_space(monkeypatch, progress, room):
     """However small the limit, no compartment is lost, and none is read from a later minute than before."""
     before = _all_starts(progress)
-    monkeypatch.setattr(checkpoints, "MAX_BYTES", size(_least(progress).to_json()) + room)
-    monkeypatch.setattr(Progress, "_coarsen", _patient(Progress._coarsen))
+    monkeypatch.setattr(compaction, "_coarsen", _patient(compaction._coarsen))
+    progress.compact(size(_least(progress).checkpoint()) + room)
     after = _all_starts(parse(stored(progress)))
     monkeypatch.undo()
     assert after.keys() == before.keys()
@@ -410,15 +430,15 @@ def _all_starts(progress):
     """(source and region, compartment) → the minute from which on it is read."""
     return {
         (name, key): due_window(position, 100_000_000, 15).start
-        for name, track in progress.tracks.items()
-        for key, position in track.positions.items()
+        for name, track in progress.streams.items()
+        for key, position in track.cursors.items()
     }
 
 
 def _least(progress):
     """The same compartments, all at one position that takes much room, and nothing else."""
-    least = Progress(progress.tenancy)
-    least.listed_at, least.tree, least.owed_since = 2**35, progress.tree, 60_000_000
+    least = PollState(progress.tenancy)
+    least.listed_at, least.tree, least.backfill_from = 2**35, progress.tree, 60_000_000
     least.problems.scope, least.problems.since, least.problems.read_at = (
         progress.problems.scope,
         60_000_000,
@@ -427,11 +447,11 @@ def _least(progress):
     least.problems.left = progress.problems.left._replace(
         read_at=2**35, since=60_000_000, delivered=frozenset()
     )
-    first, leap = FirstRead(60_000_000, 60_000_000, 2**42), Leap(60_000_000, 60_000_000, 2**42)
+    first = FirstRead(60_000_000, 60_000_000, 2**42)
     minute = 60_000_000
-    widest = Position(minute, minute, minute, 20160, minute, 1, minute, 2**42, (first,) * 3, (leap,) * 4)
-    for name, track in progress.tracks.items():
-        least.track(*name).positions = dict.fromkeys(track.positions, widest)
+    widest = Cursor(minute, minute, minute, 20160, minute, 1, minute, 2**42, (first,) * 3)
+    for name, track in progress.streams.items():
+        least.stream(*name).cursors = dict.fromkeys(track.cursors, widest)
     return least
 
 
@@ -439,21 +459,21 @@ def _patient(coarsen):
     """The same, but it gives up where it would go round for ever."""
     calls = iter(range(50))
 
-    def counted(self):
+    def counted(*given):
         assert next(calls, None) is not None, "no end"
-        coarsen(self)
+        return coarsen(*given)
 
     return counted
 
 
 def test_no_limit_can_hold_it_for_ever(monkeypatch):
     """Where the table of compartments is too large by itself, making a checkpoint comes to an end all the same."""
-    progress = Progress("ocid1.tenancy.oc1..a")
+    progress = PollState("ocid1.tenancy.oc1..a")
     keys = [compartment_key(f"ocid1.compartment.oc1..{number}") for number in range(1000)]
-    progress.track("audit", "us-ashburn-1").positions = dict.fromkeys(keys, start_at(BASE))
-    monkeypatch.setattr(checkpoints, "MAX_BYTES", 6000)
-    monkeypatch.setattr(Progress, "_coarsen", _patient(Progress._coarsen))
-    assert parse(stored(progress)).tracks
+    progress.stream("audit", "us-ashburn-1").cursors = dict.fromkeys(keys, start_at(BASE))
+    monkeypatch.setattr(compaction, "_coarsen", _patient(compaction._coarsen))
+    progress.compact(6000)
+    assert parse(stored(progress)).streams
 
 
 def test_keys_are_short_and_differ():

@@ -1,21 +1,22 @@
-"""Positions: what is read when, and that nothing late is missed."""
+"""Cursors: what is read when, and that nothing late is missed."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signal_client_oci.state.cursor import (
+    Cursor,
     FirstRead,
-    Leap,
-    Position,
     advance,
+    bounded,
     due_window,
+    is_beyond,
     newest_readable,
-    rewind,
+    settled,
     start_at,
-    tried,
 )
 from signal_client_oci.state.windows import DAY, Window
 
@@ -29,7 +30,7 @@ class Reader:
     """One position polled again and again, as a collector does it; all moments in milliseconds."""
 
     overlap: int
-    position: Position
+    position: Cursor
     reads: list[tuple[int, int, int]] = field(default_factory=list)
     stretches: list[FirstRead] = field(default_factory=list)
 
@@ -43,26 +44,23 @@ class Reader:
         if window is None:
             return
         if fails:
-            self.position = tried(self.position, polled_at // MINUTE)
+            self.position = settled(self.position, polled_at // MINUTE)
             return
-        leapt = (
-            window.end - max(window.start, self.position.through) > self.overlap and self.position.tried > 0
-        )
-        before = self.position.through
+        before = self.position.read_until
         length = window.end - window.start
         ends = sorted({window.start + round(length * cut) for cut in cuts}) or [window.end]
-        for number, end in enumerate(ends):
+        for number, (start, end) in enumerate(pairwise([window.start, *ends])):
             read_at = polled_at + delay * (number + 1)
             self.position = advance(
                 self.position,
+                start,
                 end,
                 polled_at=polled_at,
                 read_at=read_at,
                 overlap=self.overlap,
-                leapt=leapt,
                 whole=end == window.end,
             )
-        self.position = tried(self.position, polled_at // MINUTE)
+        self.position = settled(self.position, polled_at // MINUTE)
         self.reads.append((polled_at, window.start, ends[-1]))
         if ends[-1] > before:
             self.stretches.append(FirstRead(before, ends[-1], read_at))
@@ -141,7 +139,7 @@ def test_windows_follow_each_other_without_a_gap(given_polls, overlap):
     for poll in given_polls:
         window = reader.window(now)
         if window is not None:
-            assert FIRST <= window.start <= max(reader.position.through, reader.position.resume)
+            assert FIRST <= window.start <= max(reader.position.read_until, reader.position.resume)
             assert window.start < window.end == newest_readable(now // MINUTE)
         reader.poll(now, delay=poll.delay, cuts=poll.cuts, fails=poll.fails)
         now += poll.gap
@@ -153,26 +151,21 @@ def test_positions_only_advance(given_polls, overlap):
     reader = Reader(overlap, start_at(FIRST))
     now = BASE * MINUTE
     for poll in given_polls:
-        assert rewind(reader.position, newest_readable(now // MINUTE), 60, overlap) is None
-        before = reader.position.through
+        before = reader.position.read_until
         reader.poll(now, delay=poll.delay, cuts=poll.cuts, fails=poll.fails)
-        assert reader.position.through >= before
+        assert reader.position.read_until >= before
         now += poll.gap
 
 
 positions = st.builds(
-    Position,
-    through=st.integers(0, 60_000_000),
+    Cursor,
+    read_until=st.integers(0, 60_000_000),
     begin=st.integers(0, 60_000_000),
     resume=st.integers(0, 60_000_000),
     swept_at=st.integers(0, 2**42),
-    tried=st.integers(0, 60_000_000),
-    unsettled=st.lists(
+    last_attempt=st.integers(0, 60_000_000),
+    pending_rereads=st.lists(
         st.builds(FirstRead, st.integers(0, 60_000_000), st.integers(0, 60_000_000), st.integers(0, 2**42)),
-        max_size=4,
-    ).map(tuple),
-    leaps=st.lists(
-        st.builds(Leap, st.integers(0, 60_000_000), st.integers(0, 60_000_000), st.integers(0, 2**42)),
         max_size=4,
     ).map(tuple),
 )
@@ -184,22 +177,24 @@ positions = st.builds(
     st.integers(0, 2**42),
     st.integers(0, 2**42),
     overlaps,
-    st.booleans(),
+    st.integers(0, 60_000_000),
 )
-def test_advance_never_goes_back(position, end, polled_at, read_at, overlap, leapt):
-    """Whatever a position holds and whatever end is reached, `through` does not decrease."""
-    moved = advance(position, end, polled_at=polled_at, read_at=read_at, overlap=overlap, leapt=leapt)
-    assert moved.through == max(end, position.through)
-    assert len(moved.leaps) <= max(4, len(position.leaps))
+def test_advance_never_goes_back_nor_over_a_gap(position, end, polled_at, read_at, overlap, start):
+    """Whatever a cursor holds, `read_until` does not decrease, and moves only if nothing before was left out."""
+    moved = advance(position, start, end, polled_at=polled_at, read_at=read_at, overlap=overlap)
+    follows = start <= position.read_until
+    assert moved.read_until == (max(end, position.read_until) if follows else position.read_until)
 
 
 @given(positions, st.integers(0, 60_000_000), overlaps)
 def test_a_window_keeps_its_bounds(position, newest, overlap):
     """A window never starts before `begin`, holds a minute at least, and ends with the newest readable one."""
     window = due_window(position, newest, overlap)
-    if window is not None:
+    if is_beyond(position, newest):
+        assert window is None or window.end == newest
+    elif window is not None:
         assert position.begin <= window.start < window.end == newest
-        assert window.start <= max(position.begin, position.through, position.resume)
+        assert window.start <= max(position.begin, position.read_until, position.resume)
 
 
 @pytest.mark.parametrize(("delay", "wider"), [(0, 0), (1, 5), (59_000, 5)])
@@ -210,7 +205,7 @@ def test_steady_polls_read_no_more_than_the_overlap_again(delay, wider):
     """
     reader = Reader(15, start_at(FIRST))
     for number in range(20):
-        before = reader.position.through
+        before = reader.position.read_until
         start = reader.window((BASE + 5 * number) * MINUTE).start
         if number > 4:
             assert start == before - 15 - wider
@@ -224,11 +219,11 @@ def test_a_poll_that_is_cut_off_again_and_again_gets_on(overlap, pace):
     now = BASE * MINUTE
     for _ in range(300 // pace + 3):
         window = reader.window(now)
-        if window is None or reader.position.through == window.end:
+        if window is None or reader.position.read_until == window.end:
             break
         reader.poll(now, cuts=[min(1.0, pace / (window.end - window.start))])
         now += MINUTE // 100
-    assert reader.position.through >= newest_readable(BASE)
+    assert reader.position.read_until >= newest_readable(BASE)
 
 
 def test_an_overlap_of_zero_reads_each_minute_once():
@@ -253,22 +248,20 @@ def test_many_pieces_of_one_poll_are_one_stretch():
     position = start_at(FIRST)
     for end in range(FIRST + 10, FIRST + 500, 10):
         position = advance(
-            position, end, polled_at=BASE * MINUTE, read_at=BASE * MINUTE + end, overlap=15, leapt=True
+            position, end - 10, end, polled_at=BASE * MINUTE, read_at=BASE * MINUTE + end, overlap=15
         )
-    assert len(position.unsettled) == 1
-    assert position.leaps == (Leap(FIRST, end, BASE * MINUTE),)
+    assert len(position.pending_rereads) == 1
 
 
 @given(polls, overlaps)
 def test_what_a_position_remembers_is_bounded(given_polls, overlap):
-    """Stretches are forgotten once settled, and no more than four leaps are kept."""
+    """Stretches are forgotten once settled."""
     reader = played(given_polls, overlap)
     last = reader.reads[-1][0]
-    assert all(first.read_at + overlap * MINUTE > last for first in reader.position.unsettled)
-    assert len(reader.position.leaps) <= 4
+    assert all(first.read_at + overlap * MINUTE > last for first in reader.position.pending_rereads)
 
 
-# --- a clock that goes back -----------------------------------------------------------------------------------
+# --- a clock that is wrong ------------------------------------------------------------------------------------
 
 
 @given(
@@ -278,74 +271,46 @@ def test_what_a_position_remembers_is_bounded(given_polls, overlap):
     st.integers(0, 12),
 )
 @example(overlap=15, ahead=20, steps=2, before=5)
-def test_a_leap_of_the_clock_is_undone(overlap, ahead, steps, before):
-    """A clock that is ahead for a shorter time than by how much, and then right again, loses no minute.
-
-    Every minute is read once more, or for the first time, after it really passed.
-    """
-    reader = Reader(overlap, start_at(FIRST))
-    wrong = range(before + 1, before + 1 + steps)
-    if 5 * steps >= ahead:
-        return
-    really = []
+def test_a_clock_that_is_ahead_reads_every_minute_after_it_passed(overlap, ahead, steps, before):
+    """Bounded by the service's clock, each minute is read once more, or for the first time, after it really passed."""
+    position, wrong, really = start_at(FIRST), range(before + 1, before + 1 + steps), []
     for number in range(before + steps + 8 + overlap // 5):
-        real = (BASE + 5 * number) * MINUTE
-        shown = real + (ahead * MINUTE if number in wrong else 0)
-        newest = newest_readable(shown // MINUTE)
-        reader.position = rewind(reader.position, newest, 60, overlap) or reader.position
-        count = len(reader.reads)
-        reader.poll(shown)
-        really += [(real, start, end) for _, start, end in reader.reads[count:]]
-    last = newest_readable(real // MINUTE)
+        real = BASE + 5 * number
+        shown = real + (ahead if number in wrong else 0)
+        window = due_window(position, newest_readable(shown), overlap)
+        if window is not None:
+            moment = min(shown * MINUTE, (real + 1) * MINUTE)
+            end = min(window.end, real)
+            position = advance(position, window.start, end, polled_at=moment, read_at=moment, overlap=overlap)
+            really.append((real, window.start, end))
+        assert position.read_until <= real
+    last = newest_readable(real)
     for minute in range(FIRST, last - overlap):
-        assert any(at >= (minute + 1) * MINUTE and start <= minute < end for at, start, end in really), (
-            f"minute {minute - BASE} of the base was only read before it was over"
-        )
+        assert any(at >= minute + 1 and start <= minute < end for at, start, end in really), minute - BASE
 
 
-def test_a_leap_within_the_overlap_needs_no_way_back():
-    """What was read too early by less than the overlap is read again anyway."""
-    reader = Reader(15, start_at(FIRST))
-    for number in range(4):
-        reader.poll((BASE + 5 * number) * MINUTE)
-    reader.poll((BASE + 20 + 9) * MINUTE)
-    assert rewind(reader.position, newest_readable(BASE + 25), 60, 15) is None
-    window = reader.window((BASE + 40) * MINUTE)
-    assert window.start <= BASE + 14
+@given(positions, st.integers(200, 60_000_000), st.integers(1, 20_160))
+def test_a_service_that_tells_its_clock_moves_nothing_forward(position, minute, lookback):
+    """What was read beyond the service's clock, or never, begins again at `lookback` before it at the latest."""
+    begin = max(1, minute - 1 - lookback)
+    after = bounded(position, minute, begin)
+    assert after.read_until <= max(position.read_until, begin)
+    assert not is_beyond(after, minute)
+    assert after.was_read or after.begin <= begin
+    if position.was_read and position.read_until <= minute:
+        assert after == position._replace(last_attempt=min(position.last_attempt, minute))
 
 
-def test_the_first_poll_is_no_leap():
-    """The lookback is not something that a clock jumped over."""
-    reader = Reader(15, start_at(BASE - DAY))
-    reader.poll(BASE * MINUTE)
-    assert reader.position.leaps == ()
+def test_a_cursor_beyond_the_clock_asks_for_the_newest_minute():
+    """Whichever clock is wrong, an answer can tell; clocks that are off by a little ask for nothing."""
+    assert due_window(Cursor(read_until=BASE + 60), BASE, 15) == Window(BASE - 1, BASE)
+    assert due_window(Cursor(read_until=BASE + 5), BASE, 0) is None
 
 
-@pytest.mark.parametrize("ahead", [16, 120, DAY, 400 * DAY])
-def test_a_clock_ahead_from_the_beginning_starts_again(ahead):
-    """Where no leap explains why there is nothing to read, the first poll that found it so counts as a first poll."""
-    position = Position(through=BASE + ahead, tried=BASE + ahead + 1)
-    assert rewind(position, BASE, 60, 15) == start_at(BASE - 60)
-    position = tried(position, BASE)
-    assert position.tried == tried(position, BASE + 5).tried == BASE
-    assert rewind(position, BASE + 5, 60, 15) in (start_at(BASE - 60), None)
-
-
-@pytest.mark.parametrize(("ahead", "overlap"), [(14, 15), (5, 0), (1, 15)])
-def test_a_clock_that_is_behind_by_a_little_starts_nothing_again(ahead, overlap):
-    """What the overlap covers, and what OCI tolerates, is no reason to go back."""
-    assert rewind(Position(through=BASE + ahead, tried=BASE), BASE, 60, overlap) is None
-
-
-def test_going_back_keeps_older_leaps_and_forgets_later_ones():
-    """The leap that holds now is undone; the ones before it may still be."""
-    older, now, later = Leap(100, 200, 1), Leap(1000, 2000, 2), Leap(3000, 4000, 3)
-    position = Position(through=4000, unsettled=(FirstRead(3000, 4000, 3),), leaps=(older, now, later))
-    assert rewind(position, 1500, 60, 15) == Position(through=1000, leaps=(older,))
-
-
-def test_tried_orders_polls_and_moves_nothing():
+def test_settled_orders_polls_and_moves_nothing():
     """A poll that failed leaves the position where it was and remembers only that and how it tried."""
     position = start_at(FIRST)
-    assert tried(position, BASE, span=7, denied=True) == position._replace(tried=BASE, span=7, denied=1)
-    assert tried(tried(position, BASE, denied=True), BASE + 5).denied == 0
+    assert settled(position, BASE, slice_minutes=7, denied=True) == position._replace(
+        last_attempt=BASE, slice_minutes=7, denied=1
+    )
+    assert settled(settled(position, BASE, denied=True), BASE + 5).denied == 0

@@ -13,23 +13,17 @@ from hypothesis import strategies as st
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.polling import poll as poll_module
-from signal_client_oci.state.checkpoint import (
-    LARGEST_READ,
-    CheckpointError,
-    Progress,
-    compartment_key,
-    parse,
-    tag_of,
-)
+from signal_client_oci.state.checkpoint import LARGEST_READ, CheckpointError, parse
 from signal_client_oci.state.cursor import (
+    Cursor,
     FirstRead,
-    Leap,
-    Position,
     advance,
-    fold_unsettled,
+    fold_rereads,
     read_again_from,
     start_at,
 )
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.stream_state import compartment_key, tag_of
 
 BASE = 29_000_000
 END_OF_TIME = 253_402_300_800
@@ -38,23 +32,26 @@ MARK = "s3cr3t"
 
 def sound(compartments=8, regions=("us-ashburn-1", "eu-frankfurt-1")):
     """A checkpoint as polls write it, as JSON gives it back."""
-    progress = Progress("ocid1.tenancy.oc1..a")
+    progress = PollState("ocid1.tenancy.oc1..a")
     for region in regions:
-        track = progress.track("audit", region)
+        track = progress.stream("audit", region)
         for number in range(compartments):
             key = compartment_key(f"ocid1.compartment.oc1..{number}")
-            track.positions[key] = Position(
+            track.cursors[key] = Cursor(
                 BASE + number % 4,
                 BASE,
                 BASE + 1,
-                unsettled=(FirstRead(BASE - 5, BASE, BASE * 60_000),),
-                leaps=(Leap(BASE - 70, BASE, BASE * 60_000),),
+                pending_rereads=(FirstRead(BASE - 5, BASE, BASE * 60_000),),
             )
-        track.digests.file(b"12345678", tag_of(compartment_key("ocid1.compartment.oc1..0")), BASE)
+        track.seen.commit([b"12345678"], tag_of(compartment_key("ocid1.compartment.oc1..0")), BASE)
     progress.listed_at, progress.tree, progress.problems.read_at = BASE * 60, "0123456789abcdef", BASE * 60
     progress.problems.scope = "ocid1.tenancy.oc1..a True"
     progress.problems.listed = {b"12345678"}
-    return json.loads(compact_json(progress.to_json()))
+    checkpoint = json.loads(compact_json(progress.checkpoint()))
+    for region in regions:
+        for stored in checkpoint["sources"]["audit"][region]["positions"]:
+            stored[9] = [[BASE - 70, BASE, BASE * 60_000]]  # as older versions noted leaps of the clock
+    return checkpoint
 
 
 def changed(path, value):
@@ -242,9 +239,9 @@ import json, sys
 from signal_client_oci.state.checkpoint import CheckpointError, parse
 try:
     progress = parse(json.load(sys.stdin))
-    for track in progress.tracks.values():
-        track.forget_settled()
-    progress.to_json()
+    for track in progress.streams.values():
+        track.expire_settled()
+    progress.checkpoint()
     print("read")
 except CheckpointError as error:
     print(error.code)
@@ -280,7 +277,7 @@ def test_a_large_tenancy_is_still_read():
     regions = {f"r-{number}": {"positions": [group("0-1999")], "digests": {}} for number in range(40)}
     stored["sources"] = {"audit": regions, "logging": regions}
     progress = parse(stored)
-    assert sum(len(track.positions) for track in progress.tracks.values()) == 160_000
+    assert sum(len(track.cursors) for track in progress.streams.values()) == 160_000
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4), max_size=4))
@@ -303,7 +300,7 @@ def test_members_are_read_if_and_only_if_each_is_named_once(groups):
         assert not is_sound
         return
     assert is_sound
-    positions = progress.track("audit", "us-ashburn-1").positions
+    positions = progress.stream("audit", "us-ashburn-1").cursors
     assert len(positions) == len(named)
 
 
@@ -330,10 +327,10 @@ def test_mutated_text_is_refused_or_read_for_good(mutations):
         progress = parse(json.loads(text))
     except (CheckpointError, ValueError):
         return
-    again = parse(json.loads(compact_json(progress.to_json())))
-    assert again.to_json() == progress.to_json()
-    for track in again.tracks.values():
-        track.forget_settled()
+    again = parse(json.loads(compact_json(progress.checkpoint())))
+    assert again.checkpoint() == progress.checkpoint()
+    for track in again.streams.values():
+        track.expire_settled()
 
 
 # --- stretches that pile up -----------------------------------------------------------------------------------
@@ -346,15 +343,15 @@ def test_stretches_of_polls_that_are_cut_off_do_not_pile_up():
         moment = (BASE + minute) * 60_000
         position = advance(
             position,
+            BASE + minute,
             BASE + minute + 1,
             polled_at=moment,
             read_at=moment,
             overlap=15,
-            leapt=False,
             whole=False,
         )
         assert read_again_from(position, 15) == BASE
-    assert len(position.unsettled) <= 240
+    assert len(position.pending_rereads) <= 240
 
 
 stretch = st.builds(
@@ -368,12 +365,12 @@ stretch = st.builds(
 @settings(max_examples=12)
 def test_folding_changes_neither_where_reading_begins_nor_how_long(stretches, overlap):
     """The fold begins where the earliest of its stretches did, and is settled with the last of them."""
-    before = Position(BASE, unsettled=tuple(stretches))
-    after = before._replace(unsettled=fold_unsettled(stretches))
+    before = Cursor(BASE, pending_rereads=tuple(stretches))
+    after = before._replace(pending_rereads=fold_rereads(stretches))
     assert read_again_from(after, overlap) == read_again_from(before, overlap)
-    assert max(one.read_at for one in after.unsettled) == max(one.read_at for one in stretches)
-    assert all(one.start <= one.end for one in after.unsettled)
-    assert len(after.unsettled) <= 240
+    assert max(one.read_at for one in after.pending_rereads) == max(one.read_at for one in stretches)
+    assert all(one.start <= one.end for one in after.pending_rereads)
+    assert len(after.pending_rereads) <= 240
 
 
 # --- a poll that fails as a whole -----------------------------------------------------------------------------
@@ -387,7 +384,7 @@ def test_a_failed_poll_hands_back_no_checkpoint_that_cannot_be_stored(damage):
     )
     assert [item["type"] for item in items] == ["report"]
     assert [check["code"] for check in items[0]["warnings"]] == ["CHECKPOINT_UNREADABLE"]
-    assert parse(items[0]["checkpoint"]).owed_since > 0
+    assert parse(items[0]["checkpoint"]).backfill_from > 0
 
 
 def test_a_failed_poll_keeps_a_checkpoint_that_is_sound():

@@ -1,46 +1,58 @@
-"""Cloud Guard: every problem of every state, and a new artifact whenever one changes (oci-python-sdk, `list_problems`).
+"""Cloud Guard: every problem of every state, and a new artifact whenever one changes.
+
+The way is: the configuration names the region that holds the problems; there, four lists are read one after another,
+page by page; of each version that was not delivered before, the details are read, if the settings want them.
 
 A problem has no time of its last change, and being resolved does not move `timeLastDetected`, so a window cannot
 find changes. Each poll lists all problems, open and closed, and compares them with the versions delivered before.
-Only the reporting region answers. By default the service lists open problems of the last 30 days of one
-compartment, so all four time bounds, the state and the subtree are always sent.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
-
-import msgspec
+from typing import Any, Final, Literal, NamedTuple
 
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
-from signal_client_oci.contract import SOURCES, SourceName
-from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
-from signal_client_oci.oci_api.pages import ORDINARY_PAGE, split_problems
-from signal_client_oci.polling.context import Run
-from signal_client_oci.polling.sources.windowed_api import read_page
-from signal_client_oci.scheduler.requests import LaneKey, Page, Request, Result, Step, token_mark
+from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
+from signal_client_oci.errors.failure import Failure, make_check
+from signal_client_oci.oci_api.operations import (
+    MAX_PAGE_LIMIT,
+    CloudGuardConfiguration,
+    Page,
+    get_configuration,
+    get_problem,
+    list_problems,
+    reporting_region,
+)
+from signal_client_oci.oci_api.pages import ORDINARY_PAGE
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.paging import PageTokens, Turns
+from signal_client_oci.polling.protocol import SourceOutcome, Step
+from signal_client_oci.polling.scope import Scope
+from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.settings.model import RISK_LEVELS
-from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
-from signal_client_oci.state.seen_problems import LeftScope
+from signal_client_oci.state.changes import (
+    PROBLEMS,
+    Change,
+    Delivery,
+    EnterProblems,
+    FinishProblems,
+    RememberProblems,
+)
+from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.windows import DAY, floor_minute, minute_to_text, to_text
 
-if TYPE_CHECKING:
-    from signal_client_oci.oci_api.client import Client
-
-__all__ = ["CloudGuardCollector", "reporting_region"]
+__all__ = ["CloudGuardSource"]
 
 TITLE: Final = SOURCES["cloud_guard"]["title"]
 SERVICE: Final = "cloudguard"
-_PROBLEMS_A_PAGE: Final = 1000
 _BEFORE_CLOUD_GUARD: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)
-_LEFT_SCOPE_SECONDS: Final = 90 * DAY * 60  # as long as positions of what is out of scope
+_LEFT_SCOPE_SECONDS: Final = 90 * DAY * 60  # as long as cursors of what is out of scope
 _CLOSING_MARGIN: Final = timedelta(days=1)
 
 # A list takes one lifecycle detail only, so closed problems are asked for detail by detail.
@@ -52,179 +64,215 @@ _LISTS: Final = (
 )
 
 
-class _Configuration(msgspec.Struct, rename="camel"):
-    reporting_region: str | None = None
-    status: str | None = None
+class _Configuration(NamedTuple):
+    """Tags the task that asks for the configuration."""
 
-
-class _ConfigurationJob(NamedTuple):
     kind: Literal["configuration"] = "configuration"
 
 
-class _AnyObject(msgspec.Struct):
-    """A JSON object, of which nothing is kept."""
-
-
-class _ListJob(NamedTuple):
-    """One page of one of the lists, of so many problems at most; `number` counts its pages from 1."""
+@dataclass(frozen=True)
+class _ListPage:
+    """Tags one page of the list number `which`, of so many problems at most."""
 
     which: int
     token: str | None = None
-    limit: int = _PROBLEMS_A_PAGE
-    number: int = 1
+    limit: int = MAX_PAGE_LIMIT
+    tokens: PageTokens = field(default_factory=PageTokens)
 
 
-class _DetailsJob(NamedTuple):
-    """The details of one problem."""
+class _Version(NamedTuple):
+    """Tags the details of a problem's version that was not delivered before."""
 
     problem: ProblemRecord
     digest: bytes
 
 
-def reporting_region(client: Client, tenancy: str) -> str:
-    """Ask Cloud Guard's configuration for the region that holds the problems.
+@dataclass
+class _Progress:
+    """How far the poll has come.
 
-    Raises:
-        Failure: CLOUD_GUARD_DISABLED, CLOUD_GUARD_NOT_ENABLED, CLOUD_GUARD_NOT_AUTHORIZED, or what went wrong.
+    Attributes:
+        next_list: The page that is asked for once the details of the last one are in.
+        is_complete: The last page of the last list was taken.
+        failure: Why a list could not be read to its end.
+        details_failure: Why details could not be read; the summary was delivered in their place.
     """
-    answer = client.call("get_configuration", tenancy)
-    try:
-        configuration = msgspec.json.decode(answer.body, type=_Configuration)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure(
-            "RESPONSE_NOT_JSON", recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id
-        ) from error
-    if configuration.status == "DISABLED":
-        raise Failure("CLOUD_GUARD_DISABLED", opc_request_id=answer.opc_request_id)
-    try:
-        return canonical_region(configuration.reporting_region or "")
-    except UnknownRegionError as error:
-        detail = f"Cloud Guard names {(configuration.reporting_region or '')[:40]!a} as its reporting region"
-        raise Failure("REGION_UNKNOWN", detail=detail, opc_request_id=answer.opc_request_id) from error
+
+    next_list: _ListPage | None = None
+    is_complete: bool = False
+    failure: Failure | None = None
+    details_failure: Failure | None = None
 
 
-class CloudGuardCollector:
-    """Collects the problems of the scope when their interval has passed."""
+class CloudGuardSource:
+    """Reads the problems of the scope when their interval has passed."""
 
-    source: SourceName = "cloud_guard"
+    name: SourceName = "cloud_guard"
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._settings = run.settings
-        self._batcher = run.batchers["cloud_guard"]
-        self._known = run.progress.problems
+    def __init__(self, context: PollContext, state: PollState) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._known = state.problems
+        self._backfill_from = state.backfill_from
+        self._region = context.settings.region
+        self._progress = _Progress()
+        self._is_skipped = False
         self._listed: set[bytes] = set()
-        self._tokens: set[bytes] = set()
-        self._lane = LaneKey(run.settings.region, SERVICE)
+        self._new: deque[_Version] = deque()
         self._details_open = 0
-        self._next_list: _ListJob | None = None
-        self._skipped = False
-        self._complete = False
-        self._failure: Failure | None = None
-        self._details_failure: Failure | None = None
         self._counts: Counter[str] = Counter()
-        self._minor_risks = frozenset(RISK_LEVELS).difference(run.settings.risk_levels)
 
-    def begin(self) -> Iterator[Request]:
+    # --- configuration, lists, details --------------------------------------------------------------------
+
+    def start(self, scope: Scope) -> Step:  # noqa: ARG002  (the service itself walks down from the scope)
         """Ask for the configuration, unless the interval has not passed yet."""
-        scope = f"{self._settings.scope_ocid} {self._settings.include_subcompartments}"
-        if self._known.scope != scope:
-            self._known.enter(scope)
-        if not self._is_due():
-            self._skipped = True
-            return
-        lookback = self._run.minute - self._settings.lookback_minutes
-        begin = max(1, min(lookback, self._run.progress.owed_since or lookback))
-        # never later than now's: the clock may have been ahead when the scope was entered
-        self._known.since = min(self._known.since or begin, begin)
-        ask = partial(_ask_region, self._settings.tenancy_ocid)
-        yield Request(self._lane, ask, self, _ConfigurationJob())
+        problems_scope = f"{self._settings.scope_ocid} {self._settings.include_subcompartments}"
+        lookback = self._context.minute - self._settings.lookback_minutes
+        begin = max(1, min(lookback, self._backfill_from or lookback))
+        self._is_skipped = not self._is_due(self._known.last_read(problems_scope))
+        call = partial(get_configuration, tenancy_ocid=self._settings.tenancy_ocid)
+        tasks = [] if self._is_skipped else [self._task(call, _Configuration())]
+        return Step(tasks, (EnterProblems(problems_scope, begin),))
 
-    def _is_due(self) -> bool:
-        read_at = self._known.read_at
-        if read_at is None or read_at > self._run.polled_at:
+    def _is_due(self, read_at: int | None) -> bool:
+        if read_at is None or read_at > self._context.polled_at:
             return True
-        return self._run.minute - read_at // 60 >= self._settings.cloud_guard_interval_minutes
+        return self._context.minute - read_at // 60 >= self._settings.cloud_guard_interval_minutes
 
-    def answered(self, request: Request, result: Any) -> Iterator[Step]:
+    def on_page(self, task: Task, page: CloudGuardConfiguration | Page[bytes] | bytes) -> Step:
         """Go from the configuration to the lists, page by page, and from new versions to their details."""
-        job = request.job
-        if isinstance(job, _ConfigurationJob):
-            self._lane = LaneKey(result, SERVICE)
-            yield self._list(_ListJob(0))
-        elif isinstance(job, _ListJob):
-            yield from self._page(job, result)
-        else:
-            self._deliver(job.problem, job.digest, result)
-            yield from self._details_done()
+        tag = task.tag
+        if isinstance(page, CloudGuardConfiguration):
+            try:
+                self._region = reporting_region(page)
+            except Failure as failure:
+                return self.on_failure(task, failure, LaneHealth(is_healthy=True))
+            return Step([self._list(_ListPage(0))])
+        if isinstance(page, Page):
+            self._progress.next_list = self._after(tag, page)
+            is_last = self._progress.next_list is None
+            # without details, the next page comes while this one's problems are taken
+            tasks = [] if self._settings.cloud_guard_details else self._next_page()
+            return Step(tasks, self._take(page, is_last=is_last))
+        self._details_open -= 1
+        return Step(output=(self._delivery(tag, page),))
 
-    def _page(self, job: _ListJob, page: Page) -> Iterator[Step]:
-        self._next_list = self._after(job, page)
-        is_last = self._next_list is None
-        if not self._settings.cloud_guard_details:
-            yield from self._go_on()  # the next page comes while this one's problems are taken
-        yield from self._take(page.texts)
-        self._complete = is_last
-        yield from self._go_on()
-
-    def _after(self, job: _ListJob, page: Page) -> _ListJob | None:
+    def _after(self, tag: _ListPage, page: Page[bytes]) -> _ListPage | None:
         """Return what is asked for after a page: the next page, the next list, or nothing more."""
+        following = _ListPage(tag.which + 1) if tag.which + 1 < len(_LISTS) else None
         if page.next_page is None:
-            return self._list_after(job)
-        mark = token_mark(page.next_page)
-        if mark in self._tokens:
-            self._failure = Failure("PAGE_TOKEN_REPEATED", opc_request_id=page.opc_request_id)
-            return None
-        if job.number >= PAGES_A_SLICE:
-            self._failure = Failure(
-                "PAGES_WITHOUT_END",
-                detail=f"the list of problems that are {_LISTS[job.which][1] or 'OPEN'}",
-                opc_request_id=page.opc_request_id,
-            )
-            return self._list_after(job)
-        self._tokens.add(mark)
-        return _ListJob(job.which, page.next_page, job.limit, job.number + 1)
+            return following
+        tag.tokens.pages += 1
+        problem = tag.tokens.follow(page.next_page)
+        if problem is None:
+            return replace(tag, token=page.next_page)
+        is_endless = problem == "PAGES_WITHOUT_END"
+        detail = f"the list of problems that are {_LISTS[tag.which][1] or 'OPEN'}" if is_endless else ""
+        self._progress.failure = Failure(problem, detail=detail, opc_request_id=page.opc_request_id)
+        return following if is_endless else None
 
-    def _list_after(self, job: _ListJob) -> _ListJob | None:
-        self._tokens.clear()
-        return _ListJob(job.which + 1) if job.which + 1 < len(_LISTS) else None
+    def _next_page(self) -> list[Task]:
+        following, self._progress.next_list = self._progress.next_list, None
+        return [] if following is None else [self._list(following)]
 
-    def _go_on(self) -> Iterator[Request]:
-        """Ask for the next page once the details of this one are in, so that few problems wait in memory."""
-        if not self._details_open and self._next_list is not None:
-            job, self._next_list = self._next_list, None
-            yield self._list(job)
+    def refill(self, free: Mapping[LaneKey, int]) -> Step:  # noqa: ARG002  (what waits in a lane is paced there)
+        """Ask for details, so many at a time; after the last of them, for the next page.
 
-    def _take(self, texts: Iterable[bytes]) -> Iterator[Step]:
-        """Deliver the versions that were not delivered before, or ask for their details; pause between two turns."""
-        origin = self._run.origin(self._lane.region)
-        closed: list[bytes] = []
-        end, room = time.monotonic() + TURN_SECONDS, TURN_BYTES
+        Few problems wait in memory that way, however many are new.
+        """
+        tasks: list[Task] = []
+        while self._new and self._details_open < self._settings.max_concurrency:
+            version = self._new.popleft()
+            self._details_open += 1
+            call = partial(get_problem, problem_ocid=version.problem.problem_id or "")
+            tasks.append(self._task(call, version))
+        if not self._details_open:
+            tasks += self._next_page()
+        return Step(tasks)
+
+    def on_failure(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:  # noqa: ARG002  (it has one lane)
+        """Deliver the summary where only the details cannot be read; stop where a list cannot.
+
+        A list whose page is too large begins again with fewer problems a page.
+        """
+        tag = task.tag
+        if failure.code == "STOPPED":
+            return Step()
+        if isinstance(tag, _Version):
+            self._details_open -= 1
+            self._counts["details_missing"] += 1
+            self._progress.details_failure = failure
+            return Step(output=(self._delivery(tag, None),))
+        if isinstance(tag, _ListPage) and failure.code == "RESPONSE_TOO_LARGE" and tag.limit > 1:
+            return Step([self._list(_ListPage(tag.which, limit=tag.limit // 10))])
+        self._progress.failure = failure
+        self._progress.next_list = None
+        return Step()
+
+    # --- tasks --------------------------------------------------------------------------------------------
+
+    def _task(self, call: Any, tag: Any) -> Task:
+        return Task(self.name, LaneKey(self._region, SERVICE), call, tag)
+
+    def _list(self, tag: _ListPage) -> Task:
+        state, detail = _LISTS[tag.which]
+        until = self._context.started + timedelta(
+            days=1
+        )  # a detection may be stamped by a clock that is ahead
+        call = partial(
+            list_problems,
+            compartment_ocid=self._settings.scope_ocid,
+            subtree=self._settings.include_subcompartments,
+            lifecycle_state=state,
+            lifecycle_detail=detail,
+            detected_from=_BEFORE_CLOUD_GUARD,
+            detected_until=until.replace(microsecond=0),
+            limit=tag.limit,
+            page=tag.token,
+            bounds=ORDINARY_PAGE,
+        )
+        return self._task(call, tag)
+
+    # --- problems -----------------------------------------------------------------------------------------
+
+    def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
+        """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
+        turns = Turns(page.items)
+        while turns.has_more:
+            artifacts: list[Artifact] = []
+            digests: list[bytes] = []
+            closed: list[bytes] = []
+            for version in self._versions(turns.next_turn()):
+                if self._was_closed_before(version.problem):
+                    closed.append(version.digest)
+                elif self._settings.cloud_guard_details and version.problem.problem_id:
+                    self._new.append(version)
+                else:
+                    artifacts.append(self._artifact(version, None))
+                    digests.append(version.digest)
+            yield Delivery(artifacts, digests, PROBLEMS)
+            if closed:
+                self._counts["closed_before_lookback"] += len(closed)
+                yield RememberProblems(closed)
+        self._progress.is_complete = is_last
+
+    def _versions(self, texts: Iterator[bytes]) -> Iterator[_Version]:
+        """Yield the versions that were not delivered before and are risky enough."""
+        origin = self._context.origin(self._region)
+        wanted = self._settings.risk_levels
         for text in texts:
-            if room <= 0 or time.monotonic() >= end:
-                yield None
-                end, room = time.monotonic() + TURN_SECONDS, TURN_BYTES
-            room -= len(text)
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
             if digest in self._listed:
                 continue
             self._listed.add(digest)
+            risk = (problem.risk_level or "").upper()
             if digest in self._known:
                 self._counts["unchanged"] += 1
-            elif (problem.risk_level or "").upper() in self._minor_risks:
+            elif risk in RISK_LEVELS and risk not in wanted:
                 self._counts["below_min_risk"] += 1
-            elif self._was_closed_before(problem):
-                closed.append(digest)
-            elif self._settings.cloud_guard_details and problem.problem_id:
-                self._details_open += 1
-                ask = partial(_ask_details, problem.problem_id)
-                yield Request(self._lane, ask, self, _DetailsJob(problem, digest))
             else:
-                self._deliver(problem, digest, None)
-        if closed:
-            self._counts["closed_before_lookback"] += len(closed)
-            self._batcher.note(partial(self._known.deliver, closed))
+                yield _Version(problem, digest)
 
     def _was_closed_before(self, problem: ProblemRecord) -> bool:
         """True for a closed problem that the first poll leaves out.
@@ -236,111 +284,45 @@ class CloudGuardCollector:
             return False
         return floor_minute(problem.last_detected + _CLOSING_MARGIN) < self._known.since
 
-    def _deliver(self, problem: ProblemRecord, digest: bytes, details: bytes | None) -> None:
-        made = problem.to_artifact(details)
-        self._counts["redacted"] += made.redacted
-        self._counts["parse_errors"] += made.parse_error
-        self._batcher.add(made.artifact, digest, self._known.deliver)
+    def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
+        return Delivery([self._artifact(version, details)], [version.digest], PROBLEMS)
 
-    def _details_done(self) -> Iterator[Request]:
-        self._details_open -= 1
-        yield from self._go_on()
+    def _artifact(self, version: _Version, details: bytes | None) -> Artifact:
+        artifact, redacted, has_parse_error = version.problem.to_artifact(details)
+        self._counts["redacted"] += redacted
+        self._counts["parse_errors"] += has_parse_error
+        return artifact
 
-    def cut_off(self, request: Request) -> None:
-        """Note nothing: a list has no slices, and goes on from what was delivered of it."""
+    # --- the outcome --------------------------------------------------------------------------------------
 
-    def failed(self, request: Request, failure: Failure) -> Iterator[Step]:
-        """Deliver the summary where only the details cannot be read; stop where a list cannot.
-
-        A list whose page is too large begins again with fewer problems a page.
-        """
-        job = request.job
-        if isinstance(job, _DetailsJob):
-            self._counts["details_missing"] += 1
-            self._details_failure = failure
-            self._deliver(job.problem, job.digest, None)
-            yield from self._details_done()
-        elif isinstance(job, _ListJob) and failure.code == "RESPONSE_TOO_LARGE" and job.limit > 1:
-            self._tokens.clear()
-            yield self._list(_ListJob(job.which, limit=job.limit // 10))
-        else:
-            self._failure = failure
-            self._next_list = None
-
-    def more(self) -> Iterable[Request]:
-        """Name nothing: pages of one list follow each other."""
-        return ()
-
-    def _list(self, job: _ListJob) -> Request:
-        state, detail = _LISTS[job.which]
-        until = self._run.started + timedelta(days=1)  # a detection may be stamped by a clock that is ahead
-        arguments = {
-            "lifecycle_state": state,
-            "lifecycle_detail": detail,
-            "time_first_detected_greater_than_or_equal_to": _BEFORE_CLOUD_GUARD,
-            "time_first_detected_less_than_or_equal_to": until.replace(microsecond=0),
-            "time_last_detected_greater_than_or_equal_to": _BEFORE_CLOUD_GUARD,
-            "time_last_detected_less_than_or_equal_to": until.replace(microsecond=0),
-            "limit": job.limit,
-            "page": job.token,
-        }
-        if self._settings.include_subcompartments:
-            arguments |= {"compartment_id_in_subtree": True, "access_level": "ACCESSIBLE"}
-        return Request(self._lane, partial(_ask_list, self._settings.scope_ocid, arguments), self, job)
-
-    def end(self, *, interrupted: bool) -> Result:  # noqa: ARG002  (what is open tells the same)
+    def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (what is open tells the same)
         """Remember what is listed now; the interval begins when everything was read."""
+        progress, covered_until = self._progress, self._covered_until()
         counts = {name: count for name, count in sorted(self._counts.items()) if count}
-        if self._skipped:
-            return Result("skipped", covered_until=self._covered_until())
-        if self._details_failure is not None:
-            self._warn_of_details(self._details_failure)
-        if self._failure is not None:
-            is_partial = self._failure.code == "PAGES_WITHOUT_END"
-            status: Literal["failed", "partial"] = "partial" if is_partial else "failed"
-            return Result(status, self._failure.check(self.source, TITLE), self._covered_until(), counts)
-        if not self._complete or self._details_open:
-            error = Failure("STOPPED").check(self.source, TITLE)
-            return Result("partial", error, self._covered_until(), counts)
-        self._remember()
-        return Result("ok", None, to_text(self._run.started), counts)
+        if self._is_skipped:
+            return SourceOutcome("skipped", covered_until=covered_until)
+        warnings = self._warnings()
+        if progress.failure is not None:
+            error = progress.failure.check(self.name, TITLE)
+            is_partial = progress.failure.code == "PAGES_WITHOUT_END"
+            status: Literal["partial", "failed"] = "partial" if is_partial else "failed"
+            return SourceOutcome(status, error, covered_until, counts, warnings=warnings)
+        if not progress.is_complete or self._details_open or self._new:
+            error = Failure("STOPPED").check(self.name, TITLE)
+            return SourceOutcome("partial", error, covered_until, counts, warnings=warnings)
+        finished = FinishProblems(self._listed, self._context.polled_at, _LEFT_SCOPE_SECONDS)
+        started = to_text(self._context.started)
+        return SourceOutcome("ok", None, started, counts, (finished,), warnings)
 
-    def _remember(self) -> None:
-        """Keep what is listed now, and for one poll more what was listed before it."""
-        known, left = self._known, self._known.left
-        delivered = known.listed
-        known.listed = (delivered | known.before | left.delivered) & self._listed
-        known.before = delivered - self._listed
-        known.read_at = self._run.polled_at
-        is_forgotten = (left.read_at or left.since * 60) < known.read_at - _LEFT_SCOPE_SECONDS
-        known.left = LeftScope() if is_forgotten else left._replace(delivered=left.delivered - known.listed)
-
-    def _warn_of_details(self, failure: Failure) -> None:
-        message = (
-            f"{self._counts['details_missing']} problems were delivered without details: {failure.message}"
-        )
-        self._run.warn(self.source, TITLE, "PROBLEM_DETAILS_MISSING", message, failure.opc_request_id)
+    def _warnings(self) -> list[Check]:
+        failure = self._progress.details_failure
+        if failure is None:
+            return []
+        count = self._counts["details_missing"]
+        message = f"{count} problems were delivered without details: {failure.message}"
+        code, request = "PROBLEM_DETAILS_MISSING", failure.opc_request_id
+        return [make_check(self.name, TITLE, "warning", code, message, opc_request_id=request)]
 
     def _covered_until(self) -> str | None:
         read_at = self._known.read_at
         return None if read_at is None else minute_to_text(read_at // 60)
-
-
-def _ask_region(tenancy: str, client: Client) -> str:
-    return reporting_region(client, tenancy)
-
-
-def _ask_list(scope: str, arguments: dict[str, Any], client: Client) -> Page:
-    bounds = ORDINARY_PAGE._replace(check=client.check)
-    return read_page(client.call("list_problems", scope, **arguments), split_problems, bounds)
-
-
-def _ask_details(problem_id: str, client: Client) -> bytes:
-    answer = client.call("get_problem", problem_id)
-    try:
-        msgspec.json.decode(answer.body, type=_AnyObject)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Failure(
-            "RESPONSE_NOT_JSON", recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id
-        ) from error
-    return answer.body

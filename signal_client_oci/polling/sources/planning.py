@@ -1,119 +1,122 @@
-"""Which compartments a windowed source reads in a poll, together and from when on.
-
-A stream is what is asked for together: one compartment for Audit, several at the same position for Logging. Its
-window is cut into pieces as it is read.
-"""
+"""Which compartments a windowed source reads in a poll, together and from when on."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
-from signal_client_oci.polling.context import Run
-from signal_client_oci.polling.scope import Compartment, ScopeCollector
-from signal_client_oci.polling.sources.windowed_api import WindowedService
-from signal_client_oci.state.checkpoint import Track, compartment_key
-from signal_client_oci.state.cursor import Position, due_window, read_again_from, rewind, start_at
+from signal_client_oci.contract import Check
+from signal_client_oci.errors.failure import make_check
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.paging import PageTokens
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.sources.beginnings import LONGEST_LOOKBACK, CompartmentFacts, where_to_begin
+from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.state.changes import Change, DropCursors, OpenStream, PlaceCursor
+from signal_client_oci.state.cursor import Cursor, due_window, read_again_from, start_at
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key
 from signal_client_oci.state.windows import DAY, Window, minute_to_text
 
-__all__ = ["Piece", "Planner", "Stream"]
+__all__ = ["Partition", "Plan", "Planner", "Slice"]
 
-_NEW_COMPARTMENT_MARGIN: Final = 15
 _DELETED_MARGIN: Final = 30
-_FORGOTTEN_AFTER: Final = 90 * DAY
-_LONGEST_LOOKBACK: Final = 14 * DAY
 _LONGEST_RETENTION: Final = 366 * DAY  # Audit keeps 365 days at most, Logging 180
 
 
 @dataclass(eq=False)
-class Piece:
-    """One part of a stream's window: `[start, end)`, read page by page with `service`."""
+class Slice:
+    """One part of a partition's window: `[start, end)`, read page by page with `api`.
 
-    stream: Stream
+    Attributes:
+        service_minute: The earliest minute that the service's clock showed in its answers, None = not told.
+        restarted: It began again because of a lost page token; that is done once.
+        received: Its last page is here.
+        done: All of its records were taken.
+    """
+
+    partition: Partition
     start: int
     end: int
-    service: WindowedService
-    pages: int = 0
-    tokens: set[bytes] = field(default_factory=set)
+    api: WindowedApi
+    tokens: PageTokens = field(default_factory=PageTokens)
+    service_minute: int | None = None
     restarted: bool = False
+    received: bool = False
     done: bool = False
+
+    @property
+    def covered_until(self) -> int:
+        """The minute up to which its answers can have covered it: what comes after did not exist yet."""
+        return self.end if self.service_minute is None else min(self.end, self.service_minute)
+
+    @property
+    def is_minute(self) -> bool:
+        """True if no shorter window than this can be asked for."""
+        return self.end - self.start <= 1
+
+    @property
+    def is_smallest(self) -> bool:
+        """True if nothing smaller can be asked for, so that its pages have to be taken as they are."""
+        is_alone = len(self.partition.compartments) == 1
+        return is_alone and self.is_minute and self.api.with_smaller_pages() is None
 
 
 @dataclass(eq=False)
-class Stream:
-    """What is asked for together, and how far that has come in this poll.
+class Partition:
+    """What is asked for together, one compartment for Audit, several at the same cursor for Logging.
 
     Attributes:
         region: Region identifier.
-        compartments: Its members, all at the same position.
+        compartments: Its members, all at the same cursor.
         window: What is to be read, in minutes.
-        through: Everything before this minute was read by earlier polls.
-        leapt: See `positions.advance`.
-        denied: The poll before was refused too.
-        span: Minutes that the next piece should have, 0 = not known.
-        ceiling: Minutes that no piece may exceed, because a longer one was cut off by the poll before.
-        planned: Pieces were made up to this minute.
-        goes_back: Where to go back to because the clock went back; it holds once an answer shows the clock to be right.
-        open: Pieces that were not read to their end, or that wait for one before them, in order.
+        cursor: Where they stood when the poll began.
+        slice_minutes: Minutes that the next slice should have, 0 = not known.
+        ceiling: Minutes that no slice may exceed, because a longer one was interrupted in the poll before.
+        planned: Slices were made up to this minute.
+        open: Slices that were not read to their end, or that wait for one before them, in order.
         abandoned: Nothing more of it is read in this poll.
         reached: It had an answer in this poll.
-        moved: Its position moved in this poll.
+        moved: Its cursor moved in this poll.
     """
 
     region: str
     compartments: tuple[Compartment, ...]
     window: Window
-    through: int
-    leapt: bool
-    denied: bool
-    span: int
+    cursor: Cursor
+    slice_minutes: int
     ceiling: int
     planned: int
-    goes_back: Position | None = None
-    open: deque[Piece] = field(default_factory=deque)
+    open: deque[Slice] = field(default_factory=deque)
     abandoned: bool = False
     reached: bool = False
     moved: bool = False
 
-    def part(self, members: tuple[Compartment, ...], span: int) -> Stream:
-        """Return a stream for some of the members, or for shorter pieces, from the first open piece on."""
+    def part(self, members: tuple[Compartment, ...], slice_minutes: int) -> Partition:
+        """Return a partition of some of the members, or with shorter slices, from the first open slice on."""
         start = self.open[0].start
-        rest = Window(start, self.window.end)
-        return Stream(
-            self.region,
-            members,
-            rest,
-            self.through,
-            self.leapt,
-            self.denied,
-            span,
-            self.ceiling,
-            start,
-            self.goes_back,
-        )
+        window = Window(start, self.window.end)
+        return Partition(self.region, members, window, self.cursor, slice_minutes, self.ceiling, start)
 
-    def span_after_interruption(self) -> int:
-        """Return the next poll's span: much shorter where this one got nowhere, else somewhat longer."""
-        length = max((piece.end - piece.start for piece in self.open), default=1)
+    def minutes_after_interruption(self) -> int:
+        """Return the next poll's slice: much shorter where this one got nowhere, else somewhat longer."""
+        length = max((one.end - one.start for one in self.open), default=1)
         return max(1, length * 2 if self.moved else length // 4)
 
     @property
-    def undoes_a_leap(self) -> bool:
-        """True if it still has to go back over a leap; by the next answer the clock may have passed its end.
-
-        Where there is no leap, it starts again like a first poll, from wherever the clock stands.
-        """
-        return self.goes_back is not None and self.goes_back.tried > 0
-
-    @property
     def is_on_trial(self) -> bool:
-        """True while its pieces are still those that the poll before left for it, and nothing was answered yet.
+        """True while its slices are still those that the poll before left for it, and nothing was answered yet.
 
         It is asked one request at a time: what is refused for its own sake must not look like the service's limit.
         """
-        return self.span == self.ceiling and not self.reached
+        return self.slice_minutes == self.ceiling and not self.reached
+
+    @property
+    def is_planned(self) -> bool:
+        """True when no further slice is to be made of it."""
+        return self.abandoned or self.planned >= self.window.end
 
     @property
     def finished(self) -> bool:
@@ -121,168 +124,156 @@ class Stream:
         return self.abandoned or (self.planned >= self.window.end and not self.open)
 
 
-class Planner:
-    """Makes a poll's streams of one source, and the positions of what is read for the first time.
+class Plan(NamedTuple):
+    """What a source reads in a poll.
 
     Attributes:
+        partitions: Those that waited longest first, among them those that failed last.
         keys: Compartment OCID → key in the checkpoint.
         asked_for: (region, compartment) pairs that the poll is to read.
+        changes: Where reading of each compartment stands now.
+        warnings: What can no longer be read.
     """
 
-    def __init__(self, service: WindowedService, run: Run, scope: ScopeCollector, overlap: int) -> None:
-        self.keys = {
-            compartment.ocid: compartment_key(compartment.ocid) for compartment in scope.compartments
-        }
-        self.asked_for = 0
-        self._service = service
-        self._run = run
+    partitions: list[Partition]
+    keys: Mapping[str, str]
+    asked_for: int
+    changes: list[Change]
+    warnings: list[Check]
+
+
+class Planner:
+    """Makes the plan of one source."""
+
+    def __init__(
+        self, api: WindowedApi, context: PollContext, state: PollState, scope: Scope, overlap: int
+    ) -> None:
+        self._api = api
+        self._context = context
+        self._state = state
         self._scope = scope
         self._overlap = overlap
+        self._keys = {one.ocid: compartment_key(one.ocid) for one in scope.compartments}
+        self._changes: list[Change] = []
+        self._warnings: list[Check] = []
+        self._asked_for = 0
 
-    def streams(self) -> list[Stream]:
-        """Return the streams of all regions: those that waited longest first, among them those that failed last."""
-        planned = [
-            (_turn(position), stream)
-            for region in self._scope.regions
-            for position, stream in self._plan(region)
-        ]
-        planned.sort(key=lambda pair: pair[0])
-        return [stream for _, stream in planned]
+    def plan(self) -> Plan:
+        """Return what is read in all regions."""
+        partitions = [one for region in self._scope.regions for one in self._partitions(region)]
+        partitions.sort(key=lambda one: _turn(one.cursor))
+        return Plan(partitions, self._keys, self._asked_for, self._changes, self._warnings)
 
-    def _plan(self, region: str) -> Iterator[tuple[Position, Stream]]:
-        track = self._run.progress.track(self._service.source, region)
-        together: dict[tuple[Position, bool], list[Compartment]] = {}
-        fresh = not track.positions
+    def _partitions(self, region: str) -> Iterator[Partition]:
+        key = StreamKey(self._api.source, region)
+        stream = self._state.stream(*key)
+        self._changes.append(OpenStream(key, self._overlap))
+        facts = self._facts(stream)
+        together: dict[Cursor, list[Compartment]] = {}
         for compartment in self._scope.compartments:
-            position = self._position_now(region, compartment, fresh=fresh)
-            if position is not None:
-                self.asked_for += 1
-                behind = self._gone_back(position)
-                together.setdefault((behind or position, behind is not None), []).append(compartment)
-        for (position, goes_back), members in together.items():
-            window = due_window(position, self._run.newest, self._overlap)
+            cursor = self._cursor_now(key, stream, facts, compartment)
+            if cursor is not None:
+                self._asked_for += 1
+                together.setdefault(cursor, []).append(compartment)
+        for cursor, members in together.items():
+            window = due_window(cursor, self._context.newest, self._overlap)
             if window is None:
                 continue
             self._warn_of_gap(window)
-            window = Window(max(window.start, self._run.newest - _LONGEST_RETENTION), window.end)
-            size = 1 if position.denied else self._service.together
+            window = Window(max(window.start, self._context.newest - _LONGEST_RETENTION), window.end)
+            ceiling = cursor.slice_minutes or self._api.max_window
+            size = 1 if cursor.denied else self._api.max_compartments
             for at in range(0, len(members), size):
-                stream = self._stream(region, tuple(members[at : at + size]), window, position)
-                stream.goes_back = position if goes_back else None
-                yield position, stream
+                some = tuple(members[at : at + size])
+                yield Partition(
+                    region, some, window, cursor, cursor.slice_minutes, ceiling, planned=window.start
+                )
 
-    def _stream(
-        self, region: str, members: tuple[Compartment, ...], window: Window, position: Position
-    ) -> Stream:
-        new_part = window.end - max(window.start, position.through)
-        since_tried = self._run.minute - position.tried
-        leapt = position.tried > 0 and min(new_part, since_tried) > self._overlap
-        ceiling = position.span or self._service.longest
-        denied, span = bool(position.denied), position.span
-        return Stream(region, members, window, position.through, leapt, denied, span, ceiling, window.start)
-
-    def _position_now(self, region: str, compartment: Compartment, *, fresh: bool) -> Position | None:
+    def _cursor_now(
+        self, key: StreamKey, stream: StreamState, facts: CompartmentFacts, compartment: Compartment
+    ) -> Cursor | None:
         """Return where reading of a compartment stands; None if it is not read any more."""
-        run, key = self._run, self.keys[compartment.ocid]
-        track = run.progress.track(self._service.source, region)
-        position = track.positions.get(key)
-        if position is None:
-            known_before = not (fresh or self._scope.owed_since or self._is_new(track, compartment))
-            if compartment.deleted and known_before:
+        name = self._keys[compartment.ocid]
+        stored = stream.cursors.get(name)
+        cursor = stored
+        if cursor is None or not cursor.was_read:
+            facts = replace(
+                facts,
+                stored_start=None if stored is None else stored.begin,
+                created=compartment.created,
+                is_deleted=compartment.deleted,
+                left_by_logging=self._left_by_logging(key.region, name),
+            )
+            minute = where_to_begin(facts)
+            if minute is None:
                 return None
-            first = self._first_minute(track, compartment, fresh=fresh)
-            position = start_at(min(first, self._left_by_logging(region, key) or first))
-        elif position.begin == position.through:
-            position = self._begun_by_this_clock(position)
-        if compartment.deleted and self._is_done(position):
-            track.positions.pop(key, None)
+            begin = start_at(minute)
+            cursor = begin if cursor is None else cursor._replace(read_until=begin.begin, begin=begin.begin)
+        if compartment.deleted and self._is_done(cursor):
+            self._changes.append(DropCursors(key, (name,)))
             return None
-        deleted = (position.deleted or run.minute) if compartment.deleted else 0
-        position = position._replace(deleted=deleted)
-        track.positions[key] = position
-        return position
+        deleted = (cursor.deleted or self._context.minute) if compartment.deleted else 0
+        cursor = cursor._replace(deleted=deleted)
+        if cursor != stored:
+            self._changes.append(PlaceCursor(key, name, cursor))
+        return cursor
 
-    def _begun_by_this_clock(self, position: Position) -> Position:
-        """Return where something begins that was never read, earlier where the clock was ahead at its beginning."""
-        went_back = max(0, position.tried - self._run.minute)
-        if not went_back and position.begin <= self._run.newest:
-            return position
-        lookback = self._run.newest - self._run.settings.lookback_minutes
-        begin = max(0, min(position.begin - went_back, lookback))
-        return position._replace(through=begin, begin=begin, tried=0)
+    def _facts(self, stream: StreamState) -> CompartmentFacts:
+        """Return what all compartments of a stream have in common."""
+        context, is_first_poll = self._context, not stream.cursors
+        return CompartmentFacts(
+            newest=context.newest,
+            lookback=context.settings.lookback_minutes,
+            backfill_from=self._scope.backfill_from,
+            is_first_poll=is_first_poll,
+            region_unread_since=self._subscribed_since() if is_first_poll else 0,
+            known_until=self._complete_until([stream]),
+        )
 
-    def _gone_back(self, position: Position) -> Position | None:
-        """Return where reading goes on because the clock stands behind what was read, None where it does not."""
-        run = self._run
-        behind = rewind(position, run.newest, run.settings.lookback_minutes, self._overlap)
-        if behind is not None:
-            message = f"reading goes on from {minute_to_text(behind.through)}"
-            run.warn(self._service.source, self._service.title, "CLOCK_WENT_BACK", message)
-        return behind
-
-    def _first_minute(self, track: Track, compartment: Compartment, *, fresh: bool) -> int:
-        """Return where reading of something begins that was not read before."""
-        lookback = self._run.newest - self._run.settings.lookback_minutes
-        if self._scope.owed_since:
-            return max(self._run.newest - _LONGEST_LOOKBACK, min(lookback, self._scope.owed_since))
-        if fresh:
-            return min(lookback, self._subscribed_since() or lookback)
-        return compartment.created if self._is_new(track, compartment) else lookback
-
-    def _left_by_logging(self, region: str, key: str) -> int:
+    def _left_by_logging(self, region: str, name: str) -> int:
         """Return from when on Logging leaves its audit records to Audit, which is only read from now on; 0 = never."""
-        logging = self._run.progress.tracks.get(("logging", region))
-        behind = logging.positions.get(key) if logging and self._service.source == "audit" else None
-        if behind is None or not self._run.settings.logging_enabled:
+        if self._api.source != "audit" or not self._context.settings.logging_enabled:
             return 0
-        return max(self._run.newest - _LONGEST_LOOKBACK, read_again_from(behind, self._overlap))
+        logging = self._state.streams.get(StreamKey("logging", region))
+        behind = logging.cursors.get(name) if logging else None
+        if behind is None:
+            return 0
+        return max(self._context.newest - LONGEST_LOOKBACK, read_again_from(behind, self._overlap))
 
-    def _is_new(self, track: Track, compartment: Compartment) -> bool:
-        """True if it was created since the track was last read, so that nothing of it was read."""
-        known = self._complete_until([track])
-        return known > 0 and compartment.created >= known - _NEW_COMPARTMENT_MARGIN
-
-    def _complete_until(self, tracks: Iterable[Track]) -> int:
-        """Return the minute of the last poll that read the tracks with a list of compartments, 0 = not known.
+    def _complete_until(self, streams: Iterable[StreamState]) -> int:
+        """Return the minute of the last poll that read the streams with a list of compartments, 0 = not known.
 
         The list may have been taken again since, in polls without this source or region.
         """
         listed = self._scope.listed_before // 60
-        last = max((one.tried for track in tracks for one in track.positions.values()), default=0)
+        last = max((one.last_attempt() for one in streams), default=0)
         return min(listed, last or listed)
 
     def _subscribed_since(self) -> int:
         """Return since when a region may have been subscribed without being read, 0 if the operator names them."""
-        if self._run.settings.additional_regions != ["all"]:
+        if self._context.settings.additional_regions != ["all"]:
             return 0
-        tracks = self._run.progress.tracks.items()
-        others = [track for (source, _), track in tracks if source == self._service.source]
-        return self._complete_until(others) if any(track.positions for track in others) else 0
+        others = [one for key, one in self._state.streams.items() if key.source == self._api.source]
+        return self._complete_until(others) if any(one.cursors for one in others) else 0
 
-    def _is_done(self, position: Position) -> bool:
+    def _is_done(self, cursor: Cursor) -> bool:
         """True if a deleted compartment's late events must be in by now."""
-        if not position.deleted or self._run.minute <= position.deleted + self._overlap + _DELETED_MARGIN:
+        if not cursor.deleted or self._context.minute <= cursor.deleted + self._overlap + _DELETED_MARGIN:
             return False
-        return bool(position.denied) or position.through > position.deleted + self._overlap
-
-    def prune(self, region: str) -> None:
-        """Forget compartments that have been out of the scope for so long that OCI has forgotten them too."""
-        track = self._run.progress.track(self._service.source, region)
-        oldest = self._run.minute - _FORGOTTEN_AFTER
-        keys = set(self.keys.values())
-        for key in [key for key, one in track.positions.items() if key not in keys and one.tried < oldest]:
-            del track.positions[key]
+        return bool(cursor.denied) or cursor.read_until > cursor.deleted + self._overlap
 
     def _warn_of_gap(self, window: Window) -> None:
-        kept_from = self._run.minute - self._service.shortest_retention * DAY
+        days = self._api.shortest_retention
+        kept_from = self._context.minute - days * DAY
         if window.start < kept_from:
             message = (
-                f"{self._service.title}: records from {minute_to_text(window.start)} to {minute_to_text(kept_from)} "
-                f"may be missing, because OCI may keep no more than {self._service.shortest_retention} days"
+                f"{self._api.title}: records from {minute_to_text(window.start)} to {minute_to_text(kept_from)} "
+                f"may be missing, because OCI may keep no more than {days} days"
             )
-            self._run.warn(self._service.source, self._service.title, "RETENTION_EXCEEDED", message)
+            check = make_check(self._api.source, self._api.title, "warning", "RETENTION_EXCEEDED", message)
+            self._warnings.append(check)
 
 
-def _turn(position: Position) -> tuple[int, bool]:
+def _turn(cursor: Cursor) -> tuple[int, bool]:
     """Order by the last poll that tried; what failed there comes after what did not, so that it holds up nobody."""
-    return position.tried, bool(position.denied or position.span)
+    return cursor.last_attempt, bool(cursor.denied or cursor.slice_minutes)

@@ -71,7 +71,7 @@ class RequestHandler:
             response = _compressed(response)
         if not kind.is_silent:
             cloud.request_log.close(recorded, response.status)
-        head = response.head(cloud.service_time(), self._request_id())
+        head = response.head(cloud.answer_time(response.status), self._request_id())
         if fault and kind.send:
             kind.send(fault, connection, head, response.body)
             return False

@@ -1,0 +1,58 @@
+"""Pages: whether a list of them has an end, and how the records of one are taken in turns."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
+
+__all__ = ["PageTokens", "Turns"]
+
+
+class PageTokens:
+    """The page tokens of one list, so that one that does not end is noticed."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self._marks: set[bytes] = set()
+
+    def follow(self, token: str) -> Literal["PAGE_TOKEN_REPEATED", "PAGES_WITHOUT_END"] | None:
+        """Return why the token of the page that was just read is not worth following, None if it is."""
+        mark = _mark(token)
+        if mark in self._marks:
+            return "PAGE_TOKEN_REPEATED"
+        if self.pages >= PAGES_A_SLICE:
+            return "PAGES_WITHOUT_END"
+        self._marks.add(mark)
+        return None
+
+    def restart(self) -> None:
+        """Begin again with the first page."""
+        self.pages = 0
+        self._marks.clear()
+
+
+def _mark(token: str) -> bytes:
+    """Return sixteen bytes by which a page token is remembered, however long it is."""
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Turns:
+    """The records of a page in turns, each so short that deadline and memory can be looked at after it."""
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        self.has_more = True
+        self._texts = iter(texts)
+
+    def next_turn(self) -> Iterator[bytes]:
+        """Yield the records of one turn: at least one, unless none is left."""
+        clock, end, room = time.monotonic, time.monotonic() + TURN_SECONDS, TURN_BYTES
+        for text in self._texts:
+            yield text
+            room -= len(text)
+            if room <= 0 or clock() >= end:
+                return
+        self.has_more = False

@@ -1,0 +1,95 @@
+"""Makes deliveries of a page's records: the hot path of the two windowed sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.contract import Artifact
+from signal_client_oci.polling.paging import Turns
+from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.state.changes import Delivery, RecordsKey
+from signal_client_oci.state.seen_records import digest_of
+from signal_client_oci.state.stream_state import StreamKey
+
+__all__ = ["RecordMapper"]
+
+
+class RecordMapper:
+    """Maps what was not delivered before, in its order.
+
+    Attributes:
+        counts: What became of the others.
+    """
+
+    def __init__(self, api: WindowedApi) -> None:
+        self.counts: Counter[str] = Counter()
+        self._api = api
+
+    def deliveries(  # noqa: PLR0913  (where the page comes from)
+        self,
+        texts: Iterable[bytes],
+        stream: StreamKey,
+        end: int,
+        tags: Mapping[str, bytes],
+        origin: Origin,
+        add: Callable[[bytes], bool],
+    ) -> Iterator[Delivery]:
+        """Yield at least one delivery for each turn; the first of `tags` is for records that name none of them.
+
+        Args:
+            texts: The page's records.
+            stream: The source and region that they are of.
+            end: The minute before which all of them lie.
+            tags: Compartment OCID → tag of the compartments that were asked for. Only these decide how long a record
+                can come again, whichever compartment it names.
+            origin: What the artifacts have in common.
+            add: Remembers a digest; False if it was known.
+        """
+        own_tag = next(iter(tags.values()))
+        turns = Turns(texts)
+        while turns.has_more:
+            is_empty = True
+            for tag, artifacts, digests in self._new(turns.next_turn(), tags, own_tag, origin, add):
+                is_empty = False
+                yield Delivery(artifacts, digests, RecordsKey(stream, tag, end))
+            if is_empty:
+                yield Delivery([], [], RecordsKey(stream, own_tag, end))
+
+    def _new(
+        self,
+        texts: Iterable[bytes],
+        tags: Mapping[str, bytes],
+        own_tag: bytes,
+        origin: Origin,
+        add: Callable[[bytes], bool],
+    ) -> Iterator[tuple[bytes, list[Artifact], list[bytes]]]:
+        """Yield what is not known yet, records in a row that have their tag in common together."""
+        read, is_excluded, counts = self._api.read, self._api.is_excluded, self.counts
+        tag = own_tag
+        artifacts: list[Artifact] = []
+        digests: list[bytes] = []
+        for text in texts:
+            record = read(text, origin)
+            if is_excluded(record):
+                counts["left_to_audit"] += 1
+                continue
+            digest = digest_of(record.id)
+            if not add(digest):
+                counts["duplicates"] += 1
+                continue
+            artifact, redacted, has_parse_error = record.to_artifact()
+            if redacted:
+                counts["redacted"] += redacted
+            if has_parse_error:
+                counts["parse_errors"] += 1
+            named = tags.get(record.compartment or "", own_tag)
+            if named != tag:
+                if digests:
+                    yield tag, artifacts, digests
+                tag, artifacts, digests = named, [], []
+            artifacts.append(artifact)
+            digests.append(digest)
+        if digests:
+            yield tag, artifacts, digests

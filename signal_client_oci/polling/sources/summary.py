@@ -1,0 +1,88 @@
+"""Sums up how a windowed source fared: what could not be read, what was not reached, what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from signal_client_oci.contract import Check
+from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.polling.protocol import SourceOutcome
+from signal_client_oci.polling.scope import Compartment
+from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.state.changes import Change
+
+__all__ = ["ReadFailures"]
+
+
+class _Failed(NamedTuple):
+    region: str
+    compartment: Compartment
+    failure: Failure
+
+
+class ReadFailures:
+    """The compartments that could not be read.
+
+    Attributes:
+        has_new_denials: A compartment that could be read in the poll before was refused.
+        deleted: How many were refused because they were deleted.
+    """
+
+    def __init__(self) -> None:
+        self.has_new_denials = False
+        self.deleted = 0
+        self._failed: list[_Failed] = []
+
+    def add(self, region: str, compartment: Compartment, failure: Failure, *, was_denied: bool) -> None:
+        """Note that a compartment could not be read; `was_denied` says that the poll before was refused too."""
+        is_refused = failure.recovery is Recovery.COMPARTMENT
+        if compartment.deleted and is_refused:
+            self.deleted += 1
+        else:
+            self._failed.append(_Failed(region, compartment, failure))
+            self.has_new_denials |= is_refused and not was_denied
+
+    def excuse(self, deleted: set[str]) -> None:
+        """Count refusals of compartments that turned out to be deleted as that, and no longer as failures."""
+        kept = [one for one in self._failed if one.compartment.ocid not in deleted]
+        self.deleted += len(self._failed) - len(kept)
+        self._failed = kept
+
+    def outcome(  # noqa: PLR0913  (each is a fact, given by name)
+        self,
+        api: WindowedApi,
+        *,
+        asked_for: int,
+        unfinished: int,
+        counts: Mapping[str, int],
+        covered_until: str | None,
+        changes: Sequence[Change],
+    ) -> SourceOutcome:
+        """Return the source's outcome; `unfinished` compartments were not reached."""
+        failed = len(self._failed)
+        denied = sum(one.failure.recovery is Recovery.COMPARTMENT for one in self._failed)
+        read = max(0, asked_for - failed - unfinished - self.deleted)
+        numbers = {"deleted": self.deleted, **counts}
+        always = {"read": read}
+        shown = {name: count for name, count in sorted(numbers.items()) if count} | always
+        rest = {"denied": denied, "failed": failed - denied, "unfinished": unfinished}
+        shown |= {name: count for name, count in rest.items() if count}
+        error = self._error(api, asked_for) if failed else None
+        if error is None and unfinished:
+            error = Failure("STOPPED").check(api.source, api.title)
+        if error is None:
+            return SourceOutcome("ok", None, covered_until, shown, changes)
+        is_failed = failed > 0 and not read and not unfinished
+        return SourceOutcome("failed" if is_failed else "partial", error, covered_until, shown, changes)
+
+    def _error(self, api: WindowedApi, asked_for: int) -> Check:
+        region, compartment, failure = self._failed[0]
+        name = "".join(character for character in compartment.name if character.isprintable())[:60]
+        where = f"{compartment.ocid} ({name})" if name else compartment.ocid
+        message = f"{where} in {region}: {failure.message}"
+        if asked_for > 1:
+            message = (
+                f"{len(self._failed)} of {asked_for} compartments could not be read, among them {message}"
+            )
+        return failure.check(api.source, api.title, message=message)
