@@ -14,12 +14,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # the benchmarks are run as `python -m tests.benchmarks`
 
-from tests.benchmarks.chart import Line, Panel, svg  # noqa: E402
-from tests.benchmarks.rows import ROWS  # noqa: E402
-from tests.benchmarks.scenario import NOW, Bucket, Scenario, Timeline  # noqa: E402
-from tests.benchmarks.server import Server  # noqa: E402
-from tests.benchmarks.texts import TENANCY, minute_text  # noqa: E402
-from tests.benchmarks.verdicts import at_least, at_most  # noqa: E402
+from tests.benchmarks.chart import Line, Panel, svg
+from tests.benchmarks.rows import ROWS
+from tests.benchmarks.scenario import NOW, Bucket, Scenario, Timeline
+from tests.benchmarks.server import Server
+from tests.benchmarks.texts import TENANCY, minute_text
+from tests.benchmarks.verdicts import at_least, at_most
 
 ONE_OF_EACH_KIND = ("audit-1000", "compartments", "throttled", "idle", "start")
 TARGETS = {"compartments": 2, "throttled": 2, "memory": 2}

@@ -13,6 +13,7 @@ LEAST = 150
 
 
 def name_of(entry):
+    """Return what a record is called in the lists."""
     return entry["name"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,9 @@ from support.example_records import NAMES, ORIGIN, example, mapped
 from support.masking_records import artifact_of, records, text_of
 from test_any_json import paths_of, replaced
 
-from signal_client_oci.artifacts import redaction
 from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.redaction import redact, redact_value
+from signal_client_oci.artifacts.secrets import places as secret_places
 
 ENTRIES = records("secrets") + records("evidence")
 BAITS = [
@@ -158,6 +159,21 @@ def test_what_the_structure_tells_is_masked_as_the_general_reading_does(index):
         assert artifact_of(entry).artifact["raw"].encode() == redact(text)[0]
 
 
+@pytest.mark.parametrize("value", [",", ":", ":null,", "],", "alice@example.com", "null", "203.0.113.24"])
+@pytest.mark.parametrize("header", ["cookie", "Authorization", "x-auth-token"])
+def test_a_header_that_is_masked_masks_nothing_else(header, value):
+    """Whatever a caller sends as a secret header, no other string or sign that reads the same is touched."""
+    event = example("audit_update_security_list")["record"]
+    event["data"]["request"]["headers"] = {header: [value], "x-seen": [value]}
+    event["data"]["identity"]["principalName"] = value
+    text = json.dumps(event, separators=(",", ":")).encode()
+    raw = audit.read_audit_event(text, ORIGIN).to_artifact().artifact["raw"]
+    assert raw.encode() == redact(text)[0]
+    after = json.loads(raw)
+    after["data"]["request"]["headers"][header] = [value]
+    assert after == event
+
+
 def test_the_quick_way_is_taken(monkeypatch):
     """An audit event with a session token and signed headers is never read string by string."""
     event = example("audit_update_security_list")["record"]
@@ -165,7 +181,7 @@ def test_the_quick_way_is_taken(monkeypatch):
     event["data"]["request"]["headers"] = {
         "authorization": ['Signature version="1",keyId="ST$a.b.c0123456789",signature="c2lnQQ=="']
     }
-    monkeypatch.setattr(redaction, "_Reader", None)
+    monkeypatch.setattr(secret_places, "Reader", None)
     result = audit.read_audit_event(json.dumps(event).encode(), ORIGIN).to_artifact()
     assert result.redacted == 3
     assert "c2ln" not in json.dumps(result.artifact)
@@ -198,6 +214,23 @@ HARD = {
     "blanks": lambda n: b'"password:' + b" " * n + b'x"',
     "auditd": lambda n: b'"type=EXECVE ' + b'a0=\\"mysql\\" ' * n + b'"',
     "folded lines": lambda n: b'"Authorization: Basic' + b"\\r\\n " * n + b'"',
+    "backslashes behind users": lambda n: b'"chpasswd: list:' + b"\\\\" * n + b'"',
+    "words without a pipe": lambda n: b'"' + b"echo " * n + b'|"',
+    "slashes behind a pipe": lambda n: b'"' + b"echo a |" * n + b"/" * n + b'"',
+    "signatures of letters": lambda n: b'"' + b"signature=" * n + b'"',
+    "basic words": lambda n: b'"' + b"basic+" * n + b'"',
+    "headers of keys": lambda n: b'"' + b"-----BEGIN RSA PRIVATE KEY-----\\nVersion:" * n + b'"',
+    "commands in commands": lambda n: b'"' + b"sshpass -p$" * n + b'"',
+    "commands of networks": lambda n: b'"' + b"net use , " * n + b'"',
+    "commands in URLs": lambda n: b'"' + b"command=-&" * n + b'"',
+    "paths of cookies": lambda n: b'"' + b"cookie:path=" * n + b'"',
+    "open authorizations": lambda n: b'"' + b"authorization=)" * n + b'"',
+    "references in references": lambda n: b'"' + b"token=file:/)" * n + b'"',
+    "tags of sudoers": lambda n: b'"' + b"passwd=ALL)" * n + b'"',
+    "lists of secrets": lambda n: b'"data":{"kind":"SecretList"' * n,
+    "kinds in one object": lambda n: b"{" + b'"kind":"Secret",' * n + b'"data":{"a":"b"}}',
+    "names in one object": lambda n: b"{" + b'"key":"token",' * n + b'"value":"x"}',
+    "names without commas": lambda n: b'{"credentials":"ST$aaaaaaaaaaaaaaaaaaaa","a":' + b'"key":"token"' * n,
 }
 
 
@@ -207,6 +240,25 @@ def test_the_work_grows_no_faster_than_the_text(name):
     text_of_size = HARD[name]
     small, large = (steps(text_of_size(times)) for times in (500, 2_000))
     assert large < 5 * small + 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HARD)
+def test_time_grows_no_faster_than_the_text(name):
+    """Eight times the text takes about eight times the processor time, which expressions spend without any call."""
+    text_of_size = HARD[name]
+    eighth, whole = (seconds(text_of_size(times)) for times in (500, 4_000))
+    assert whole < 24 * eighth + 0.04  # linear is 8 times, quadratic 64
+
+
+def seconds(text: bytes) -> float:
+    """Return the processor time of masking; the best of some, where one is so short that anything would disturb it."""
+    taken: list[float] = []
+    while len(taken) < 3 and sum(taken) < 0.05:
+        start = time.thread_time()
+        redact(text)
+        taken.append(time.thread_time() - start)
+    return min(taken)
 
 
 def steps(text: bytes) -> int:

@@ -21,6 +21,7 @@ DEED = (
 
 
 def lines_of(name):
+    """Return the records of a file of `tests/data`."""
     return [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text().splitlines()]
 
 

@@ -75,7 +75,7 @@ class AuditRecord:
         masked: bytes = text
         secrets: list[Secret] = []
         if self._origin.redact:
-            masked, secrets = mask_record(text, partial(known_secrets, event.data))
+            masked, secrets = mask_record(text, partial(known_secrets, text, event.data))
         return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
 
 

@@ -7,18 +7,21 @@ Options whose names tell by themselves (`--password X`) are not here: they are t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from signal_client_oci.artifacts.secrets.names import is_reference, is_word, kind_of_key
+from signal_client_oci.artifacts.secrets.reach import Reach
 from signal_client_oci.artifacts.secrets.schemes import Span, marker
 
-__all__ = ["COMMANDS", "command_spans", "secret_arguments"]
+__all__ = ["COMMANDS", "CommandLines", "secret_arguments"]
 
 _MOST_ARGUMENTS: Final = 48
 _MOST_BYTES: Final = 4096
+_FARTHEST_PIPE: Final = 320
+_MOST_NESTED: Final = 3  # commands in the arguments of another one
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Command:
         user: Options whose argument is `user:secret`, or has another separator (`separator`) between the two.
         separator: What stands between user and secret.
         only_with: The command takes a secret only with one of these arguments; empty = always.
-        positional: The place of the secret among the arguments that are no options, -1 = the last; None = there is none.
+        positional: The place of the secret among the arguments that are no options, -1 = the last; None = nowhere.
         login: Arguments that are no options may be `user/secret` or `user/secret@database`.
     """
 
@@ -90,10 +93,14 @@ COMMANDS: Final[dict[str, Command]] = {
     "aws": Command(),
 }
 
+# what ends a command (a pipe, a line, another command), or one argument, quoted as a shell has it; in JSON backslashes
+# stand before the quotes
 _ARGUMENT: Final = re.compile(
-    rb"[ \t]{0,64}(?:\\{0,4}\"(?P<double>[^\"\r\n]{0,1024}?)\\{0,4}\"|'(?P<single>[^'\r\n]{0,1024})'|(?P<bare>[^\s\"']{1,1024}))"
+    rb"[ \t]{0,64}(?:(?P<end>[|;\r\n]|&&|&(?=\s|\Z)|\\n|\Z)"
+    rb"|\\{0,4}\"(?P<double>[^\"\r\n]{0,1024}?)\\{0,4}\""
+    rb"|'(?P<single>[^'\r\n]{0,1024})'|(?P<bare>[^\s\"']{1,1024}))"
 )
-_ENDS: Final = re.compile(rb"[ \t]{0,64}(?:[|;\r\n]|&&|&(?=\s|\Z)|\\n|\Z)")
+# `user/secret@database`, as Oracle's tools take it
 _LOGIN: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_$#.-]{0,63}/(?P<secret>[^/\s@]{1,128})(?:@\S{1,256})?")
 # Windows' options, shares and drives, and what asks for a prompt
 _NO_SECRET: Final = re.compile(rb"/|\\\\|[A-Za-z]:\Z|\*\Z")
@@ -103,10 +110,17 @@ _NOT_SECRET_NAMES: Final = _set(
 _SET: Final = frozenset({b"set", b"config", b"configure"})
 # `echo 'root:X' | chpasswd`, `echo X | sudo -S ...`
 _PIPED: Final = re.compile(
-    rb"(?:echo|printf)[ \t]{1,8}(?:-[A-Za-z]{1,3}[ \t]{1,8})?(?:\\{0,4}[\"'])?(?P<text>[^\"'|\r\n]{1,256}?)(?:\\n)?(?:\\{0,4}[\"'])?[ \t]{0,8}\|"
-    rb"[ \t]{0,8}(?:sudo[ \t]{1,8})?(?:\S{0,64}/)?(?P<reader>chpasswd|passwd[ \t]{1,8}--stdin|sudo[ \t]{1,8}-S|su\b|[^|\r\n]{0,256}?--password-stdin)"
+    rb"(?:echo|printf)[ \t]{1,8}(?:-[A-Za-z]{1,3}[ \t]{1,8})?"
+    rb"(?:\\{0,4}[\"'])?(?P<text>[^\"'|\r\n]{1,256})(?P<quote>[\"'])?[ \t]{0,8}"
+    rb"\|(?P<reader>[^|\r\n]{1,256})"
 )
-
+_LINE_ENDS: Final = re.compile(rb"(?:\\{1,4}n)*\Z")
+# what reads a secret from a pipe
+_READS: Final = re.compile(
+    rb"[ \t]{0,8}(?:sudo[ \t]{1,8})?(?:[^\s/]{0,64}/){0,16}"
+    rb"(?:(?P<users>chpasswd)|passwd[ \t]{1,8}--stdin|sudo[ \t]{1,8}-S|su\b)"
+)
+# the name of a command, or what tells that another program wrote one down
 _NAME: Final = re.compile(
     rb"(?P<echo>echo|printf)\b|(?P<execve>execve)\b|(?P<title>proctitle=)|(?P<url>command=-)|(?P<name>net1|"
     + "|".join(re.escape(one) for one in sorted(COMMANDS, key=len, reverse=True)).encode()
@@ -115,33 +129,50 @@ _NAME: Final = re.compile(
 )
 _WORD_CHARACTER: Final = re.compile(rb"[A-Za-z0-9_.-]")
 _AUDITD: Final = re.compile(rb"\ba[0-9]{1,3}=\\{0,4}\"(?P<value>[^\"\r\n\\]{0,1024})\\{0,4}\"")
+# a command line in hex, its arguments apart by zero bytes
 _HEX: Final = re.compile(rb"(?:[0-9A-F]{2}){4,2048}(?![0-9A-Za-z])")
+# arguments in a URL, as Kubernetes has them: `?command=mysql&command=-pX`
 _IN_URL: Final = re.compile(rb"(?<![A-Za-z])command=(?P<value>[^&\s\"']{0,1024})")
 
 Part = tuple[int, int, int]
 Pair = tuple[int, int]
 
 
-def command_spans(text: bytes, place: int) -> Iterator[Span]:
-    """Yield the secrets of the command line at a place in a text, however the line is written down."""
-    found = _NAME.match(text, place)
-    if not found or (place and _WORD_CHARACTER.match(text, place - 1)):
-        return
-    kind, name = found.lastgroup, found.group().lower()
-    if kind == "echo":
-        spans = [span] if (span := _piped_secret(text, place)) else []
-    elif kind == "execve":
-        spans = list(_executed(text, found.end()))
-    elif kind == "title":
-        yield from _title(text, found.end())
-        return
-    elif kind == "url":
-        spans = list(_in_url(text, place))
-    else:
-        command = name.removesuffix(b".exe").decode()
-        arguments = _arguments_of(text, found.end())
-        spans = list(_among(text, "net" if command == "net1" else command, arguments))
-    yield from (Span(start, stop, marker("password")) for start, stop in spans)
+class CommandLines:
+    """The command lines of one text."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._reach = Reach(most=_MOST_NESTED, far=_MOST_BYTES)
+
+    def spans(self, place: int) -> Iterator[Span]:
+        """Yield the secrets of the command line at a place, however the line is written down."""
+        text, last = self._text, self._reach.limit(place)
+        found = _NAME.match(text, place)
+        if not found or last <= place or (place and _WORD_CHARACTER.match(text, place - 1)):
+            return
+        kind = found.lastgroup
+        if kind == "title":
+            yield from _title(text, found.end())
+        elif kind == "echo":
+            yield from _masks(_piped_secret(text, place))
+        elif kind == "name":
+            name = found.group().lower().removesuffix(b".exe").decode()
+            arguments = _arguments_of(text, found.end(), last)
+            self._reach.went(place, arguments[-1][1] if arguments else place)
+            yield from _masks(_among(text, "net" if name == "net1" else name, arguments))
+        else:
+            shape = _AUDITD if kind == "execve" else _IN_URL
+            first = place if kind == "execve" else text.rfind(b"?", max(0, place - _MOST_BYTES), place) + 1
+            arguments = [
+                one.span("value") for one in islice(shape.finditer(text, first, last), _MOST_ARGUMENTS)
+            ]
+            self._reach.went(place, last if len(arguments) < _MOST_ARGUMENTS else arguments[-1][1])
+            yield from _masks(_executed(text, arguments))
+
+
+def _masks(spans: Iterable[Pair]) -> Iterator[Span]:
+    return (Span(start, stop, marker("password")) for start, stop in spans)
 
 
 def _among(text: bytes, name: str, arguments: Sequence[Pair]) -> Iterator[Pair]:
@@ -150,12 +181,9 @@ def _among(text: bytes, name: str, arguments: Sequence[Pair]) -> Iterator[Pair]:
         yield arguments[at][0] + start, arguments[at][0] + stop
 
 
-def _executed(text: bytes, at: int) -> Iterator[Pair]:
-    """Yield the secrets of a command as auditd writes it: `a0="mysql" a1="-pX"`."""
-    spans = [found.span("value") for found in _AUDITD.finditer(text, at, at + _MOST_BYTES)][:_MOST_ARGUMENTS]
-    if not spans:
-        return
-    name = _command_name(text[slice(*spans[0])])
+def _executed(text: bytes, spans: Sequence[Pair]) -> Iterator[Pair]:
+    """Yield the secrets of a command of which each argument stands by itself: `a0="mysql" a1="-pX"`."""
+    name = _command_name(text[slice(*spans[0])]) if spans else ""
     if name in COMMANDS:
         yield from _among(text, name, spans[1:])
     for option, value in pairwise(spans[1:]):
@@ -183,17 +211,6 @@ def _title(text: bytes, at: int) -> Iterator[Span]:
         yield Span(*found.span(), b"\0".join(arguments).hex().upper().encode())
 
 
-def _in_url(text: bytes, place: int) -> Iterator[Pair]:
-    """Yield the secrets of a command in a URL, as Kubernetes has it: `?command=mysql&command=-pX`."""
-    first = text.rfind(b"?", max(0, place - _MOST_BYTES), place) + 1
-    spans = [found.span("value") for found in _IN_URL.finditer(text, first, place + _MOST_BYTES)][
-        :_MOST_ARGUMENTS
-    ]
-    name = _command_name(text[slice(*spans[0])]) if spans else ""
-    if name in COMMANDS:
-        yield from _among(text, name, spans[1:])
-
-
 def _command_name(argument: bytes) -> str:
     return re.split(rb"[/\\]", argument)[-1].lower().removesuffix(b".exe").decode("latin-1")
 
@@ -201,40 +218,35 @@ def _command_name(argument: bytes) -> str:
 def secret_arguments(name: str, arguments: Sequence[bytes]) -> Iterator[Part]:
     """Yield the secrets among a command's arguments, each as the argument's index and the span inside it."""
     command = COMMANDS[name]
-    given = {argument.partition(b"=")[0] for argument in arguments}
-    if command.only_with and not command.only_with & given:
+    if command.only_with and not any(one.partition(b"=")[0] in command.only_with for one in arguments):
         return
-    plain = [at for at, argument in enumerate(arguments) if not argument.startswith(b"-")]
+    before = b""
     for at, argument in enumerate(arguments):
-        before = arguments[at - 1] if at else b""
         if before in command.options:
             yield from _whole(at, argument, 0)
         elif before in command.user:
             yield from _behind(at, argument, 0, command.separator)
-        elif argument.partition(b"=")[0] in command.user and b"=" in argument:
+        elif argument.startswith(b"-") and b"=" in argument and argument.partition(b"=")[0] in command.user:
             yield from _behind(at, argument, argument.index(b"=") + 1, command.separator)
-        elif attached := next((one for one in command.attached if _is_attached(argument, one)), None):
+        elif command.attached and argument.startswith(command.attached) and not argument.startswith(b"--"):
+            attached = next(one for one in command.attached if argument.startswith(one))
             yield from _whole(at, argument, len(attached))
         elif command.login and (found := _LOGIN.fullmatch(argument)):
             yield from _part(at, argument, *found.span("secret"))
-        elif before and kind_of_key(before) and at > 1 and arguments[at - 2].lower() in _SET:
+        elif at > 1 and arguments[at - 2].lower() in _SET and kind_of_key(before):
             yield from _whole(at, argument, 0)
+        before = argument
     if command.positional is not None:
-        yield from _by_place(
-            arguments, [at for at in plain if not _NO_SECRET.match(arguments[at])], command.positional
-        )
+        yield from _by_place(arguments, command.positional)
 
 
-def _by_place(arguments: Sequence[bytes], plain: Sequence[int], place: int) -> Iterator[Part]:
+def _by_place(arguments: Sequence[bytes], place: int) -> Iterator[Part]:
     """Yield the secret that is known by its place among the arguments that are no options."""
+    plain = [at for at, one in enumerate(arguments) if not one.startswith(b"-") and not _NO_SECRET.match(one)]
     if plain and arguments[plain[0]] == b"use":  # `net use Z: \\\\host\\share /user:name secret`
         place = 1
     if len(plain) > max(place, 1):
         yield from _whole(plain[place], arguments[plain[place]], 0)
-
-
-def _is_attached(argument: bytes, option: bytes) -> bool:
-    return argument.startswith(option) and len(argument) > len(option) and not argument.startswith(b"--")
 
 
 def _behind(at: int, argument: bytes, start: int, separator: bytes) -> Iterator[Part]:
@@ -255,13 +267,12 @@ def _part(at: int, argument: bytes, start: int, stop: int) -> Iterator[Part]:
         yield at, start, stop
 
 
-def _arguments_of(text: bytes, place: int) -> list[tuple[int, int]]:
+def _arguments_of(text: bytes, place: int, last: int) -> list[Pair]:
     """Return the spans of the arguments that begin at a place, up to the end of the command."""
-    spans: list[tuple[int, int]] = []
-    last = place + _MOST_BYTES
-    while len(spans) < _MOST_ARGUMENTS and place < last and not _ENDS.match(text, place):
+    spans: list[Pair] = []
+    while len(spans) < _MOST_ARGUMENTS and place < last:
         found = _ARGUMENT.match(text, place)
-        if not found:
+        if not found or found.lastgroup == "end":
             break
         start, stop = found.span(found.lastgroup or 0)
         place = found.end()
@@ -269,13 +280,18 @@ def _arguments_of(text: bytes, place: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _piped_secret(text: bytes, place: int) -> tuple[int, int] | None:
-    """Return the span of the secret that an `echo` at a place hands to a command that reads one."""
-    found = _PIPED.match(text, place)
-    if not found:
-        return None
-    start, stop = found.span("text")
-    if found["reader"] == b"chpasswd":
+def _piped_secret(text: bytes, place: int) -> Iterator[Pair]:
+    """Yield the secret that an `echo` at a place hands to a command that reads one."""
+    piped = text.find(b"|", place, place + _FARTHEST_PIPE) >= 0
+    found = _PIPED.match(text, place) if piped else None
+    reads = _READS.match(found["reader"]) if found else None
+    if found is None or not (reads or b"--password-stdin" in found["reader"]):
+        return
+    start = found.start("text")
+    value = _LINE_ENDS.sub(b"", found["text"].rstrip(b"\\" if found["quote"] else b" \t"))
+    stop = start + len(value)
+    if reads and reads["users"]:
         start = text.find(b":", start, stop) + 1 or stop
     value = text[start:stop]
-    return None if not value.strip() or is_word(value) or b"<redacted:" in value else (start, stop)
+    if value.strip() and not is_word(value) and b"<redacted:" not in value:
+        yield start, stop

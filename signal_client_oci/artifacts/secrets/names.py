@@ -82,8 +82,16 @@ _ENDINGS: Final = (
 KINDS: Final = frozenset({*_EXACT.values(), *(kind for _, kind in _ENDINGS)})
 """What `kind_of_key` may return."""
 
+# the last word of a telling name is written as one: `pass-word` is a name, `pa-ss` is none
+_LAST_WORD: Final = re.compile(
+    r"(?:authorization|token|cookies?|word|wd|phrase|code|pass|pwd|psk|otp|seed|key|secret|string|credentials?|content"
+    r"|data)2?[-_. ]*$",
+    re.IGNORECASE,
+)
 # what may stand behind a telling name without changing what it names: `password1`, `clientSecretValue`
-_SUFFIX: Final = re.compile(r"(?:value|plaintext|plain|text|base64|confirm(?:ation)?|[0-9]{1,3})$")
+_SUFFIX: Final = re.compile(
+    r"(?:value|plaintext|plain|text|base64|confirm(?:ation)?|[0-9]{1,3})$", re.IGNORECASE
+)
 # tokens that open nothing: places in a list and marks of a repeated request; and names of Kubernetes secrets
 _HARMLESS: Final = frozenset(
     {
@@ -108,22 +116,26 @@ _HARMLESS: Final = frozenset(
 # what stands for no value, tells whether there is one, or tells what became of it
 _WORDS: Final = frozenset(
     b"""none null nil undefined true false yes no on off ok n/a na unknown empty set unset unchanged default
-    chauthtok denied granted allowed permitted failed failure failures fail success successful succeeded error errors invalid valid
-    expired expires expiring missing required incorrect wrong changed change reset updated rotated revoked disabled
-    enabled accepted rejected refused unauthorized unauthenticated forbidden passed pass hidden masked redacted removed
-    not is was has for the a an too must can cannot could should will with by from of to in at and or but this that
-    authentication authorization verification check mismatch match policy age length complexity history strength
+    chauthtok denied granted allowed permitted failed failure failures fail success successful succeeded error errors
+    invalid valid expired expires expiring missing required incorrect wrong changed change reset updated rotated revoked
+    disabled enabled accepted rejected refused unauthorized unauthenticated forbidden passed pass hidden masked redacted
+    removed not is was has for the a an too must can cannot could should will with by from of to in at and or but this
+    that authentication authorization verification check mismatch match policy age length complexity history strength
     user root account anonymous public private optional never always only again attempt attempts prompt input field
     unexpected identifier string number object keyword eof type bearer basic digest negotiate ntlm""".split()
 )
+# what stands where a secret would stand
 _PLACEHOLDER: Final = re.compile(
-    rb"[*\xe2\x80\xa2xX#.?_-]{2,}|\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|<[^<>]*>|%[A-Za-z_][A-Za-z0-9_]*%|\$[A-Za-z_][A-Za-z0-9_]*"
-    rb"|[*?]|:[A-Za-z0-9_]{1,32}|\$[0-9]{1,2}|\[[A-Za-z_ -]*\]|\([A-Za-z_ -]*\)|\{[A-Za-z_][A-Za-z0-9_.]*\}|%[sdrv]",
+    rb"[*\xe2\x80\xa2xX#.?_-]{2,}|[*?]"  # a mask of somebody else
+    rb"|\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_][A-Za-z0-9_]*|%[A-Za-z_][A-Za-z0-9_]*%"  # variables of shells
+    rb"|\{\{.*\}\}|\{[A-Za-z_][A-Za-z0-9_.]*\}|%[sdrv]"  # of templates and formats
+    rb"|:[A-Za-z0-9_]{1,32}|\$[0-9]{1,2}"  # of SQL
+    rb"|<[^<>]*>|\[[A-Za-z_ -]*\]|\([A-Za-z_ -]*\)",  # `<password>`, `[FILTERED]`, `(hidden)`
     re.DOTALL,
 )
 # the value says where the secret is kept, not what it is
 _REFERENCE: Final = re.compile(
-    rb"ocid1\.[a-z0-9]{1,64}\.[a-z0-9-]{0,32}\.[a-z0-9-]{0,32}\.[A-Za-z0-9._-]+"
+    rb"ocid1\.[a-z0-9]{1,64}\.[a-z0-9-]{0,32}\.[a-z0-9-]{0,32}\.[A-Za-z0-9._/:-]+"
     rb"|arn:[a-z-]+:(?:secretsmanager|ssm|kms|iam):\S+|projects/[^/\s]+/secrets/\S+|@Microsoft\.KeyVault\(.*"
     rb"|(?:vault|secret|secretref|file|env|keyring|op|ssm):[A-Za-z/_.#-][^\s]*",
 )
@@ -132,6 +144,13 @@ _SEED: Final = re.compile(rb"[A-Z2-7]{16,}=*")  # of one-time passwords (RFC 464
 _API_KEY_ID: Final = re.compile(rb"ocid1\.[^/\s]+/ocid1\.[^/\s]+/[0-9a-fA-F:]+")
 # a name of several words, as Kubernetes and vaults give to secrets
 _NAME: Final = re.compile(rb"[a-z]{2,}(?:[-_./][a-z]+[0-9]{0,2})+")
+# values that are no secrets under names of a kind
+_STAYS: Final = {
+    "credentials": _API_KEY_ID,  # public by nature: it tells which key signed
+    "directory": _PATH,  # that a shell is in
+    "private-key": _PATH,
+    "secret": _NAME,
+}
 _DIGIT, _LOWER, _UPPER, _SIGN = (
     re.compile(one) for one in (rb"[0-9]", rb"[a-z]", rb"[A-Z]", rb"[^A-Za-z0-9]")
 )
@@ -153,11 +172,13 @@ def _kind_of_key(name: bytes) -> str:
     if compact in _HARMLESS:
         return ""
     while True:
-        if compact in _EXACT:
-            return _EXACT[compact]
-        kind = next((kind for ending, kind in _ENDINGS if compact.endswith(ending)), "")
-        if kind or (compact.endswith("pass") and _names_pass(text)):
-            return kind or "password"
+        kind = _EXACT.get(compact) or next(
+            (kind for ending, kind in _ENDINGS if compact.endswith(ending)), ""
+        )
+        if kind:
+            return kind if _LAST_WORD.search(text) else ""
+        if compact.endswith("pass") and _names_pass(text):
+            return "password"
         shorter = _SUFFIX.sub("", compact)
         if shorter == compact or not shorter:
             return ""
@@ -175,17 +196,12 @@ def kind_of_value(kind: str, value: bytes) -> str:
         return "session-token"
     if not value.strip() or is_word(value) or is_reference(value) or is_marked(value):
         return ""
-    if kind == "credentials" and _API_KEY_ID.fullmatch(value):
-        return ""  # an identifier, public by nature: it tells which key signed
-    if kind == "directory":  # that a shell is in, unless it is no path
-        return "" if _PATH.fullmatch(value) else "password"
-    if kind == "private-key" and _PATH.fullmatch(value):
-        return ""
     if kind == "seed":
         return "secret" if _SEED.fullmatch(value) else ""
-    if kind == "secret" and _NAME.fullmatch(value):
+    stays = _STAYS.get(kind)
+    if stays and stays.fullmatch(value):
         return ""
-    return kind
+    return "password" if kind == "directory" else kind
 
 
 def is_word(value: bytes) -> bool:

@@ -42,18 +42,24 @@ def marker(kind: str) -> bytes:
 
 # --- Authorization ------------------------------------------------------------------------------------------------
 
+# a blank, or the end of a line that goes on in the next one, also as JSON writes them
+_SPACE: Final = rb"(?:[ \t]|\\{1,4}t|(?:\\{1,4}r|\r)?(?:\\{1,4}n|\n)(?:[ \t]|\\{1,4}t))"
 _SCHEME: Final = re.compile(
     rb"[\"']?(?i:(?P<name>basic|bearer|negotiate|ntlm|token|apikey|api-key|key|digest|signature|oauth|hawk|sigv4|"
-    rb"aws4-hmac-sha256|sharedkey|sharedkeylite|sharedaccesssignature|splunk|kerberos|snowflake|dpop))(?:[ \t]|\\{1,4}t|(?:\\{1,4}r|\r)?(?:\\{1,4}n|\n)(?:[ \t]|\\{1,4}t)){1,16}"
+    rb"aws4-hmac-sha256|sharedkey|sharedkeylite|sharedaccesssignature|splunk|kerberos|snowflake|dpop))"
+    + _SPACE
+    + rb"{1,16}"
 )
+# `name="value",`, the last one without a separator
 _PARAMETER: Final = re.compile(
     rb"[ \t]{0,16}(?P<name>[A-Za-z_][A-Za-z0-9_-]{0,40})[ \t]{0,4}=[ \t]{0,4}"
-    rb"(?:\\{0,8}\"(?P<quoted>[^\"\\\r\n]{0,8192})\\{0,8}\"|(?P<bare>[^\s\"',;]{1,8192}))(?P<end>[ \t]{0,16}[,;&]|(?=\s|\Z|[\"']))"
+    rb"(?:\\{0,8}\"(?P<quoted>[^\"\\\r\n]{0,8192})\\{0,8}\"|(?P<bare>[^\s\"',;]{1,8192}))"
+    rb"(?P<end>[ \t]{0,16}[,;&]|(?=\s|\Z|[\"']))"
 )
 # parameters that tell who signed what, and how
 _TELLING_PARAMETERS: Final = frozenset(
-    b"username user realm uri algorithm qop nc keyid headers version credential signedheaders domain charset oauth_version"
-    b" oauth_consumer_key oauth_signature_method oauth_timestamp sr se skn id ts created expires".split()
+    b"username user realm uri algorithm qop nc keyid headers version credential signedheaders domain charset"
+    b" oauth_version oauth_consumer_key oauth_signature_method oauth_timestamp sr se skn id ts created expires".split()
 )
 _CREDENTIAL: Final = re.compile(rb"[^\s\"',;<\\]+")
 
@@ -70,12 +76,11 @@ def authorization_spans(text: bytes, start: int, stop: int, *, whole: bool) -> I
             yield Span(start, stop, mask)
         return
     at = scheme.end()
-    parameters = (
-        list(_parameters(text, at, stop)) if scheme["name"].lower() not in {b"basic", b"bearer"} else []
-    )
+    has_parameters = scheme["name"].lower() not in {b"basic", b"bearer"}
+    parameters = list(_parameters(text, at, stop)) if has_parameters else []
     if parameters:
-        for found in parameters:
-            yield from _parameter_span(found, mask)
+        for parameter in parameters:
+            yield from _parameter_span(parameter, mask)
         at = parameters[-1].end()
         if whole and _is_left(text[at:stop]):
             yield Span(at, stop, mask)
@@ -120,8 +125,10 @@ def basic_credentials(value: bytes) -> bool:
 
 # --- cookies ------------------------------------------------------------------------------------------------------
 
+# `name=value` or `name="value"`
 _PAIR: Final = re.compile(
-    rb"(?:[ \t]|\\{1,4}t|(?:\\{1,4}r|\r)?(?:\\{1,4}n|\n)(?:[ \t]|\\{1,4}t)){0,16}(?P<name>[^\s=;,&\"'\\<>]{1,256})=(?:\\{0,8}\"(?P<quoted>[^\"\\\r\n]{0,8192})\\{0,8}\"|(?P<bare>[^\s;\"'\\,<]{0,8192}))"
+    _SPACE + rb"{0,16}(?P<name>[^\s=;,&\"'\\<>]{1,256})="
+    rb"(?:\\{0,8}\"(?P<quoted>[^\"\\\r\n]{0,8192})\\{0,8}\"|(?P<bare>[^\s;\"'\\,<]{0,8192}))"
 )
 _NEXT_PAIR: Final = re.compile(rb"[ \t]{0,4};")
 _ATTRIBUTES: Final = frozenset(
@@ -175,6 +182,7 @@ _PEM_END: Final = re.compile(rb"(?:\s|\\{1,8}[nrt]|[\"',+]){0,16}-----END ")
 _BREAK: Final = re.compile(rb"(?:\s|\\{1,8}[nrt]){0,32}")
 _PEM_HEADER: Final = re.compile(rb"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset): ?[^\r\n\\]{0,200}")
 _BASE64_LINE: Final = re.compile(rb"[A-Za-z0-9+/=_]{1,}")
+_MOST_HEADERS: Final = 8
 _SHORTEST_LINE: Final = 24
 _SHORTEST_CLOSED: Final = 12
 _MIXED: Final = tuple(re.compile(one) for one in (rb"[0-9+/=]", rb"[a-z]", rb"[A-Z]"))
@@ -202,7 +210,10 @@ def private_key_span(text: bytes, place: int) -> Span | None:
 def _line_start(text: bytes, at: int) -> int:
     """Skip line breaks and the headers of an encrypted or armoured key."""
     at = _break(text, at)
-    while header := _PEM_HEADER.match(text, at):
+    for _ in range(_MOST_HEADERS):
+        header = _PEM_HEADER.match(text, at)
+        if not header:
+            break
         at = _break(text, header.end())
     return at
 

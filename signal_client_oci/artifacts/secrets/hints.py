@@ -1,0 +1,235 @@
+"""May a text hold a secret at all, and at which places: what is cheap to ask before anything is read closely.
+
+The words and shapes here are parts of what `secret_places` and `secret_patterns` mask: a text without any of them comes
+out as it went in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import StringConstraints, TypeAdapter
+
+from signal_client_oci.artifacts.secrets.commands import COMMANDS
+
+__all__ = ["BASE64_HEADS", "candidate_offsets", "may_contain_secret"]
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Compile an expression for pydantic's engine, which looks for many words at once and never backtracks."""
+    validator = TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)]).validator
+    matches: Callable[[str], bool] = validator.isinstance_python
+    return matches
+
+
+# --- names of secrets, and what they are given --------------------------------------------------------------------
+
+# in lower case, and without what stands before their last word
+_WORDS: Final = (
+    r"(?:token|cookies?2?|key|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|pwd|psk|otp|seed"
+    r"|(?:otp|sms|totp|verification)[-_. ]?code|authorization|credentials?|securestring"
+    r"|secret(?:[-_]?bundle)?(?:[-_]?content|string)?)"
+    r"(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
+)
+
+
+def _other_than(*words: str) -> str:
+    """Write what begins like none of some words, by the first character in which it differs."""
+    return "(?:" + "|".join(_differs(words)) + ")"
+
+
+def _differs(words: Iterable[str]) -> Iterator[str]:
+    firsts: dict[str, list[str]] = {}
+    for word in words:
+        firsts.setdefault(word[0], []).append(word[1:])
+    yield "[^" + "".join(re.escape(first) for first in firsts) + "]|$"
+    for first, rests in firsts.items():
+        if all(rests):
+            yield re.escape(first) + "(?:" + "|".join(_differs(rests)) + ")"
+
+
+# the text of a string of JSON, perhaps in a string itself: not empty, no mask, no OCID
+_TEXT: Final = (
+    rf"""\\*"(?:{_other_than('"', "<redacted:", "ocid1.", chr(92) + '"')}|\\+[^\\"]|\\*"(?:[^,\]}}:\s\\]|$)"""
+    r"""|ocid1(?:\.[a-z0-9-]*){0,2}[^a-z0-9.-]|ocid1(?:\.[a-z0-9-]*){3}[a-z0-9._/:-]*[^a-z0-9._"\\/:-])"""
+)
+# a list with such a string behind others that are none
+_LIST: Final = (
+    r"""\[(?:[^"\]]*\\*"(?:\\*"|<redacted:[a-z-]*>\\*"|ocid1\.[^"\\]*\\*"))*"""
+    rf"""[^"\]]*(?:{_TEXT}|['\[\{{]|$)"""
+)
+# a value: such a string or list, an object, a number, anything else but null, true and false
+_VALUE: Final = (
+    rf"""(?:{_TEXT}|{_LIST}|\\*'|\{{|[0-9-]|[^\s"'ntf\[\{{\\]|\\+[^\\"\s]"""
+    rf"""|n{_other_than("ull")}|t{_other_than("rue")}|f{_other_than("alse")}|(?:null|true|false)[^\s,\]}}\\])"""
+)
+_BLANK: Final = r"(?:\s|\\+[nrt])"  # also as JSON writes it
+_EQUALS: Final = "(?:=|%3[ad]|%253d)"  # also in URLs
+# what follows a name that gives its secret: a sign and a value, text in XML, the next string of a list
+_GIVES: Final = (
+    rf"""(?:(?:[\s_\\-]|\\[nrt])*(?:[:\]]|{_EQUALS}|\\*["'][\s\\]*\]?{_EQUALS}|\\*["']{_BLANK}*:{_BLANK}*{_VALUE}"""
+    rf"""|\\*["']{_BLANK}*[,}}\]]|\\*["']{_BLANK}+(?:value|content))"""
+    rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
+)
+_names_a_secret = _matcher(_WORDS + _GIVES)
+# what every name of a secret has in it, by which its places are found
+_NAMES: Final = tuple(
+    b"token cookie key pass pwd psk authorization secret securestring credential seed otp code".split()
+)
+
+
+# --- marks that are rare ------------------------------------------------------------------------------------------
+
+# base64 of JSON, scripts, cloud-init, PEM and assignments begins like this
+BASE64_HEADS: Final = (
+    *("eyJ", "eyAi", "ewog", "ewoJ", "ew0K", "W3si", "W3sK", "Wwog", "IyEv", "I2Nsb3Vk", "I2luY2x1"),
+    *(
+        "Q29udGVudC1U",
+        "TUlNRS1W",
+        "LS0tLS1C",
+        "cGFzc3dvcmQ",
+        "UEFTU1dPUkQ",
+        "ZXhwb3J0",
+        "Z3JhbnRf",
+        "dXNlcm5h",
+    ),
+)
+# beginnings of tokens that name their maker, and of the parts of URLs that are secret; `\\*` before a slash is JSON's
+_TOKENS: Final = (
+    *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-", r"hv[sb]\.[a-z0-9_-]{16}"),
+    *("[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "npm_[a-z0-9]{20}", "pypi-ag", "aiza[a-z0-9_-]{20}"),
+    *("gocspx-", r"ya29\.", "dop_v1_", "shpat_", "hf_[a-z0-9]{20}", "dckr_pat_", "age-secret-key-1"),
+    *(r"sg\.[a-z0-9_-]{12}", r"sig=[a-z0-9+/=%_\\-]{20}", r"""signature=\\*"?[^<\\"]"""),
+    *(r"/services\\*/t", "webhook", r"/integrations\\*/", "/bot[0-9]{6}"),
+    *(r"/p(?:\\*/|%2f)", r"%2fp(?:\\*/|%2f)"),
+)
+_TWO_WORDS: Final = ("aws configure", "net user", "net use", "net1 user", "net.exe use", "vault login")
+# commands that take a secret without an option, and command lines as other programs write them down
+_BARE_COMMANDS: Final = (
+    *(one.replace(".", r"\.").replace(" ", r"""(?: |\\*["'], ?\\*["'])""") for one in _TWO_WORDS),
+    *(
+        rf"{one}[ \t\\]"
+        for one in ("sqlplus", "sqlldr", "expdp", "impdp", "rman", "xfreerdp", "winrs", "schtasks")
+    ),
+    *("chpasswd", "execve", "proctitle=", "command=-"),
+)
+_MARKS: Final = (
+    *("-----begin", "private-lines:", r"bearer[ \t%+\\]", r"basic[ \t%+\\]", "auth (?:plain|login)"),
+    *(":(?:thin|oci8?):", "identified", "user[-_]?data", "stringdata", r"""auth\\*["']\s?:"""),
+    rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset)",
+    *(r"""kind\\*"\s*:\s*\\*"secret""", "customer[-_ ]?secret[-_ ]?key", r" code[ :\\]"),
+    r"\\u00",  # an escape may stand for any letter of what else is looked for
+)
+_MARKS_WITH_DOLLAR: Final = (r"st\$", r"\$(?:2[aby]|5|6|y)\$")
+_COMMAND_NAMES: Final = tuple(name for name in COMMANDS if name not in {"net", "az", "oc", "aws", "vault"})
+# commands that take a secret behind an option or from a pipe, so only in texts that have a dash or a bar
+_COMMANDS: Final = (
+    *(r"echo[ \t\\]", r"printf[ \t\\]"),
+    *(rf"""{re.escape(name)}(?:\.exe)?[ \t"'\\,]""" for name in _COMMAND_NAMES),
+    *(one.replace(" ", r"""[ "'\\,]+""") for one in ("az login", "oc create")),
+)
+_AT_ONCE: Final = 20  # of these commands that are looked for together
+_LONGEST_MARK: Final = 64  # characters of any of these
+_SLOWLY: Final = 128  # bytes that are searched for the places themselves
+# what an alternative begins with: a set, an escape or a character
+_FIRST: Final = re.compile(r"\[[^\]]*\]|\\.|.", re.DOTALL)
+
+
+def _by_first(alternatives: Iterable[str]) -> bytes:
+    """Write alternatives so that only those are tried that begin with the character at hand."""
+    groups: dict[str, list[str]] = {}
+    for one in alternatives:
+        first = _FIRST.match(one)
+        if first:
+            groups.setdefault(first.group(), []).append(one[first.end() :])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items()).encode()
+
+
+class _Rare(NamedTuple):
+    """Marks that are looked for together.
+
+    Attributes:
+        is_in: Tells whether a text in lower case has one of them.
+        places: Finds where, slowly.
+    """
+
+    is_in: Callable[[str], bool]
+    places: re.Pattern[bytes]
+
+    def offsets(self, lower: bytes, start: int, stop: int) -> list[int]:
+        """Return the places between two others, by halves: a fast engine says whether, a slow one where."""
+        if not self.is_in(lower[start : stop + _LONGEST_MARK].decode("utf-8", "replace")):
+            return []
+        if stop - start <= _SLOWLY:
+            last = min(len(lower), stop + _LONGEST_MARK)
+            found = self.places.finditer(lower, start, last)
+            return [one.start() for one in found if one.start() < stop]
+        middle = (start + stop) // 2
+        return self.offsets(lower, start, middle) + self.offsets(lower, middle, stop)
+
+
+def _rare(alternatives: Iterable[str]) -> _Rare:
+    marks = tuple(alternatives)
+    return _Rare(_matcher("|".join(marks)), re.compile(_by_first(marks)))
+
+
+# grouped so that the engine has few words at once: its time leaps where they are too many or too much alike
+_tokens = _rare(_TOKENS)
+_heads_and_commands = _rare((*(one.lower() for one in BASE64_HEADS), *_BARE_COMMANDS))
+_marks = _rare(_MARKS)
+_marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
+_ALWAYS: Final = (_tokens, _heads_and_commands, _marks)
+_commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
+_has_options = _matcher(r"""[ \t\n\r"'=]-|\\[nrt]-""")
+_has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}(?:{_BLANK}|\\*["'])""")
+_has_user_info = _matcher(r""":\\*/\\*/[^/\s:@"]*:[^\s@"<]+@""")
+_user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
+
+
+def may_contain_secret(text: bytes) -> bool:
+    """Tell whether a text may hold a secret at all; a few microseconds, and never wrong when it says no."""
+    try:
+        lower = text.decode().lower()
+    except UnicodeDecodeError:
+        return True
+    return (
+        _names_a_secret(lower)
+        or _tokens.is_in(lower)
+        or _heads_and_commands.is_in(lower)
+        or _marks.is_in(lower)
+        or ("$" in lower and _marks_with_dollar.is_in(lower))
+        or ("@" in lower and _has_user_info(lower))
+        or (
+            _may_have_options(lower)
+            and (any(group.is_in(lower) for group in _commands) or _has_option_with_secret(lower))
+        )
+    )
+
+
+def _may_have_options(lower: str) -> bool:
+    """Tell whether a text has a dash that may begin an option, or a pipe."""
+    return "|" in lower or _has_options(lower) or lower.startswith("-")
+
+
+def candidate_offsets(text: bytes) -> list[int]:
+    """Return, in order, the places that may belong to a secret; a string without one holds no secret of its own."""
+    lower = text.lower()
+    characters = lower.decode("utf-8", "replace")
+    places: list[int] = []
+    for name in _NAMES:
+        at = lower.find(name)
+        while at >= 0:
+            places.append(at)
+            at = lower.find(name, at + 1)
+    groups = _ALWAYS if "$" not in characters else (*_ALWAYS, _marks_with_dollar)
+    if _may_have_options(characters):
+        groups = (*groups, *_commands)
+    for group in groups:
+        if group.is_in(characters):
+            places += group.offsets(lower, 0, len(lower))
+    if "@" in characters:
+        places += [found.start() for found in _user_info_places.finditer(text)]
+    places.sort()
+    return places
