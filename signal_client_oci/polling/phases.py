@@ -92,7 +92,7 @@ class PollPhases:
             scope = yield from self._discover_scope()
             self._start_windowed(scope)
         yield from loop.drive(lambda: loop.has_pending(self._sources))
-        yield from self._excuse_deleted()
+        yield from self._recheck_denied()
         if self._deadline.is_interrupted:
             yield from loop.take_what_is_here()
 
@@ -127,14 +127,14 @@ class PollPhases:
         self._sources[source.name] = source
         self._loop.start(source, scope)
 
-    def _excuse_deleted(self) -> Iterator[Batch]:
+    def _recheck_denied(self) -> Iterator[Batch]:
         """Where compartments are refused that could be read before, look whether they were deleted meanwhile."""
         windowed = [one for one in self._sources.values() if isinstance(one, WindowedSource)]
         if any(one.failures.has_new_denials for one in windowed):
             self._loop.ask(IDENTITY, self._discovery, self._discovery.list_again)
             yield from self._loop.drive(lambda: self._loop.has_pending([IDENTITY]))
             for one in windowed:
-                one.failures.excuse(self._discovery.deleted_meanwhile)
+                one.failures.forgive_deleted(self._discovery.deleted_meanwhile)
 
     # --- the report ---------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ class Dispatcher:
         self._workers.abort(self._lanes.values())
 
     def last_outcomes(self) -> Iterator[Outcome]:
-        """After `abort`, yield the answers that are here or arrive within a second, and those that were cut off."""
+        """After `abort`, yield what is here or arrives within a second, and what was interrupted as it arrived."""
         end = time.monotonic() + _SECONDS_AT_END
         while self._open > 0:
             self._let_go()

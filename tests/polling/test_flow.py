@@ -25,7 +25,7 @@ def _nodes(path, kind):
 
 
 def _is_own(node):
-    return isinstance(node, ast.Name) and node.id in ("self", "partition", "piece", "lane")
+    return isinstance(node, ast.Name) and node.id in ("self", "partition", "slice_", "lane")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

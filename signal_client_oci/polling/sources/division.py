@@ -15,12 +15,12 @@ TOO_MUCH: Final = frozenset({"RESPONSE_TOO_LARGE", "PAGES_WITHOUT_END"})
 """Codes of what is too much for one slice."""
 
 
-def divided(piece: Slice, failure: Failure, lane: LaneHealth) -> list[Partition]:
+def divided(slice_: Slice, failure: Failure, lane: LaneHealth) -> list[Partition]:
     """Return what to ask for in place of a partition: shorter slices or fewer compartments; [] if neither helps."""
-    partition, minutes = piece.partition, piece.partition.slice_minutes
+    partition, minutes = slice_.partition, slice_.partition.slice_minutes
     members = partition.compartments
-    if failure.code in TOO_MUCH and not piece.is_minute:
-        return [partition.part(members, max(1, (piece.end - piece.start) // 4))]
+    if failure.code in TOO_MUCH and not slice_.is_minute:
+        return [partition.part(members, max(1, (slice_.end - slice_.start) // 4))]
     if len(members) == 1 or failure.recovery is Recovery.REGION:
         return []
     if failure.recovery is Recovery.RETRY:
@@ -29,23 +29,23 @@ def divided(piece: Slice, failure: Failure, lane: LaneHealth) -> list[Partition]
     return [partition.part(members[:half], minutes), partition.part(members[half:], minutes)]
 
 
-def can_begin_again(piece: Slice, failure: Failure) -> bool:
+def can_begin_again(slice_: Slice, failure: Failure) -> bool:
     """True if the slice's first page is worth asking for again: once for a token, or with smaller pages."""
-    if failure.code == "PAGE_TOKEN_REFUSED" and not piece.restarted:
-        piece.restarted = True
+    if failure.code == "PAGE_TOKEN_REFUSED" and not slice_.restarted:
+        slice_.restarted = True
         return True
-    if failure.code != "RESPONSE_TOO_LARGE" or not piece.is_minute:
+    if failure.code != "RESPONSE_TOO_LARGE" or not slice_.is_minute:
         return False
-    smaller = piece.api.with_smaller_pages()
+    smaller = slice_.api.with_smaller_pages()
     if smaller is None:
         return False
-    piece.api = smaller
+    slice_.api = smaller
     return True
 
 
-def with_minute(failure: Failure, piece: Slice) -> Failure:
+def with_minute(failure: Failure, slice_: Slice) -> Failure:
     """Return the failure with the minute that cannot be read; the report adds compartment and region."""
-    minute = f"in the minute from {minute_to_text(piece.start)}"
+    minute = f"in the minute from {minute_to_text(slice_.start)}"
     return Failure(
         failure.code,
         detail=f"{failure.detail}, {minute}" if failure.detail else minute,

@@ -47,7 +47,7 @@ class ReadFailures:
             self._failed.append(_Failed(region, compartment, failure))
             self.has_new_denials |= is_refused and not was_denied
 
-    def excuse(self, deleted: set[str]) -> None:
+    def forgive_deleted(self, deleted: set[str]) -> None:
         """Count refusals of compartments that turned out to be deleted as that, and no longer as failures."""
         kept = [one for one in self._failed if one.compartment.ocid not in deleted]
         self.deleted += len(self._failed) - len(kept)

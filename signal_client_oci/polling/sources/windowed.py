@@ -113,60 +113,60 @@ class WindowedSource:
         partition.open.append(following)
         return [self._page(following, None)]
 
-    def _page(self, piece: Slice, token: str | None) -> Task:
-        return Task(self.name, self._lane(piece.partition), _call(piece, token), piece)
+    def _page(self, slice_: Slice, token: str | None) -> Task:
+        return Task(self.name, self._lane(slice_.partition), _call(slice_, token), slice_)
 
     def _lane(self, partition: Partition) -> LaneKey:
         return LaneKey(partition.region, self._api.service)
 
     def on_page(self, task: Task, page: Page[bytes]) -> Step:
         """Take a page while the next one is on its way; after the last, close the slice."""
-        piece: Slice = task.tag
-        piece.partition.reached = True
-        piece.tokens.pages += 1
-        self._note_date(piece, page)
+        slice_: Slice = task.tag
+        slice_.partition.reached = True
+        slice_.tokens.pages += 1
+        self._note_date(slice_, page)
         if page.next_page is None:
-            piece.received = True
-            return Step(self._after_last_page(piece), self._last_page(page, piece))
-        problem = piece.tokens.follow(page.next_page)
+            slice_.received = True
+            return Step(self._after_last_page(slice_), self._last_page(page, slice_))
+        problem = slice_.tokens.follow(page.next_page)
         if problem is None:
-            following = [] if piece.partition.abandoned else [self._page(piece, page.next_page)]
-            return Step(following, self._deliveries(page, piece))
+            following = [] if slice_.partition.abandoned else [self._page(slice_, page.next_page)]
+            return Step(following, self._deliveries(page, slice_))
         recovery = Recovery.RETRY if problem == "PAGE_TOKEN_REPEATED" else Recovery.REQUEST
         failure = Failure(problem, recovery=recovery, opc_request_id=page.opc_request_id)
-        warnings = _warnings_of_pages(piece, failure)
+        warnings = _warnings_of_pages(slice_, failure)
         step = self._fail(task, failure, _ANSWERS)
-        return Step(step.tasks, chain(self._deliveries(page, piece), step.output), warnings)
+        return Step(step.tasks, chain(self._deliveries(page, slice_), step.output), warnings)
 
-    def _note_date(self, piece: Slice, page: Page[bytes]) -> None:
+    def _note_date(self, slice_: Slice, page: Page[bytes]) -> None:
         """Note the service's clock: an answer covers no more than what existed when it was made."""
         if page.date is not None:
             minute = floor_minute(page.date)
-            piece.service_minute = min(minute, piece.service_minute or minute)
+            slice_.service_minute = min(minute, slice_.service_minute or minute)
             self._service_minute = max(minute, self._service_minute or 0)
         elif self._service_minute is None:
             self._service_minute = self._context.minute
 
-    def _after_last_page(self, piece: Slice) -> list[Task]:
+    def _after_last_page(self, slice_: Slice) -> list[Task]:
         """Return what follows a slice whose last page is here, so that it comes while that page is taken."""
-        partition = piece.partition
+        partition = slice_.partition
         if partition.abandoned:
             return []
         if partition.planned < partition.window.end:
             ceiling = min(partition.ceiling, self._api.max_window)
-            minutes = next_slice_minutes(piece.end - piece.start, piece.tokens.pages, ceiling)
+            minutes = next_slice_minutes(slice_.end - slice_.start, slice_.tokens.pages, ceiling)
             partition.slice_minutes = minutes
         if all(one.received for one in partition.open):
             return self._next_slice(partition, self._api.max_window)
         return []
 
-    def _last_page(self, page: Page[bytes], piece: Slice) -> Iterator[Delivery | Change]:
+    def _last_page(self, page: Page[bytes], slice_: Slice) -> Iterator[Delivery | Change]:
         """Yield a slice's last records, then how far its partition was read."""
-        yield from self._deliveries(page, piece)
-        partition = piece.partition
+        yield from self._deliveries(page, slice_)
+        partition = slice_.partition
         if partition.abandoned:
             return
-        piece.done = True
+        slice_.done = True
         while partition.open and partition.open[0].done:
             first = partition.open.popleft()
             partition.moved |= first.covered_until > partition.cursor.read_until
@@ -174,11 +174,11 @@ class WindowedSource:
         if partition.finished:
             yield self._settle(partition)
 
-    def _deliveries(self, page: Page[bytes], piece: Slice) -> Iterator[Delivery]:
-        partition = piece.partition
+    def _deliveries(self, page: Page[bytes], slice_: Slice) -> Iterator[Delivery]:
+        partition = slice_.partition
         stream = StreamKey(self.name, partition.region)
         tags = {one.ocid: tag_of(self._plan.keys[one.ocid]) for one in partition.compartments}
-        end = piece.end if piece.service_minute is None else min(piece.end, piece.service_minute + 1)
+        end = slice_.end if slice_.service_minute is None else min(slice_.end, slice_.service_minute + 1)
         return self._mapper.deliveries(
             page.items,
             stream,
@@ -192,31 +192,31 @@ class WindowedSource:
 
     def on_failure(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:
         """Start again after a lost page token, divide what can be divided, or leave the partition where it was."""
-        piece: Slice = task.tag
+        slice_: Slice = task.tag
         if failure.code == "STOPPED":
-            piece.partition.reached |= failure.has_begun
+            slice_.partition.reached |= failure.has_begun
             return Step()
-        if piece.partition.abandoned:
+        if slice_.partition.abandoned:
             return Step()
-        if can_begin_again(piece, failure):
-            piece.tokens.restart()
-            return Step([self._page(piece, None)])
+        if can_begin_again(slice_, failure):
+            slice_.tokens.restart()
+            return Step([self._page(slice_, None)])
         return self._fail(task, failure, lane)
 
     def _fail(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:
-        piece: Slice = task.tag
-        partition = piece.partition
+        slice_: Slice = task.tag
+        partition = slice_.partition
         if partition.abandoned:
             return Step()
         partition.abandoned = partition.reached = True
-        parts = divided(piece, failure, lane)
+        parts = divided(slice_, failure, lane)
         if parts:
             self._plan.partitions.extend(parts)
             self._growing += parts
             longest = self._api.max_window
             return Step([task for part in parts for task in self._next_slice(part, longest)])
         if failure.code in TOO_MUCH:
-            failure = with_minute(failure, piece)
+            failure = with_minute(failure, slice_)
         denied = failure.recovery in (Recovery.COMPARTMENT, Recovery.REQUEST)
         is_passing = failure.recovery is Recovery.RETRY
         minutes = partition.minutes_after_interruption() if is_passing else 0
@@ -233,7 +233,7 @@ class WindowedSource:
         return [self._plan.keys[one.ocid] for one in partition.compartments]
 
     def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (the partitions tell what is unfinished)
-        """Sum up; partitions that were interrupted go on with smaller slices next time."""
+        """Sum up; partitions that were interrupted resume with smaller slices next time."""
         unfinished = [one for one in self._plan.partitions if not one.finished]
         changes: list[Change] = [
             self._settle(one, slice_minutes=one.minutes_after_interruption())
@@ -265,43 +265,43 @@ def _can_use_a_place(partition: Partition, width: int) -> bool:
     return not (partition.is_planned or is_ahead or partition.is_on_trial or unread >= width)
 
 
-def _call(piece: Slice, token: str | None) -> Callable[[Client], Page[bytes]]:
+def _call(slice_: Slice, token: str | None) -> Callable[[Client], Page[bytes]]:
     """Return the call that fetches a page of a slice."""
-    partition, api = piece.partition, piece.api
+    partition, api = slice_.partition, slice_.api
     # neighbouring slices share what their bounds may leave out
-    first = max(partition.window.start, piece.start - api.min_overlap)
+    first = max(partition.window.start, slice_.start - api.min_overlap)
     return partial(
         api.fetch,
         compartments=[one.ocid for one in partition.compartments],
         start=minute_to_datetime(first),
-        end=minute_to_datetime(piece.end),
+        end=minute_to_datetime(slice_.end),
         page=token,
-        bounds=SMALLEST_SLICE_PAGE if piece.is_smallest else ORDINARY_PAGE,
+        bounds=SMALLEST_SLICE_PAGE if slice_.is_smallest else ORDINARY_PAGE,
     )
 
 
-def _warnings_of_pages(piece: Slice, failure: Failure) -> Sequence[Check]:
+def _warnings_of_pages(slice_: Slice, failure: Failure) -> Sequence[Check]:
     """Say that a slice had too many pages, where it can be read in smaller ones."""
-    if failure.code != "PAGES_WITHOUT_END" or piece.is_minute:
+    if failure.code != "PAGES_WITHOUT_END" or slice_.is_minute:
         return ()
-    api = piece.api
+    api = slice_.api
     message = (
-        f"{api.title}: a slice in {piece.partition.region} had {PAGES_A_SLICE:,} pages and more; it is read "
+        f"{api.title}: a slice in {slice_.partition.region} had {PAGES_A_SLICE:,} pages and more; it is read "
         "again in smaller slices"
     )
     return (make_check(api.source, api.title, "warning", failure.code, message),)
 
 
-def _advance(piece: Slice, members: Sequence[str], context: PollContext) -> AdvanceCursor:
+def _advance(slice_: Slice, members: Sequence[str], context: PollContext) -> AdvanceCursor:
     """Return that a slice was read, as far as it existed when the service answered."""
     return AdvanceCursor(
-        StreamKey(piece.api.source, piece.partition.region),
+        StreamKey(slice_.api.source, slice_.partition.region),
         members,
-        piece.start,
-        piece.covered_until,
-        polled_at=_no_later(context.polled_at_millisecond, piece.service_minute),
-        read_at=_no_later(context.read_at_millisecond(), piece.service_minute),
-        whole=piece.end >= piece.partition.window.end,
+        slice_.start,
+        slice_.covered_until,
+        polled_at=_no_later(context.polled_at_millisecond, slice_.service_minute),
+        read_at=_no_later(context.read_at_millisecond(), slice_.service_minute),
+        whole=slice_.end >= slice_.partition.window.end,
     )
 
 
