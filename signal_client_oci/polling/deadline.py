@@ -11,7 +11,7 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """Knows whether a poll goes on; `is_interrupted` stays True once it is."""
+    """Knows whether a poll has to end; `is_interrupted` stays True once it has."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

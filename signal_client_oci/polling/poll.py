@@ -10,7 +10,7 @@ from typing import Any, Final
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.polling.context import Limits, PollContext, in_utc
-from signal_client_oci.polling.loop import PollLoop
+from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
@@ -57,17 +57,17 @@ def poll(
         return
     fixed = PollContext(instance, parsed, clock, started)
     kept = _storable(checkpoint) or _first_checkpoint(settings, started)
-    loop: PollLoop | None = None
+    phases: PollPhases | None = None
     try:
         state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
-        loop = PollLoop(fixed, state, api_key, Limits.of_host(context), warnings)
-        with closing(loop.batches_and_report()) as items:
+        phases = PollPhases(fixed, state, api_key, Limits.of_host(context), warnings)
+        with closing(phases.batches_and_report()) as items:
             for item in items:
                 kept = item["checkpoint"]
                 yield item
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
         # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
-        delivered = loop.delivered() if loop else {}
+        delivered = phases.delivered() if phases else {}
         check, off = internal_error(error), _switched_off(settings)
         report = failed_report(check, started, in_utc(clock()), kept, off, delivered)
         log_report(report, instance)

@@ -16,7 +16,7 @@ from signal_client_oci.polling.scope import Scope
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.state.changes import Change, Delivery
 
-__all__ = ["Source", "SourceOutcome", "Step"]
+__all__ = ["Asker", "Source", "SourceOutcome", "Step"]
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,8 @@ class SourceOutcome:
     warnings: Sequence[Check] = ()
 
 
-class Source(Protocol):
-    """One source, as the poll drives it."""
-
-    @property
-    def name(self) -> SourceName:
-        """The source's name."""
-        ...
-
-    def start(self, scope: Scope) -> Step:
-        """Return the first tasks; the output is changes that hold before anything was read."""
-        ...
+class Asker(Protocol):
+    """Who has tasks: a source, or the discovery of the scope."""
 
     def on_page(self, task: Task, page: Any) -> Step:
         """Take what a task brought."""
@@ -81,6 +72,19 @@ class Source(Protocol):
 
     def refill(self, free: Mapping[LaneKey, int]) -> Step:
         """Return tasks for places that would stay empty."""
+        ...
+
+
+class Source(Asker, Protocol):
+    """One source, as the poll drives it."""
+
+    @property
+    def name(self) -> SourceName:
+        """The source's name."""
+        ...
+
+    def start(self, scope: Scope) -> Step:
+        """Return the first tasks; the output is changes that hold before anything was read."""
         ...
 
     def finish(self, *, interrupted: bool) -> SourceOutcome:

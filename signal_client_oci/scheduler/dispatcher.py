@@ -13,19 +13,18 @@ import heapq
 import itertools
 import queue
 import random
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
-from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler.lane import Lane
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Request, Task
+from signal_client_oci.scheduler.workers import Arrival, Workers
 
 __all__ = ["Dispatcher", "Outcome"]
 
@@ -36,6 +35,7 @@ FAILURES_THAT_ARE_THE_SERVICE: Final = 3
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 60.0
 _SECONDS_AT_END: Final = 1.0
+_ORDER: Final = itertools.count()  # of requests that wait for the same moment
 
 
 class Outcome(NamedTuple):
@@ -43,14 +43,6 @@ class Outcome(NamedTuple):
 
     task: Task
     result: Any
-
-
-class _Arrival(NamedTuple):
-    """A request and what came of this attempt; `size` is the bytes of its records."""
-
-    request: Request
-    result: Any
-    size: int
 
 
 class Dispatcher:
@@ -65,7 +57,6 @@ class Dispatcher:
         requests: Source → requests sent.
         retries: Source → requests that were not the first attempt.
         unanswered: Source → seconds for which the longest request had waited when everything was aborted.
-        memory: The bytes of answers that were received and not yet mapped.
     """
 
     def __init__(
@@ -74,24 +65,18 @@ class Dispatcher:
         width: int,
         until: float | None,
     ) -> None:
-        self._borrow = borrow
-        self._width = width
-        self._until = until
-        self._lanes: dict[LaneKey, Lane] = {}
-        self._outcomes: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
-        self._arrived: deque[_Arrival] = deque()
-        self._later: list[tuple[float, int, Request]] = []
-        self._order = itertools.count()
-        self._borrowed = ExitStack()
-        self._open = 0
-        self._pending: dict[str, int] = {}
-        self._aborted = False
-        self._held: dict[Request, int] = {}
-        self._in_hand = 0
-        self.memory = PageMemory()
         self.requests: dict[str, int] = {}
         self.retries: dict[str, int] = {}
         self.unanswered: dict[str, float] = {}
+        self._width = width
+        self._until = until
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._workers = Workers(borrow, PageMemory())
+        self._arrived: deque[Arrival] = deque()
+        self._later: list[tuple[float, int, Request]] = []
+        self._open = 0
+        self._pending: dict[str, int] = {}
+        self._in_hand = 0
 
     def submit(self, tasks: Iterable[Task]) -> None:
         """Queue tasks; each is sent as soon as its lane has a place."""
@@ -102,13 +87,18 @@ class Dispatcher:
             self._dispatch(task.lane)
 
     @property
+    def memory(self) -> PageMemory:
+        """The bytes of answers that were received and not yet mapped."""
+        return self._workers.memory
+
+    @property
     def busy(self) -> bool:
         """True while an outcome is still to come."""
         return self._open > 0
 
     def free_places(self) -> dict[LaneKey, int]:
         """Return how many tasks each lane would send at once if they were submitted now."""
-        if self.memory.is_full or self._aborted:
+        if self.memory.is_full or self._workers.is_aborted:
             return {}
         return {key: lane.free_places for key, lane in self._lanes.items() if lane.free_places}
 
@@ -132,7 +122,7 @@ class Dispatcher:
         if refused := self._next_refused():
             return refused
         began = time.monotonic()
-        arrival = self._next_arrived(self._pause(timeout))
+        arrival = self._next_arrived(_pause(self._later, self._lanes.values(), timeout))
         if arrival is None:
             return None
         request, result, size = arrival
@@ -140,25 +130,25 @@ class Dispatcher:
         lane = self._lanes[key]
         lane.in_flight -= 1
         lane.adjust_window(size, time.monotonic() - began)
-        self._in_hand = self._held.pop(request, 0)
+        self._in_hand = self._workers.take_over(request)
         final = self._classify(lane, request, result, lane.sent.pop(request))
         self._dispatch(key)
         return self._handed_out(request, result) if final else None
 
-    def _next_arrived(self, seconds: float) -> _Arrival | None:
+    def _next_arrived(self, seconds: float) -> Arrival | None:
         """Return what came first, None if nothing comes within `seconds`."""
         with contextlib.suppress(queue.Empty):
             if not self._arrived:
-                self._arrive(self._outcomes.get(timeout=seconds))
+                self._arrive(self._workers.arrivals.get(timeout=seconds))
             while True:
-                self._arrive(self._outcomes.get_nowait())
+                self._arrive(self._workers.arrivals.get_nowait())
         if not self._arrived:
             return None
         arrival = self._arrived.popleft()
         self._lanes[arrival.request.task.lane].backlog_bytes -= arrival.size
         return arrival
 
-    def _arrive(self, arrival: _Arrival) -> None:
+    def _arrive(self, arrival: Arrival) -> None:
         self._arrived.append(arrival)
         self._lanes[arrival.request.task.lane].backlog_bytes += arrival.size
 
@@ -169,22 +159,19 @@ class Dispatcher:
 
     def abort(self) -> None:
         """End what is under way and send nothing more; outcomes that are already here still come."""
-        self._aborted = True
         now = time.monotonic()
+        self._open -= len(self._later)
+        self._later.clear()
         for lane in self._lanes.values():
             for request, sent_at in lane.sent.items():
                 source = request.task.source
                 self.unanswered[source] = max(self.unanswered.get(source, 0.0), now - sent_at)
-        dropped = len(self._later) + sum(len(lane.waiting) for lane in self._lanes.values())
-        self._open -= dropped
-        self._later.clear()
-        for lane in self._lanes.values():
+            self._open -= len(lane.waiting)
             lane.waiting.clear()
-            if lane.client is not None:
-                lane.client.transport.abort()
+        self._workers.abort(self._lanes.values())
 
     def last_outcomes(self) -> Iterator[Outcome]:
-        """After `abort`, yield the answers that are here or arrive within a second, and those that were cut off."""
+        """After `abort`, yield what is here or arrives within a second, and what was interrupted as it arrived."""
         end = time.monotonic() + _SECONDS_AT_END
         while self._open > 0:
             self._let_go()
@@ -193,24 +180,15 @@ class Dispatcher:
                 return
             request, result, _ = arrival
             self._open -= 1
-            self._in_hand = self._held.pop(request, 0)
+            self._in_hand = self._workers.take_over(request)
             if not isinstance(result, Failure) or result.has_begun:
                 yield Outcome(request.task, result)
 
     def close(self) -> None:
         """End the threads and give the clients back."""
-        if self._open > 0 and not self._aborted:
+        if self._open > 0 and not self._workers.is_aborted:
             self.abort()
-        for lane in self._lanes.values():
-            for _ in lane.threads:
-                lane.jobs.put(None)
-        end = time.monotonic() + _SECONDS_AT_END
-        for lane in self._lanes.values():
-            for thread in lane.threads:
-                thread.join(max(0.0, end - time.monotonic()))
-                if thread.is_alive() and lane.client is not None:
-                    lane.client.is_lost = True
-        self._borrowed.close()
+        self._workers.close(self._lanes.values(), _SECONDS_AT_END)
 
     def _lane(self, name: LaneKey) -> Lane:
         if name not in self._lanes:
@@ -219,98 +197,37 @@ class Dispatcher:
 
     def _dispatch(self, name: LaneKey) -> None:
         lane = self._lanes[name]
-        while lane.waiting and lane.tripped_by is None and not self._aborted and lane.may_send:
+        while lane.waiting and lane.tripped_by is None and not self._workers.is_aborted and lane.may_send:
             if self.memory.is_full:
                 return
             if len(lane.threads) <= lane.in_flight:
-                self._start_worker(name, lane)
+                self._workers.start(name, lane)
                 if lane.tripped_by is not None:
                     return
             request = lane.waiting.popleft()
-            self._count(self.requests, request)
+            _count(self.requests, request)
             if request.attempt > 1:
-                self._count(self.retries, request)
+                _count(self.retries, request)
             lane.send(request)
-
-    def _count(self, counts: dict[str, int], request: Request) -> None:
-        source = request.task.source
-        counts[source] = counts.get(source, 0) + 1
-
-    def _start_worker(self, name: LaneKey, lane: Lane) -> None:
-        thread = threading.Thread(
-            target=self._work, args=(name, lane), name=f"oci-cloud {name.service} {name.region}", daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError:  # the system starts no more threads: those that there are do the work
-            if not lane.threads:
-                lane.tripped_by = Failure("CLIENT_ERROR", detail="the system starts no more threads")
-        else:
-            lane.threads.append(thread)
-
-    def _work(self, name: LaneKey, lane: Lane) -> None:
-        while (request := lane.jobs.get()) is not None:
-            try:
-                result: Any = request.task.call(self._client(name, lane))
-            except Failure as failure:
-                result = failure.with_traceback(None)  # the frames would keep connections alive
-                result.__cause__ = result.__context__ = None
-            except Exception as error:  # noqa: BLE001  (a dead worker would leave the poll waiting; reported by name)
-                result = Failure("CLIENT_ERROR", detail=type(error).__name__)
-            self._hold(request, result)
-            self._outcomes.put(_Arrival(request, result, _size(result)))
-            del request, result  # a worker that waits must not keep its last page
-
-    def _hold(self, request: Request, result: Any) -> None:
-        """Keep the memory of an answer until it is mapped; what failed needs none."""
-        claimed = self.memory.finish()
-        if isinstance(result, Failure):
-            self.memory.give_back(claimed)
-        elif claimed:
-            self._held[request] = claimed
-
-    def _client(self, name: LaneKey, lane: Lane) -> Client:
-        with lane.lock:
-            if self._aborted:
-                raise Failure("STOPPED", recovery=Recovery.REGION)
-            if lane.client is None:
-                lane.client = self._borrowed.enter_context(self._borrow(*name))
-                lane.client.transport.memory = self.memory
-                if self._aborted:
-                    lane.client.transport.abort()
-            return lane.client
 
     def _classify(self, lane: Lane, request: Request, result: Any, sent_at: float) -> bool:
         """Adapt the lane to what came; True if it is final, False if the request waits for another attempt."""
         if not isinstance(result, Failure):
             lane.on_success()
             return True
-        delay = (
-            None if lane.consecutive_failures >= FAILURES_THAT_END_RETRIES else self._delay(request, result)
-        )
+        delay = None
+        if lane.consecutive_failures < FAILURES_THAT_END_RETRIES and not self._workers.is_aborted:
+            delay = _delay(request, result, self._until)
         lane.on_failure(request, result, sent_at, delay)
         if delay is None:
             return True
         request.attempt += 1
-        heapq.heappush(self._later, (time.monotonic() + delay, next(self._order), request))
+        heapq.heappush(self._later, (time.monotonic() + delay, next(_ORDER), request))
         return False
-
-    def _delay(self, request: Request, failure: Failure) -> float | None:
-        """Return the seconds to wait before the next attempt, None if there is none."""
-        attempts = ATTEMPTS_AFTER_TIMEOUT if failure.code == "TIMEOUT" else ATTEMPTS
-        if failure.recovery is not Recovery.RETRY or request.attempt >= attempts or self._aborted:
-            return None
-        delay = _FIRST_DELAY * 2 ** (request.attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        if failure.retry_after is not None:
-            delay = max(delay, failure.retry_after)
-        if delay > _LONGEST_DELAY:
-            return None
-        return delay if self._until is None or time.monotonic() + delay < self._until else None
 
     def _wake(self) -> None:
         """Send what has waited long enough."""
-        now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
+        while self._later and self._later[0][0] <= time.monotonic():
             request = heapq.heappop(self._later)[2]
             self._lane(request.task.lane).waiting.append(request)
         for name, lane in self._lanes.items():
@@ -329,19 +246,28 @@ class Dispatcher:
         self._pending[request.task.source] -= 1
         return Outcome(request.task, result)
 
-    def _pause(self, timeout: float) -> float:
-        now = time.monotonic()
-        moments = [ready for ready, _, _ in self._later[:1]]
-        moments += [
-            lane.sends_from
-            for lane in self._lanes.values()
-            if lane.waiting and lane.sends_from > now and lane.has_room
-        ]
-        return max(0.001, min([timeout, *(moment - now for moment in moments)]))
+
+def _count(counts: dict[str, int], request: Request) -> None:
+    source = request.task.source
+    counts[source] = counts.get(source, 0) + 1
 
 
-def _size(result: Any) -> int:
-    """Return the bytes of a page's records; lists of rows and other answers are small."""
-    if isinstance(result, Page) and result.items and isinstance(result.items[0], bytes):
-        return sum(map(len, result.items))
-    return 0
+def _delay(request: Request, failure: Failure, until: float | None) -> float | None:
+    """Return the seconds to wait before the next attempt, None if there is none."""
+    attempts = ATTEMPTS_AFTER_TIMEOUT if failure.code == "TIMEOUT" else ATTEMPTS
+    if failure.recovery is not Recovery.RETRY or request.attempt >= attempts:
+        return None
+    delay = _FIRST_DELAY * 2 ** (request.attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+    if failure.retry_after is not None:
+        delay = max(delay, failure.retry_after)
+    if delay > _LONGEST_DELAY:
+        return None
+    return delay if until is None or time.monotonic() + delay < until else None
+
+
+def _pause(later: Sequence[tuple[float, int, Request]], lanes: Iterable[Lane], timeout: float) -> float:
+    """Return how long to wait for what arrives, so that nothing that becomes due is late."""
+    now = time.monotonic()
+    moments = [ready for ready, _, _ in later[:1]]
+    moments += [lane.sends_from for lane in lanes if lane.waiting and lane.sends_from > now and lane.has_room]
+    return max(0.001, min([timeout, *(moment - now for moment in moments)]))

@@ -36,7 +36,7 @@ class Lane:
 
     Attributes:
         width: Requests in flight at most.
-        limit: Requests in flight that the service seems to welcome.
+        limit: Requests in flight that the service seems to accept.
         window: Requests in flight that the poll keeps up with: large pages that wait would only fill the memory.
         backlog_bytes: Bytes of the pages that have arrived and wait.
         client: The lane's client, once a worker has borrowed it under `lock`.

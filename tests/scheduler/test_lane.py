@@ -18,9 +18,10 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.scheduler import lane as lanes
-from signal_client_oci.scheduler.dispatcher import Dispatcher, _Arrival
+from signal_client_oci.scheduler.dispatcher import Dispatcher
 from signal_client_oci.scheduler.lane import Lane
 from signal_client_oci.scheduler.requests import LaneKey, Request, Task
+from signal_client_oci.scheduler.workers import Arrival
 
 HERE = LaneKey("us-ashburn-1", "audit")
 MIB = 1024 * 1024
@@ -64,8 +65,8 @@ class VirtualWorkers:
         monkeypatch.setattr(workers, "time", clock)
         monkeypatch.setattr(lanes, "time", clock)
         monkeypatch.setattr(workers.random, "uniform", random.Random(1).uniform)
-        monkeypatch.setattr(dispatcher, "_start_worker", lambda *_: None)
-        monkeypatch.setattr(dispatcher, "_outcomes", self)
+        monkeypatch.setattr(dispatcher._workers, "start", lambda *_: None)
+        monkeypatch.setattr(dispatcher._workers, "arrivals", self)
 
     def get(self, timeout):
         """Let time pass until the next answer comes, `timeout` seconds at most."""
@@ -78,9 +79,9 @@ class VirtualWorkers:
         moment, _, request = heapq.heappop(self._flying)
         self.now = max(self.now, moment)
         try:
-            return _Arrival(request, request.task.call(None), 0)
+            return Arrival(request, request.task.call(None), 0)
         except Failure as failure:
-            return _Arrival(request, failure, 0)
+            return Arrival(request, failure, 0)
 
     def get_nowait(self):
         """Return an answer that has come already."""

@@ -62,7 +62,7 @@ _LIST: Final = (
 )
 # a value: such a string or list, an object, a number, anything else but null, true and false
 _VALUE: Final = (
-    rf"""(?:{_TEXT}|{_LIST}|\\*'|\{{|[0-9-]|[^\s"'ntf\[\{{\\]|\\+[^\\"\s]"""
+    rf"""(?:{_TEXT}|{_LIST}|"\\+"|\\+"\\{{2,}}"|\\*'|\{{|[0-9-]|[^\s"'ntf\[\{{\\]|\\+[^\\"\s]"""
     rf"""|n{_other_than("ull")}|t{_other_than("rue")}|f{_other_than("alse")}|(?:null|true|false)[^\s,\]}}\\])"""
 )
 _BLANK: Final = r"(?:\s|\\+[nrt])"  # also as JSON writes it

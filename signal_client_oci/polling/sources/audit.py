@@ -1,6 +1,6 @@
 """Audit: one request for each region and compartment (`operations.list_events`).
 
-The window filters on the time at which OCI processed an event, which is no field of the event, and not on
+The window filters on the time at which OCI processed an event, which is not a field of the event, and not on
 `eventTime`; its end is exclusive and seconds have to be zero. There is no flag for sub-compartments.
 """
 

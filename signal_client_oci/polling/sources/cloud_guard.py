@@ -10,7 +10,7 @@ find changes. Each poll lists all problems, open and closed, and compares them w
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
+from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import (
     MAX_PAGE_LIMIT,
     CloudGuardConfiguration,
@@ -44,6 +45,7 @@ from signal_client_oci.state.changes import (
     RememberProblems,
 )
 from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.seen_problems import SeenProblems
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.windows import DAY, floor_minute, minute_to_text, to_text
 
@@ -211,27 +213,11 @@ class CloudGuardSource:
 
     # --- tasks --------------------------------------------------------------------------------------------
 
-    def _task(self, call: Any, tag: Any) -> Task:
+    def _task(self, call: Callable[[Client], Any], tag: Any) -> Task:
         return Task(self.name, LaneKey(self._region, SERVICE), call, tag)
 
     def _list(self, tag: _ListPage) -> Task:
-        state, detail = _LISTS[tag.which]
-        until = self._context.started + timedelta(
-            days=1
-        )  # a detection may be stamped by a clock that is ahead
-        call = partial(
-            list_problems,
-            compartment_ocid=self._settings.scope_ocid,
-            subtree=self._settings.include_subcompartments,
-            lifecycle_state=state,
-            lifecycle_detail=detail,
-            detected_from=_BEFORE_CLOUD_GUARD,
-            detected_until=until.replace(microsecond=0),
-            limit=tag.limit,
-            page=tag.token,
-            bounds=ORDINARY_PAGE,
-        )
-        return self._task(call, tag)
+        return self._task(_call_of_list(tag, self._context), tag)
 
     # --- problems -----------------------------------------------------------------------------------------
 
@@ -243,7 +229,7 @@ class CloudGuardSource:
             digests: list[bytes] = []
             closed: list[bytes] = []
             for version in self._versions(turns.next_turn()):
-                if self._was_closed_before(version.problem):
+                if _was_closed_before(version.problem, self._known):
                     closed.append(version.digest)
                 elif self._settings.cloud_guard_details and version.problem.problem_id:
                     self._new.append(version)
@@ -274,16 +260,6 @@ class CloudGuardSource:
             else:
                 yield _Version(problem, digest)
 
-    def _was_closed_before(self, problem: ProblemRecord) -> bool:
-        """True for a closed problem that the first poll leaves out.
-
-        When it was closed is not in the list. An open problem's last detection advances daily, so one that was
-        closed within the lookback was detected at most a day before the lookback's start.
-        """
-        if self._known.read_at is not None or problem.is_active or problem.last_detected is None:
-            return False
-        return floor_minute(problem.last_detected + _CLOSING_MARGIN) < self._known.since
-
     def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
         return Delivery([self._artifact(version, details)], [version.digest], PROBLEMS)
 
@@ -301,7 +277,7 @@ class CloudGuardSource:
         counts = {name: count for name, count in sorted(self._counts.items()) if count}
         if self._is_skipped:
             return SourceOutcome("skipped", covered_until=covered_until)
-        warnings = self._warnings()
+        warnings = _details_warnings(progress.details_failure, self._counts["details_missing"])
         if progress.failure is not None:
             error = progress.failure.check(self.name, TITLE)
             is_partial = progress.failure.code == "PAGES_WITHOUT_END"
@@ -314,15 +290,47 @@ class CloudGuardSource:
         started = to_text(self._context.started)
         return SourceOutcome("ok", None, started, counts, (finished,), warnings)
 
-    def _warnings(self) -> list[Check]:
-        failure = self._progress.details_failure
-        if failure is None:
-            return []
-        count = self._counts["details_missing"]
-        message = f"{count} problems were delivered without details: {failure.message}"
-        code, request = "PROBLEM_DETAILS_MISSING", failure.opc_request_id
-        return [make_check(self.name, TITLE, "warning", code, message, opc_request_id=request)]
-
     def _covered_until(self) -> str | None:
         read_at = self._known.read_at
         return None if read_at is None else minute_to_text(read_at // 60)
+
+
+def _call_of_list(tag: _ListPage, context: PollContext) -> Callable[[Client], Page[bytes]]:
+    """Return the call that asks for a page of a list.
+
+    By default the service lists open problems of the last 30 days of one compartment, so all four time bounds, the
+    state and the subtree are always sent.
+    """
+    state, detail = _LISTS[tag.which]
+    until = context.started + timedelta(days=1)  # a detection may be stamped by a clock that is ahead
+    return partial(
+        list_problems,
+        compartment_ocid=context.settings.scope_ocid,
+        subtree=context.settings.include_subcompartments,
+        lifecycle_state=state,
+        lifecycle_detail=detail,
+        detected_from=_BEFORE_CLOUD_GUARD,
+        detected_until=until.replace(microsecond=0),
+        limit=tag.limit,
+        page=tag.token,
+        bounds=ORDINARY_PAGE,
+    )
+
+
+def _was_closed_before(problem: ProblemRecord, known: SeenProblems) -> bool:
+    """True for a closed problem that the first poll leaves out.
+
+    When it was closed is not in the list. An open problem's last detection advances daily, so one that was closed
+    within the lookback was detected at most a day before the lookback's start.
+    """
+    if known.read_at is not None or problem.is_active or problem.last_detected is None:
+        return False
+    return floor_minute(problem.last_detected + _CLOSING_MARGIN) < known.since
+
+
+def _details_warnings(failure: Failure | None, count: int) -> list[Check]:
+    if failure is None:
+        return []
+    message = f"{count} problems were delivered without details: {failure.message}"
+    code, request = "PROBLEM_DETAILS_MISSING", failure.opc_request_id
+    return [make_check("cloud_guard", TITLE, "warning", code, message, opc_request_id=request)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, Recovery
@@ -11,8 +11,12 @@ from signal_client_oci.polling.protocol import SourceOutcome
 from signal_client_oci.polling.scope import Compartment
 from signal_client_oci.polling.sources.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change
+from signal_client_oci.state.stream_state import StreamState
+from signal_client_oci.state.windows import DAY, minute_to_text
 
-__all__ = ["ReadFailures"]
+__all__ = ["ReadFailures", "covered_until", "out_of_scope"]
+
+_FORGOTTEN_AFTER: Final = 90 * DAY
 
 
 class _Failed(NamedTuple):
@@ -43,7 +47,7 @@ class ReadFailures:
             self._failed.append(_Failed(region, compartment, failure))
             self.has_new_denials |= is_refused and not was_denied
 
-    def excuse(self, deleted: set[str]) -> None:
+    def forgive_deleted(self, deleted: set[str]) -> None:
         """Count refusals of compartments that turned out to be deleted as that, and no longer as failures."""
         kept = [one for one in self._failed if one.compartment.ocid not in deleted]
         self.deleted += len(self._failed) - len(kept)
@@ -86,3 +90,16 @@ class ReadFailures:
                 f"{len(self._failed)} of {asked_for} compartments could not be read, among them {message}"
             )
         return failure.check(api.source, api.title, message=message)
+
+
+def covered_until(streams: Iterable[StreamState], keys: Collection[str]) -> str | None:
+    """Return until when all of these compartments were read (RFC 3339), None where nothing is known."""
+    wanted = set(keys)
+    read = [one.read_until for stream in streams for key, one in stream.cursors.items() if key in wanted]
+    return minute_to_text(min(read)) if read else None
+
+
+def out_of_scope(stream: StreamState, keys: Collection[str], minute: int) -> list[str]:
+    """Return what has been out of the scope for so long that OCI has forgotten it too."""
+    wanted, oldest = set(keys), minute - _FORGOTTEN_AFTER
+    return [key for key, one in stream.cursors.items() if key not in wanted and one.last_attempt < oldest]

@@ -12,7 +12,7 @@ slices: shorter windows first, then fewer records a page, then fewer compartment
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, Recovery, make_check
+from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.limits import PAGES_A_SLICE
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
@@ -27,8 +28,9 @@ from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.sources.deliveries import RecordMapper
+from signal_client_oci.polling.sources.division import TOO_MUCH, can_begin_again, divided, with_minute
 from signal_client_oci.polling.sources.planning import Partition, Plan, Planner, Slice
-from signal_client_oci.polling.sources.summary import ReadFailures
+from signal_client_oci.polling.sources.summary import ReadFailures, covered_until, out_of_scope
 from signal_client_oci.polling.sources.windowed_api import WindowedApi
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.state.changes import (
@@ -42,10 +44,8 @@ from signal_client_oci.state.changes import (
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import StreamKey, tag_of
 from signal_client_oci.state.windows import (
-    DAY,
     floor_minute,
     minute_to_datetime,
-    minute_to_text,
     next_slice_minutes,
     slice_end,
     spare_minutes,
@@ -54,8 +54,6 @@ from signal_client_oci.state.windows import (
 __all__ = ["WindowedSource"]
 
 _SLICES_AHEAD: Final = 4  # times the concurrency: how many slices may wait for one that takes long
-_FORGOTTEN_AFTER: Final = 90 * DAY
-_TOO_MUCH: Final = frozenset({"RESPONSE_TOO_LARGE", "PAGES_WITHOUT_END"})
 _ANSWERS: Final = LaneHealth(is_healthy=True)
 
 
@@ -96,17 +94,13 @@ class WindowedSource:
         left, tasks = dict(free), list[Task]()
         for partition in self._growing:
             lane = self._lane(partition)
-            while left.get(lane, 0) > 0 and self._can_use_a_place(partition):
+            while left.get(lane, 0) > 0 and _can_use_a_place(
+                partition, self._context.settings.max_concurrency
+            ):
                 longest = spare_minutes(partition.planned, partition.window.end)
                 tasks += self._next_slice(partition, min(longest, self._api.max_window))
                 left[lane] -= 1
         return Step(tasks)
-
-    def _can_use_a_place(self, partition: Partition) -> bool:
-        width = self._context.settings.max_concurrency
-        unread = sum(not one.done for one in partition.open)
-        is_ahead = len(partition.open) > _SLICES_AHEAD * width
-        return not (partition.is_planned or is_ahead or partition.is_on_trial or unread >= width)
 
     def _next_slice(self, partition: Partition, longest: int) -> list[Task]:
         """Return the first task of a partition's next slice, none where there is no further one."""
@@ -119,83 +113,72 @@ class WindowedSource:
         partition.open.append(following)
         return [self._page(following, None)]
 
-    def _page(self, piece: Slice, token: str | None) -> Task:
-        partition = piece.partition
-        # neighbouring slices share what their bounds may leave out
-        first = max(partition.window.start, piece.start - self._api.min_overlap)
-        call = partial(
-            piece.api.fetch,
-            compartments=[one.ocid for one in partition.compartments],
-            start=minute_to_datetime(first),
-            end=minute_to_datetime(piece.end),
-            page=token,
-            bounds=SMALLEST_SLICE_PAGE if piece.is_smallest else ORDINARY_PAGE,
-        )
-        return Task(self.name, self._lane(partition), call, piece)
+    def _page(self, slice_: Slice, token: str | None) -> Task:
+        return Task(self.name, self._lane(slice_.partition), _call(slice_, token), slice_)
 
     def _lane(self, partition: Partition) -> LaneKey:
         return LaneKey(partition.region, self._api.service)
 
     def on_page(self, task: Task, page: Page[bytes]) -> Step:
         """Take a page while the next one is on its way; after the last, close the slice."""
-        piece: Slice = task.tag
-        piece.partition.reached = True
-        piece.tokens.pages += 1
-        self._note_date(piece, page)
+        slice_: Slice = task.tag
+        slice_.partition.reached = True
+        slice_.tokens.pages += 1
+        self._note_date(slice_, page)
         if page.next_page is None:
-            piece.received = True
-            return Step(self._after_last_page(piece), self._last_page(page, piece))
-        problem = piece.tokens.follow(page.next_page)
+            slice_.received = True
+            return Step(self._after_last_page(slice_), self._last_page(page, slice_))
+        problem = slice_.tokens.follow(page.next_page)
         if problem is None:
-            following = [] if piece.partition.abandoned else [self._page(piece, page.next_page)]
-            return Step(following, self._deliveries(page, piece))
+            following = [] if slice_.partition.abandoned else [self._page(slice_, page.next_page)]
+            return Step(following, self._deliveries(page, slice_))
         recovery = Recovery.RETRY if problem == "PAGE_TOKEN_REPEATED" else Recovery.REQUEST
         failure = Failure(problem, recovery=recovery, opc_request_id=page.opc_request_id)
-        warnings = self._warnings_of_pages(piece, failure)
+        warnings = _warnings_of_pages(slice_, failure)
         step = self._fail(task, failure, _ANSWERS)
-        return Step(step.tasks, chain(self._deliveries(page, piece), step.output), warnings)
+        return Step(step.tasks, chain(self._deliveries(page, slice_), step.output), warnings)
 
-    def _note_date(self, piece: Slice, page: Page[bytes]) -> None:
+    def _note_date(self, slice_: Slice, page: Page[bytes]) -> None:
         """Note the service's clock: an answer covers no more than what existed when it was made."""
         if page.date is not None:
             minute = floor_minute(page.date)
-            piece.service_minute = min(minute, piece.service_minute or minute)
+            slice_.service_minute = min(minute, slice_.service_minute or minute)
             self._service_minute = max(minute, self._service_minute or 0)
         elif self._service_minute is None:
             self._service_minute = self._context.minute
 
-    def _after_last_page(self, piece: Slice) -> list[Task]:
+    def _after_last_page(self, slice_: Slice) -> list[Task]:
         """Return what follows a slice whose last page is here, so that it comes while that page is taken."""
-        partition = piece.partition
+        partition = slice_.partition
         if partition.abandoned:
             return []
         if partition.planned < partition.window.end:
             ceiling = min(partition.ceiling, self._api.max_window)
-            minutes = next_slice_minutes(piece.end - piece.start, piece.tokens.pages, ceiling)
+            minutes = next_slice_minutes(slice_.end - slice_.start, slice_.tokens.pages, ceiling)
             partition.slice_minutes = minutes
         if all(one.received for one in partition.open):
             return self._next_slice(partition, self._api.max_window)
         return []
 
-    def _last_page(self, page: Page[bytes], piece: Slice) -> Iterator[Delivery | Change]:
+    def _last_page(self, page: Page[bytes], slice_: Slice) -> Iterator[Delivery | Change]:
         """Yield a slice's last records, then how far its partition was read."""
-        yield from self._deliveries(page, piece)
-        partition = piece.partition
+        yield from self._deliveries(page, slice_)
+        partition = slice_.partition
         if partition.abandoned:
             return
-        piece.done = True
+        slice_.done = True
         while partition.open and partition.open[0].done:
             first = partition.open.popleft()
             partition.moved |= first.covered_until > partition.cursor.read_until
-            yield self._advance(first)
+            yield _advance(first, self._members(partition), self._context)
         if partition.finished:
             yield self._settle(partition)
 
-    def _deliveries(self, page: Page[bytes], piece: Slice) -> Iterator[Delivery]:
-        partition = piece.partition
+    def _deliveries(self, page: Page[bytes], slice_: Slice) -> Iterator[Delivery]:
+        partition = slice_.partition
         stream = StreamKey(self.name, partition.region)
         tags = {one.ocid: tag_of(self._plan.keys[one.ocid]) for one in partition.compartments}
-        end = piece.end if piece.service_minute is None else min(piece.end, piece.service_minute + 1)
+        end = slice_.end if slice_.service_minute is None else min(slice_.end, slice_.service_minute + 1)
         return self._mapper.deliveries(
             page.items,
             stream,
@@ -209,31 +192,31 @@ class WindowedSource:
 
     def on_failure(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:
         """Start again after a lost page token, divide what can be divided, or leave the partition where it was."""
-        piece: Slice = task.tag
+        slice_: Slice = task.tag
         if failure.code == "STOPPED":
-            piece.partition.reached |= failure.has_begun
+            slice_.partition.reached |= failure.has_begun
             return Step()
-        if piece.partition.abandoned:
+        if slice_.partition.abandoned:
             return Step()
-        if _can_begin_again(piece, failure):
-            piece.tokens.restart()
-            return Step([self._page(piece, None)])
+        if can_begin_again(slice_, failure):
+            slice_.tokens.restart()
+            return Step([self._page(slice_, None)])
         return self._fail(task, failure, lane)
 
     def _fail(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:
-        piece: Slice = task.tag
-        partition = piece.partition
+        slice_: Slice = task.tag
+        partition = slice_.partition
         if partition.abandoned:
             return Step()
         partition.abandoned = partition.reached = True
-        parts = _divided(piece, failure, lane)
+        parts = divided(slice_, failure, lane)
         if parts:
             self._plan.partitions.extend(parts)
             self._growing += parts
             longest = self._api.max_window
             return Step([task for part in parts for task in self._next_slice(part, longest)])
-        if failure.code in _TOO_MUCH:
-            failure = _with_minute(failure, piece)
+        if failure.code in TOO_MUCH:
+            failure = with_minute(failure, slice_)
         denied = failure.recovery in (Recovery.COMPARTMENT, Recovery.REQUEST)
         is_passing = failure.recovery is Recovery.RETRY
         minutes = partition.minutes_after_interruption() if is_passing else 0
@@ -241,29 +224,6 @@ class WindowedSource:
             was_denied = bool(partition.cursor.denied)
             self.failures.add(partition.region, one, failure, was_denied=was_denied)
         return Step(output=(self._settle(partition, slice_minutes=minutes, denied=denied),))
-
-    def _warnings_of_pages(self, piece: Slice, failure: Failure) -> Sequence[Check]:
-        if failure.code != "PAGES_WITHOUT_END" or piece.is_minute:
-            return ()
-        message = (
-            f"{self._api.title}: a slice in {piece.partition.region} had {PAGES_A_SLICE:,} pages and more; it is read "
-            "again in smaller slices"
-        )
-        return (make_check(self.name, self._api.title, "warning", failure.code, message),)
-
-    # --- cursors ------------------------------------------------------------------------------------------
-
-    def _advance(self, piece: Slice) -> AdvanceCursor:
-        context, partition = self._context, piece.partition
-        return AdvanceCursor(
-            StreamKey(self.name, partition.region),
-            self._members(partition),
-            piece.start,
-            piece.covered_until,
-            polled_at=_no_later(context.polled_at_millisecond, piece.service_minute),
-            read_at=_no_later(context.read_at_millisecond(), piece.service_minute),
-            whole=piece.end >= partition.window.end,
-        )
 
     def _settle(self, partition: Partition, *, slice_minutes: int = 0, denied: bool = False) -> SettleCursor:
         stream, members = StreamKey(self.name, partition.region), self._members(partition)
@@ -273,81 +233,75 @@ class WindowedSource:
         return [self._plan.keys[one.ocid] for one in partition.compartments]
 
     def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (the partitions tell what is unfinished)
-        """Sum up; partitions that were interrupted go on with smaller slices next time."""
+        """Sum up; partitions that were interrupted resume with smaller slices next time."""
         unfinished = [one for one in self._plan.partitions if not one.finished]
         changes: list[Change] = [
             self._settle(one, slice_minutes=one.minutes_after_interruption())
             for one in unfinished
             if one.reached
         ]
-        for region in self._origins:
-            stream = StreamKey(self.name, region)
-            changes += [DropCursors(stream, self._out_of_scope(stream)), ExpireSeen(stream)]
+        streams = {StreamKey(self.name, one): self._state.stream(self.name, one) for one in self._origins}
+        for key, stream in streams.items():
+            if (
+                self._service_minute is not None
+            ):  # else there is only this host's clock, which may be years ahead
+                minute = min(self._context.minute, self._service_minute)
+                changes.append(DropCursors(key, out_of_scope(stream, self._plan.keys.values(), minute)))
+            changes.append(ExpireSeen(key))
         return self.failures.outcome(
             self._api,
             asked_for=self._plan.asked_for,
             unfinished=sum(len(one.compartments) for one in unfinished),
             counts=self._mapper.counts,
-            covered_until=self._covered_until(),
+            covered_until=covered_until(streams.values(), self._plan.keys.values()),
             changes=changes,
         )
 
-    def _out_of_scope(self, stream: StreamKey) -> list[str]:
-        """Return what has been out of the scope for so long that OCI has forgotten it too.
 
-        Where nothing was answered there is only this host's clock for it, which may be years ahead.
-        """
-        if self._service_minute is None:
-            return []
-        keys = set(self._plan.keys.values())
-        oldest = min(self._context.minute, self._service_minute) - _FORGOTTEN_AFTER
-        cursors = self._state.stream(*stream).cursors.items()
-        return [key for key, one in cursors if key not in keys and one.last_attempt < oldest]
-
-    def _covered_until(self) -> str | None:
-        keys = set(self._plan.keys.values())
-        streams = [self._state.stream(self.name, region) for region in self._origins]
-        read = [one.read_until for stream in streams for key, one in stream.cursors.items() if key in keys]
-        return minute_to_text(min(read)) if read else None
+def _can_use_a_place(partition: Partition, width: int) -> bool:
+    """True if one more slice of a partition may be under way."""
+    unread = sum(not one.done for one in partition.open)
+    is_ahead = len(partition.open) > _SLICES_AHEAD * width
+    return not (partition.is_planned or is_ahead or partition.is_on_trial or unread >= width)
 
 
-def _divided(piece: Slice, failure: Failure, lane: LaneHealth) -> list[Partition]:
-    """Return what to ask for in place of a partition: shorter slices or fewer compartments; [] if neither helps."""
-    partition, minutes = piece.partition, piece.partition.slice_minutes
-    members = partition.compartments
-    if failure.code in _TOO_MUCH and not piece.is_minute:
-        return [partition.part(members, max(1, (piece.end - piece.start) // 4))]
-    if len(members) == 1 or failure.recovery is Recovery.REGION:
-        return []
-    if failure.recovery is Recovery.RETRY:
-        return [partition.part((one,), minutes) for one in members] if lane.is_healthy else []
-    half = len(members) // 2
-    return [partition.part(members[:half], minutes), partition.part(members[half:], minutes)]
+def _call(slice_: Slice, token: str | None) -> Callable[[Client], Page[bytes]]:
+    """Return the call that fetches a page of a slice."""
+    partition, api = slice_.partition, slice_.api
+    # neighbouring slices share what their bounds may leave out
+    first = max(partition.window.start, slice_.start - api.min_overlap)
+    return partial(
+        api.fetch,
+        compartments=[one.ocid for one in partition.compartments],
+        start=minute_to_datetime(first),
+        end=minute_to_datetime(slice_.end),
+        page=token,
+        bounds=SMALLEST_SLICE_PAGE if slice_.is_smallest else ORDINARY_PAGE,
+    )
 
 
-def _can_begin_again(piece: Slice, failure: Failure) -> bool:
-    """True if the slice's first page is worth asking for again: once for a token, or with smaller pages."""
-    if failure.code == "PAGE_TOKEN_REFUSED" and not piece.restarted:
-        piece.restarted = True
-        return True
-    if failure.code != "RESPONSE_TOO_LARGE" or not piece.is_minute:
-        return False
-    smaller = piece.api.with_smaller_pages()
-    if smaller is None:
-        return False
-    piece.api = smaller
-    return True
+def _warnings_of_pages(slice_: Slice, failure: Failure) -> Sequence[Check]:
+    """Say that a slice had too many pages, where it can be read in smaller ones."""
+    if failure.code != "PAGES_WITHOUT_END" or slice_.is_minute:
+        return ()
+    api = slice_.api
+    message = (
+        f"{api.title}: a slice in {slice_.partition.region} had {PAGES_A_SLICE:,} pages and more; it is read "
+        "again in smaller slices"
+    )
+    return (make_check(api.source, api.title, "warning", failure.code, message),)
 
 
-def _with_minute(failure: Failure, piece: Slice) -> Failure:
-    """Return the failure with the minute that cannot be read; the report adds compartment and region."""
-    minute = f"in the minute from {minute_to_text(piece.start)}"
-    return Failure(
-        failure.code,
-        detail=f"{failure.detail}, {minute}" if failure.detail else minute,
-        recovery=failure.recovery,
-        status=failure.status,
-        opc_request_id=failure.opc_request_id,
+def _advance(slice_: Slice, members: Sequence[str], context: PollContext) -> AdvanceCursor:
+    """Return that a slice was read, as far as it existed when the service answered."""
+    return AdvanceCursor(
+        StreamKey(slice_.api.source, slice_.partition.region),
+        members,
+        slice_.start,
+        slice_.covered_until,
+        polled_at=_no_later(context.polled_at_millisecond, slice_.service_minute),
+        read_at=_no_later(context.read_at_millisecond(), slice_.service_minute),
+        whole=slice_.end >= slice_.partition.window.end,
     )
 
 

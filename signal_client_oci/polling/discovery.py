@@ -1,0 +1,279 @@
+"""Finds which regions and compartments a poll covers, before anything is read of them.
+
+ListCompartments gives the whole tree only from the tenancy and never the root itself (oci-python-sdk, docstring of
+`list_compartments`), so the list is taken there and walked down from the scope, which is always part of it. The list
+is taken again when it is older than 15 minutes, at a first poll, and in a new process; what is kept in memory is used
+only if the checkpoint says that it is the list of the last poll.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from signal_client_oci.artifacts.times import utc_moment
+from signal_client_oci.contract import Check
+from signal_client_oci.errors.failure import Failure, Recovery, make_check
+from signal_client_oci.oci_api.client import Client
+from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS
+from signal_client_oci.oci_api.operations import (
+    MAX_PAGE_LIMIT,
+    CompartmentRow,
+    Page,
+    list_compartments,
+    list_region_subscriptions,
+)
+from signal_client_oci.polling.compartment_lists import CompartmentList, list_of_last_poll, lists
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.paging import PageTokens
+from signal_client_oci.polling.protocol import Step
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
+from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
+from signal_client_oci.state.changes import Change, SetBackfill, SetCompartmentList
+from signal_client_oci.state.poll_state import PollState
+from signal_client_oci.state.windows import floor_minute
+
+__all__ = ["IDENTITY", "ScopeDiscovery"]
+
+IDENTITY: Final = "identity"
+_PAGE_LIMIT: Final = MAX_PAGE_LIMIT
+_SAFE_OCID: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # it goes into queries, paths and log lines
+
+
+class ScopeDiscovery:
+    """Finds the regions and compartments, with as few requests as possible.
+
+    Attributes:
+        warnings: What could not be found out.
+    """
+
+    def __init__(self, context: PollContext, state: PollState) -> None:
+        self.warnings: list[Check] = []
+        self._context = context
+        self._state = state
+        self._regions = [self._context.settings.region]
+        self._rows: Sequence[CompartmentRow] = ()
+        self._listing = _Listing(_PAGE_LIMIT)
+        self._is_complete = not self._context.settings.include_subcompartments
+        self._is_kept_list = False
+        self._listed: CompartmentList | None = None
+        self._listed_before = state.listed_at
+        self._backfill_from = 0
+        self._is_over = False
+
+    def start(self) -> Step:
+        """Ask for what is needed; the output has to be known before any batch goes out."""
+        tasks: list[Task] = []
+        if self._context.settings.additional_regions == ["all"]:
+            call = partial(list_region_subscriptions, tenancy_ocid=self._context.settings.tenancy_ocid)
+            tasks.append(self._task(call, "regions"))
+        else:
+            self._regions += self._context.settings.additional_regions
+        if self._context.settings.include_subcompartments:
+            kept = list_of_last_poll(self._context, self._state)
+            if kept is None:
+                tasks.append(self._page(None))
+            else:
+                self._rows, self._is_complete, self._is_kept_list = kept.rows, True, True
+        return Step(tasks, self._first_beginning())
+
+    def _first_beginning(self) -> list[Change]:
+        """Note where a first poll begins, before any batch can carry a checkpoint without it."""
+        begin = max(1, self._context.lookback_start)
+        if self._state.backfill_from:
+            self._backfill_from = min(self._state.backfill_from, begin)
+            return [SetBackfill(self._backfill_from)]
+        return [] if self._state.listed_at else [SetBackfill(begin)]
+
+    def list_again(self) -> Step:
+        """Ask for the compartments again: now, where an earlier poll's list was used, else in the next poll."""
+        if self._is_kept_list:
+            self._is_kept_list = False
+            return Step([self._page(None)])
+        lists.forget(self._context)
+        return Step()
+
+    @property
+    def deleted_meanwhile(self) -> set[str]:
+        """OCIDs that the list taken again calls deleted."""
+        return {row.id for row in self._listing.rows if row.lifecycle_state in ("DELETED", "DELETING")}
+
+    def on_page(self, task: Task, page: Page[Any]) -> Step:
+        """Take the subscriptions, or one page of compartments."""
+        if task.tag == "regions":
+            ready = [one.region_name for one in page.items if one.is_ready]
+            self._regions += [name for name in self._known(ready) if name not in self._regions]
+            return Step()
+        listing = self._listing
+        listing.rows += page.items
+        listing.tokens.pages += 1
+        if page.next_page is None:
+            self._keep()
+            return Step()
+        problem = listing.tokens.follow(page.next_page)
+        if problem == "PAGE_TOKEN_REPEATED":
+            return self._fail(task, Failure(problem))
+        if problem is not None or len(listing.rows) >= MAX_COMPARTMENTS:
+            self._end_early()
+            return Step()
+        return Step([self._page(page.next_page)])
+
+    def on_failure(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:  # noqa: ARG002  (it has one lane)
+        """Go on with what is known: the home region, the scope alone, or the last list of this process.
+
+        A list whose page is too large begins again with fewer compartments a page.
+        """
+        return self._fail(task, failure)
+
+    def _fail(self, task: Task, failure: Failure) -> Step:
+        listing = self._listing
+        if task.tag == "compartments" and failure.code == "RESPONSE_TOO_LARGE" and listing.limit > 1:
+            self._listing = _Listing(listing.limit // 10)
+            return Step([self._page(None)])
+        if self._is_over:
+            return Step()
+        if task.tag == "regions":
+            is_denied = failure.recovery is Recovery.COMPARTMENT
+            code = "REGIONS_NOT_AUTHORIZED" if is_denied else failure.code
+            message = f"{failure.message}; collecting from {self._context.settings.region} alone"
+            self._warn("Subscribed regions", code, message, failure.opc_request_id)
+        else:
+            self._fall_back(failure)
+        return Step()
+
+    def refill(self, free: Mapping[LaneKey, int]) -> Step:  # noqa: ARG002  (a list comes page by page)
+        """Ask for nothing more: what is needed was asked for at once."""
+        return Step()
+
+    def _end_early(self) -> None:
+        """Go on with what was listed so far, beside the last list; what comes after it is still to be read."""
+        if self._is_over:
+            return
+        kept = lists.last(self._context)
+        self._rows = [*(kept.rows if kept else ()), *self._listing.rows]
+        failure = Failure("PAGES_WITHOUT_END", detail="the list of compartments")
+        count = len(self._listing.rows)
+        message = f"{failure.message}; collecting from the first {count:,} compartments of it"
+        self._warn("Compartments", failure.code, message)
+
+    def finish(self, *, interrupted: bool) -> Scope:
+        """Return the scope as far as it could be found; `interrupted` says that an answer is still to come."""
+        if interrupted:
+            self._do_without()
+        self._is_over = True
+        compartments = list(_walk(self._context.settings.scope_ocid, self._safe_rows()))
+        backfill_from = min(
+            self._backfill_from, self._state.backfill_from
+        )  # a service's clock may have told more
+        changes: list[Change] = []
+        if self._listed is not None:
+            changes.append(SetCompartmentList(self._listed.listed_at, self._listed.digest))
+        return Scope(
+            self._regions,
+            compartments,
+            listed_before=self._listed_before,
+            backfill_from=backfill_from,
+            changes=changes,
+            is_complete=self._is_complete and not interrupted and not self.warnings,
+        )
+
+    def _safe_rows(self) -> dict[str, CompartmentRow]:
+        """Return the compartments by their OCIDs, and say what is wrong with the list."""
+        scope = self._context.settings.scope_ocid
+        rows = {row.id: row for row in self._rows if _SAFE_OCID.fullmatch(row.id)}
+        if len(rows) < len(self._rows) and any(not _SAFE_OCID.fullmatch(row.id) for row in self._rows):
+            message = "the list of compartments holds ids that are not OCIDs; they are not collected from"
+            self._warn("Compartments", "RESPONSE_NOT_JSON", message)
+        is_root = scope == self._context.settings.tenancy_ocid
+        if self._is_complete and rows and not is_root and scope not in rows:
+            message = f"{scope} is not among the tenancy's compartments"
+            self._warn("Compartments", "COMPARTMENT_UNKNOWN", message)
+        return rows
+
+    def _do_without(self) -> None:
+        """Go on although an answer is still to come."""
+        missing = Failure("TIMEOUT", detail="Identity has not answered yet")
+        if not self._is_complete:
+            self._fall_back(missing)
+        else:
+            message = f"{missing.message}; collecting from {self._context.settings.region} alone"
+            self._warn("Subscribed regions", missing.code, message)
+
+    def _fall_back(self, failure: Failure) -> None:
+        kept = lists.last(self._context)
+        self._rows = kept.rows if kept else ()
+        what = "the compartments of the last list" if kept else "the scope's own compartment alone"
+        message = f"{failure.message}; collecting from {what}"
+        self._warn("Compartments", failure.code, message, failure.opc_request_id)
+
+    def _keep(self) -> None:
+        """Keep the list for later polls; one that came too late for this poll's plan is taken again by the next."""
+        listed = lists.keep(self._context, self._listing.rows)
+        if not self._is_over:
+            self._rows, self._is_complete, self._listed = listed.rows, True, listed
+
+    def _page(self, token: str | None) -> Task:
+        call = partial(
+            list_compartments,
+            tenancy_ocid=self._context.settings.tenancy_ocid,
+            limit=self._listing.limit,
+            page=token,
+        )
+        return self._task(call, "compartments")
+
+    def _task(self, call: Callable[[Client], Any], tag: str) -> Task:
+        return Task(IDENTITY, LaneKey(self._context.settings.region, "identity"), call, tag)
+
+    def _known(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the regions that the SDK knows; an unknown name would make it build some other host's name."""
+        for name in names:
+            try:
+                yield canonical_region(name)
+            except UnknownRegionError:
+                message = (
+                    f"the tenancy is subscribed to {name[:40]!a}, which this version of the SDK does not know"
+                )
+                self._warn("Subscribed regions", "REGION_UNKNOWN", message)
+
+    def _warn(self, title: str, code: str, message: str, opc_request_id: str | None = None) -> None:
+        check = make_check("compartments", title, "warning", code, message, opc_request_id=opc_request_id)
+        self.warnings.append(check)
+
+
+@dataclass
+class _Listing:
+    """The list of compartments as far as it has come, so many a page."""
+
+    limit: int
+    rows: list[CompartmentRow] = field(default_factory=list)
+    tokens: PageTokens = field(default_factory=PageTokens)
+
+
+def _compartment(row: CompartmentRow) -> Compartment:
+    created = utc_moment(row.time_created or "")
+    return Compartment(
+        row.id,
+        row.name or "",
+        0 if created is None else floor_minute(created),
+        deleted=row.lifecycle_state == "DELETED",
+    )
+
+
+def _walk(scope: str, rows: Mapping[str, CompartmentRow]) -> Iterator[Compartment]:
+    """Yield the scope and everything below it, each once."""
+    below: dict[str, list[CompartmentRow]] = {}
+    for row in rows.values():
+        if row.compartment_id:
+            below.setdefault(row.compartment_id, []).append(row)
+    yield _compartment(rows[scope]) if scope in rows else Compartment(scope, "", 0, deleted=False)
+    seen, waiting = {scope}, [scope]
+    while waiting:
+        for row in below.get(waiting.pop(), ()):
+            if row.id not in seen:
+                seen.add(row.id)
+                waiting.append(row.id)
+                yield _compartment(row)
