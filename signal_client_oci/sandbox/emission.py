@@ -16,9 +16,9 @@ from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event
 from signal_client_oci.sandbox.data.ground_truth import Emitted, GroundTruth
 from signal_client_oci.sandbox.data.identifiers import Identifiers
 from signal_client_oci.sandbox.data.log_records import LogFields, log_content, search_result
-from signal_client_oci.sandbox.data.problems import ProblemFields, ProblemVersion, StoredProblem
+from signal_client_oci.sandbox.data.problems import ProblemVersion, StoredProblem, StoredProblemFields
 from signal_client_oci.sandbox.data.timeline import TimelineEntry
-from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.http.http_connection import json_bytes
 from signal_client_oci.sandbox.services.audit import SandboxAudit
 from signal_client_oci.sandbox.services.cloud_guard import SandboxCloudGuard
 from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
@@ -52,7 +52,7 @@ class Emission:
             event_id = fields.get("event_id") or self.identifiers.uuid()
             named = (compartment, self.tree[compartment].name)
             event = audit_event(event_id, event_time, self.ocid, named, fields)
-            raw = fields.get("raw") or compact_json(event)
+            raw = fields.get("raw") or json_bytes(event)
             self.audit.timelines.add(region, self._entry(processed, visible, raw, compartment))
             if self.logging.includes_audit and "raw" not in fields:
                 self._copy_to_logging(region, event, event_time, visible)
@@ -89,7 +89,7 @@ class Emission:
             group.logs[ocid] = name
             return ocid
 
-    def add_problem(self, compartment: str | None = None, **fields: Unpack[ProblemFields]) -> str:
+    def add_problem(self, compartment: str | None = None, **fields: Unpack[StoredProblemFields]) -> str:
         """Add a Cloud Guard problem (by default of the root compartment) and return its OCID."""
         with self.lock:
             last = fields.get("last_detected") or self.clock()
@@ -101,14 +101,16 @@ class Emission:
             self._add_version(problem, ProblemVersion(to_micros(last), "HIGH", "OPEN", last), fields)
             return ocid
 
-    def update_problem(self, ocid: str, **changes: Unpack[ProblemFields]) -> None:
+    def update_problem(self, ocid: str, **changes: Unpack[StoredProblemFields]) -> None:
         """Change a problem from `visible` on; raises `KeyError` for an unknown one."""
         with self.lock:
             problem = self.cloud_guard.problems[ocid]
             before = replace(problem.versions[-1], visible=to_micros(self.clock()), raw=None)
             self._add_version(problem, before, changes)
 
-    def _add_version(self, problem: StoredProblem, before: ProblemVersion, changes: ProblemFields) -> None:
+    def _add_version(
+        self, problem: StoredProblem, before: ProblemVersion, changes: StoredProblemFields
+    ) -> None:
         changed = ProblemVersion(
             to_micros(changes["visible"]) if "visible" in changes else before.visible,
             changes.get("risk_level", before.risk_level),

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from signal_client_oci.sandbox.clocks import Clock
 from signal_client_oci.sandbox.data.identifiers import Identifiers
-from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of
+from signal_client_oci.sandbox.data.keys import api_key_fingerprint, public_key_of
 from signal_client_oci.sandbox.emission import Emission
 from signal_client_oci.sandbox.http.signatures import KeyId
 from signal_client_oci.sandbox.services.audit import SandboxAudit
@@ -89,7 +89,7 @@ class Tenancy(Emission):
     def register_key(self, private_key_pem: str) -> str:
         """Let the user sign with this key too and return its fingerprint."""
         public_key = public_key_of(private_key_pem)
-        fingerprint = fingerprint_of(public_key)
+        fingerprint = api_key_fingerprint(public_key)
         self._public_keys[KeyId(self.ocid, self.user, fingerprint)] = public_key
         return fingerprint
 

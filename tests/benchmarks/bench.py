@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
-from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of, shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import api_key_fingerprint, public_key_of, shared_private_key_pem
 from tests.benchmarks.scenario import NOW, Scenario, compartment
 from tests.benchmarks.texts import TENANCY, minute_text
 
@@ -167,7 +167,7 @@ class Bench:
         settings = {
             "tenancy_ocid": TENANCY,
             "user_ocid": "ocid1.user.oc1..aaaaaaaabenchmark",
-            "fingerprint": fingerprint_of(public_key_of(pem)),
+            "fingerprint": api_key_fingerprint(public_key_of(pem)),
             "private_key": pem,
             "region": _REGION,
             "audit_enabled": False,

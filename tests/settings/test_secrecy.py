@@ -25,7 +25,7 @@ from pydantic import SecretStr
 import signal_client_oci
 from signal_client_oci.host.instances import Instance, from_oci_profile, read_instances
 from signal_client_oci.plugin import signal_client_poll, signal_client_validate_connection
-from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of, shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import api_key_fingerprint, public_key_of, shared_private_key_pem
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, hidden
 from signal_client_oci.validation import connection_test as connection
@@ -68,7 +68,7 @@ def given(form):
     return {
         "tenancy_ocid": "ocid1.tenancy.oc1..aaaaaaaat",
         "user_ocid": "ocid1.user.oc1..aaaaaaaau",
-        "fingerprint": fingerprint_of(public_key_of(shared_private_key_pem(0))),
+        "fingerprint": api_key_fingerprint(public_key_of(shared_private_key_pem(0))),
         "private_key": pems()[form],
         "private_key_passphrase": PASSPHRASE,
         "region": "us-ashburn-1",

@@ -13,7 +13,7 @@ from signal_client_oci.sandbox.clocks import to_micros
 from signal_client_oci.sandbox.data.audit_events import audit_event
 from signal_client_oci.sandbox.data.log_records import LogFields, log_content
 from signal_client_oci.sandbox.data.problems import ProblemVersion, StoredProblem
-from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.http.http_connection import json_bytes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,11 +77,11 @@ def malformed_audit_events(time: datetime, tenancy: str) -> dict[str, bytes]:
         "event_type_list": {"eventType": ["one", "two"]},
         "unknown_fields": {"newField": {"nested": [1, {"deeper": True}]}},
     }
-    made = _SHAPELESS | {name: compact_json(event(name) | changes) for name, changes in odd.items()}
-    made |= {f"without_{name}": compact_json(_without(event(f"without_{name}"), name)) for name in event("")}
+    made = _SHAPELESS | {name: json_bytes(event(name) | changes) for name, changes in odd.items()}
+    made |= {f"without_{name}": json_bytes(_without(event(f"without_{name}"), name)) for name in event("")}
     for name, changes in _ODD_AUDIT_DATA.items():
-        made[name] = compact_json(event(name) | {"data": event(name)["data"] | changes})
-    return made | {name: _extended(compact_json(event(name)), text) for name, text in _STRANGE_TEXTS.items()}
+        made[name] = json_bytes(event(name) | {"data": event(name)["data"] | changes})
+    return made | {name: _extended(json_bytes(event(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
 
 def malformed_log_results(time: datetime, place: dict[str, str]) -> dict[str, bytes]:
@@ -95,7 +95,7 @@ def malformed_log_results(time: datetime, place: dict[str, str]) -> dict[str, by
         return cast("dict[str, Any]", json.loads(log_content(time, time, place, cast("LogFields", marked))))
 
     def result(inner: object) -> bytes:
-        return compact_json({"data": {"datetime": to_micros(time) // 1000, "logContent": inner}})
+        return json_bytes({"data": {"datetime": to_micros(time) // 1000, "logContent": inner}})
 
     made = dict(_SHAPELESS)
     made |= {name: result(content(name) | {"time": value}) for name, value in _STRANGE_TIMES.items()}
@@ -104,10 +104,10 @@ def malformed_log_results(time: datetime, place: dict[str, str]) -> dict[str, by
     made |= {f"without_{name}": result(_without(content(f"without_{name}"), name)) for name in content("")}
     made |= {f"content_{name}": result(json.loads(text)) for name, text in _SHAPELESS.items()}
     made["data_null"] = b'{"data":null}'
-    made["without_datetime"] = compact_json({"data": {"logContent": content("without_datetime")}})
+    made["without_datetime"] = json_bytes({"data": {"logContent": content("without_datetime")}})
     for name, value in {"text": "soon", "null": None, "float": 1.5, "negative": -1, "far": 10**20}.items():
         inner = content(f"datetime_{name}")
-        made[f"datetime_{name}"] = compact_json({"data": {"datetime": value, "logContent": inner}})
+        made[f"datetime_{name}"] = json_bytes({"data": {"datetime": value, "logContent": inner}})
     made["unknown_fields"] = result(content("unknown_fields") | {"newField": {"nested": [1]}})
     return made | {name: _extended(result(content(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
@@ -128,13 +128,11 @@ def malformed_problems(time: datetime, tenancy: str) -> dict[str, bytes]:
     odd["unknown_risk"] = {"riskLevel": "APOCALYPTIC"}
     odd["unknown_detail"] = {"lifecycleDetail": "SNOOZED", "lifecycleState": "DORMANT"}
     odd["unknown_fields"] = {"newField": {"nested": [1]}}
-    made = _SHAPELESS | {name: compact_json(problem(name) | changes) for name, changes in odd.items()}
+    made = _SHAPELESS | {name: json_bytes(problem(name) | changes) for name, changes in odd.items()}
     made |= {
-        f"without_{name}": compact_json(_without(problem(f"without_{name}"), name)) for name in problem("")
+        f"without_{name}": json_bytes(_without(problem(f"without_{name}"), name)) for name in problem("")
     }
-    return made | {
-        name: _extended(compact_json(problem(name)), text) for name, text in _STRANGE_TEXTS.items()
-    }
+    return made | {name: _extended(json_bytes(problem(name)), text) for name, text in _STRANGE_TEXTS.items()}
 
 
 def emit_malformed_records(tenancy: Tenancy, service: str, region: str, compartment: str) -> list[Emitted]:

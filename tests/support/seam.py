@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from signal_client_oci.oci_api.client import borrow
-from signal_client_oci.sandbox.data.keys import fingerprint_of, public_key_of, shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import api_key_fingerprint, public_key_of, shared_private_key_pem
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
 
@@ -18,7 +18,7 @@ USER = "ocid1.user.oc1..aaaaaaaaseam"
 @lru_cache
 def fingerprint(number=0):
     """Return the fingerprint of the nth key."""
-    return fingerprint_of(public_key_of(shared_private_key_pem(number)))
+    return api_key_fingerprint(public_key_of(shared_private_key_pem(number)))
 
 
 @lru_cache

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from signal_client_oci.sandbox.clocks import format_time
-from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.http.http_connection import json_bytes
 
 __all__ = ["SDK_USER_AGENT", "AuditFields", "audit_event", "audit_log_content"]
 
@@ -105,7 +105,7 @@ def audit_log_content(event: dict[str, Any], tenancy: str, ingested: datetime) -
         "time": event["eventTime"],
         "type": event["eventType"],
     }
-    return compact_json(content)
+    return json_bytes(content)
 
 
 def _identity(tenancy: str, fields: AuditFields) -> dict[str, Any]:

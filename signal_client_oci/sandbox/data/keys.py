@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-__all__ = ["fingerprint_of", "public_key_of", "shared_private_key_pem"]
+__all__ = ["api_key_fingerprint", "public_key_of", "shared_private_key_pem"]
 
 
 @lru_cache(maxsize=32)
@@ -34,7 +34,7 @@ def public_key_of(private_key_pem: str) -> RSAPublicKey:
     return key.public_key()
 
 
-def fingerprint_of(public_key: RSAPublicKey) -> str:
+def api_key_fingerprint(public_key: RSAPublicKey) -> str:
     """Return the fingerprint as the console shows it: MD5 of the DER public key, in pairs with colons."""
     der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     digest = hashlib.md5(der, usedforsecurity=False).hexdigest()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from signal_client_oci.sandbox.clocks import format_time, to_micros
-from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.http.http_connection import json_bytes
 
 __all__ = ["FLOW_LOG", "LogFields", "log_content", "search_result"]
 
@@ -51,7 +51,7 @@ def log_content(time: datetime, ingested: datetime, place: Mapping[str, str], fi
     }
     if "subject" in fields:
         content["subject"] = fields["subject"]
-    return compact_json(content | fields.get("extra", {}))
+    return json_bytes(content | fields.get("extra", {}))
 
 
 def search_result(time: datetime, content: bytes) -> bytes:

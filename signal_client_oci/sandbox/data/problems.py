@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from signal_client_oci.sandbox.clocks import format_time
-from signal_client_oci.sandbox.http.http_connection import compact_json
+from signal_client_oci.sandbox.http.http_connection import json_bytes
 
-__all__ = ["RISK_LEVELS", "ProblemFields", "ProblemVersion", "StoredProblem"]
+__all__ = ["RISK_LEVELS", "ProblemVersion", "StoredProblem", "StoredProblemFields"]
 
 _RISK_SCORES = {"MINOR": 5.0, "LOW": 18.0, "MEDIUM": 41.5, "HIGH": 73.2, "CRITICAL": 96.0}
 _DESCRIPTION = "A bucket can be read by anyone without signing in."
@@ -19,7 +19,7 @@ RISK_LEVELS = tuple(_RISK_SCORES)
 """From the least to the greatest (package `oci`, `cloud_guard/models/problem_summary.py`)."""
 
 
-class ProblemFields(TypedDict, total=False):
+class StoredProblemFields(TypedDict, total=False):
     """What can be chosen of a problem; the first six may change.
 
     `visible` defaults to its last detection, which defaults to now; of a change it defaults to now. `raw` is
@@ -77,12 +77,12 @@ class StoredProblem:
     ocid: str
     compartment: str
     first_detected: datetime
-    fields: ProblemFields
+    fields: StoredProblemFields
     versions: list[ProblemVersion] = field(default_factory=list)
 
     def add_version(self, version: ProblemVersion) -> ProblemVersion:
         """Add a version, in whatever order they become visible, and return it with its summary."""
-        summary = compact_json(self._summary(version)) if version.raw is None else version.raw
+        summary = json_bytes(self._summary(version)) if version.raw is None else version.raw
         version = replace(version, summary=summary)
         self.versions.append(version)
         self.versions.sort(key=lambda one: one.visible)
@@ -110,7 +110,7 @@ class StoredProblem:
             "impactedResourceName": None,
             "impactedResourceType": None,
         }
-        return compact_json(self._summary(version) | more | self.fields.get("extra", {}))
+        return json_bytes(self._summary(version) | more | self.fields.get("extra", {}))
 
     def _summary(self, version: ProblemVersion) -> dict[str, Any]:
         fields = self.fields

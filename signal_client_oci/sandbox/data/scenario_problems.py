@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from signal_client_oci.sandbox.data.demo_tenancy import DemoCompany
-from signal_client_oci.sandbox.data.problems import ProblemFields
+from signal_client_oci.sandbox.data.problems import StoredProblemFields
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
@@ -13,7 +13,7 @@ __all__ = ["CHANGE_MINUTES", "ScenarioProblems"]
 CHANGE_MINUTES = 10
 
 
-_BUCKET = ProblemFields(
+_BUCKET = StoredProblemFields(
     risk_level="CRITICAL",
     detector_rule_id="BUCKET_IS_PUBLIC",
     resource_id="acme/exports",
@@ -24,7 +24,7 @@ _BUCKET = ProblemFields(
     recommendation="Make the bucket private unless its public access is sanctioned.",
     additional_details={"publicAccessType": "ObjectRead", "namespace": "acme"},
 )
-_SECURITY_LIST = ProblemFields(
+_SECURITY_LIST = StoredProblemFields(
     risk_level="HIGH",
     detector_rule_id="SECURITY_LISTS_OPEN_SOURCE",
     resource_name="public-subnet",
@@ -34,7 +34,7 @@ _SECURITY_LIST = ProblemFields(
     recommendation="Limit the source of the ingress rule to the addresses of your bastion.",
     additional_details={"openPorts": "tcp:22", "source": "0.0.0.0/0"},
 )
-_PASSWORD = ProblemFields(
+_PASSWORD = StoredProblemFields(
     risk_level="MEDIUM",
     detector_rule_id="PASSWORD_TOO_OLD",
     resource_name="grace@acme.example.test",
@@ -44,7 +44,7 @@ _PASSWORD = ProblemFields(
     recommendation="Let the user change the password and turn on multi-factor authentication.",
     additional_details={"passwordAgeInDays": "147"},
 )
-_API_KEY = ProblemFields(
+_API_KEY = StoredProblemFields(
     risk_level="LOW",
     detector_id="IAAS_ACTIVITY_DETECTOR",
     detector_rule_id="IAM_USER_UPLOADED_API_KEY",
@@ -54,7 +54,7 @@ _API_KEY = ProblemFields(
     description="An API key was uploaded for a user.",
     recommendation="Confirm with the owner that the key is known, else delete it.",
 )
-_TAGS = ProblemFields(
+_TAGS = StoredProblemFields(
     risk_level="MINOR",
     detector_rule_id="INSTANCE_WITHOUT_REQUIRED_TAGS",
     resource_name="web-3",
@@ -64,10 +64,10 @@ _TAGS = ProblemFields(
     recommendation="Add the tags cost-center and owner to the instance.",
 )
 _TURNS = (
-    ProblemFields(),  # detected once more
-    ProblemFields(risk_level="CRITICAL"),
-    ProblemFields(lifecycle_detail="RESOLVED", comment="fixed"),
-    ProblemFields(lifecycle_detail="OPEN", comment=None),
+    StoredProblemFields(),  # detected once more
+    StoredProblemFields(risk_level="CRITICAL"),
+    StoredProblemFields(lifecycle_detail="RESOLVED", comment="fixed"),
+    StoredProblemFields(lifecycle_detail="OPEN", comment=None),
 )
 
 
@@ -76,7 +76,7 @@ class ScenarioProblems:
 
     def __init__(self, tenancy: Tenancy, company: DemoCompany, begun: datetime) -> None:
         self._tenancy = tenancy
-        opened: ProblemFields = {"first_detected": begun, "last_detected": begun}
+        opened: StoredProblemFields = {"first_detected": begun, "last_detected": begun}
         self._ocids = [
             tenancy.add_problem(company.data, **(_BUCKET | opened | {"regions": [company.other]})),
             tenancy.add_problem(company.production, **(_SECURITY_LIST | opened)),

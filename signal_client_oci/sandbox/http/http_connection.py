@@ -19,8 +19,8 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "MalformedRequestError",
-    "compact_json",
     "error_response",
+    "json_bytes",
     "json_response",
 ]
 
@@ -76,14 +76,14 @@ class HttpResponse:
         return f"HTTP/1.1 {self.status} {reason}\r\n{text}\r\n".encode("latin-1")
 
 
-def compact_json(content: Any) -> bytes:
+def json_bytes(content: Any) -> bytes:
     """Return JSON text without blanks, in UTF-8."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def json_response(content: Any, status: int = 200) -> HttpResponse:
     """Return a response whose body is `content` as JSON."""
-    return HttpResponse(status, compact_json(content))
+    return HttpResponse(status, json_bytes(content))
 
 
 def error_response(error: ApiError) -> HttpResponse:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter
-from signal_client_oci.sandbox.http.http_connection import HttpResponse, compact_json
+from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_bytes
 from signal_client_oci.sandbox.http.page_tokens import Listings, PageToken
 
 __all__ = ["ApiCall"]
@@ -57,4 +57,4 @@ class ApiCall:
         start = token.position[1]
         page = items[start : start + limit]
         next_page = token.next((0, start + limit)) if start + limit < len(items) else None
-        return self.page(compact_json(page), next_page)
+        return self.page(json_bytes(page), next_page)
