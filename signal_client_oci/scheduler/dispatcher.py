@@ -128,10 +128,10 @@ class Dispatcher:
         request, result, size = arrival
         key = request.task.lane
         lane = self._lanes[key]
-        lane.in_flight -= 1
+        sent_at = lane.sent.pop(request)
         lane.adjust_window(size, time.monotonic() - began)
         self._in_hand = self._workers.take_over(request)
-        final = self._classify(lane, request, result, lane.sent.pop(request))
+        final = self._classify(lane, request, result, sent_at)
         self._dispatch(key)
         return self._handed_out(request, result) if final else None
 
@@ -200,7 +200,7 @@ class Dispatcher:
         while lane.waiting and lane.tripped_by is None and not self._workers.is_aborted and lane.may_send:
             if self.memory.is_full:
                 return
-            if len(lane.threads) <= lane.in_flight:
+            if len(lane.workers.threads) <= lane.in_flight:
                 self._workers.start(name, lane)
                 if lane.tripped_by is not None:
                     return

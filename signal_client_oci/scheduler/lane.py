@@ -31,6 +31,41 @@ _MANY_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(eq=False)
+class LaneThreads:
+    """What sends a lane's requests.
+
+    Attributes:
+        client: The lane's client, once a worker has borrowed it under `lock`.
+        threads: The lane's workers, fed by `jobs`; None ends one.
+    """
+
+    client: Client | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    threads: list[threading.Thread] = field(default_factory=list)
+    jobs: queue.SimpleQueue[Request | None] = field(default_factory=queue.SimpleQueue)
+
+
+@dataclass(eq=False)
+class Refusals:
+    """How often a lane's requests were refused.
+
+    Attributes:
+        of_region: Answers that no request of the region is accepted; enough of them, and no good one, trip the lane.
+        throttled: Different requests in a row that were answered 429. One alone may be refused for what it asks,
+            several are about the user's rate, and after very many nothing more is sent.
+        last_throttled: The last of them.
+    """
+
+    of_region: int = 0
+    throttled: int = 0
+    last_throttled: Request | None = None
+
+    def end_throttling(self) -> None:
+        """Note an answer that was not 429."""
+        self.throttled, self.last_throttled = 0, None
+
+
+@dataclass(eq=False)
 class Lane:
     """A lane's state.
 
@@ -39,19 +74,14 @@ class Lane:
         limit: Requests in flight that the service seems to accept.
         window: Requests in flight that the poll keeps up with: large pages that wait would only fill the memory.
         backlog_bytes: Bytes of the pages that have arrived and wait.
-        client: The lane's client, once a worker has borrowed it under `lock`.
         waiting: Requests that are still to be sent.
-        in_flight: Requests that were sent and whose outcome was not taken yet.
-        sent: When each of them was sent.
-        threads: The lane's workers, fed by `jobs`; None ends one.
-        paused_until: Nothing is sent before this moment (`time.monotonic()`).
+        sent: When each request was sent whose outcome was not taken yet.
+        workers: What sends them.
         rate_limiter: How often requests may be sent.
         answered: True after the first good answer.
-        refused: Answers that no request of the region is accepted; enough of them, and no good one, trip the lane.
+        refusals: What was refused.
         consecutive_failures: Final failures since the last good answer; after many, nothing is worth a second attempt
             in this poll.
-        throttled: Different requests in a row that were answered 429. One alone may be refused for what it asks,
-            several are about the user's rate, and after very many nothing more is sent.
         tripped_by: The failure with which everything that still waits is answered, unsent; None = the lane works.
     """
 
@@ -59,21 +89,19 @@ class Lane:
     limit: float
     window: int = _FIRST_WINDOW
     backlog_bytes: int = 0
-    client: Client | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: deque[Request] = field(default_factory=deque)
-    in_flight: int = 0
     sent: dict[Request, float] = field(default_factory=dict)
-    threads: list[threading.Thread] = field(default_factory=list)
-    jobs: queue.SimpleQueue[Request | None] = field(default_factory=queue.SimpleQueue)
-    paused_until: float = 0.0
+    workers: LaneThreads = field(default_factory=LaneThreads)
     rate_limiter: RateLimiter = field(default_factory=RateLimiter)
     answered: bool = False
-    refused: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
     consecutive_failures: int = 0
-    throttled: int = 0
     tripped_by: Failure | None = None
-    _throttled_last: Request | None = field(default=None, init=False)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were sent and whose outcome was not taken yet."""
+        return len(self.sent)
 
     @property
     def has_room(self) -> bool:
@@ -91,7 +119,7 @@ class Lane:
     @property
     def sends_from(self) -> float:
         """The moment from which on a request may be sent."""
-        return max(self.paused_until, self.rate_limiter.ready_at())
+        return self.rate_limiter.ready_at()
 
     @property
     def may_send(self) -> bool:
@@ -101,10 +129,9 @@ class Lane:
     def send(self, request: Request) -> None:
         """Hand a request to a worker."""
         now = time.monotonic()
-        self.in_flight += 1
         self.sent[request] = now
         self.rate_limiter.sent(now)
-        self.jobs.put(request)
+        self.workers.jobs.put(request)
 
     def adjust_window(self, size: int, waited: float) -> None:
         """Widen the window where pages are small or the poll had to wait for them; narrow it where they pile up.
@@ -121,27 +148,28 @@ class Lane:
     def on_success(self) -> None:
         """Note a good answer."""
         self.limit = min(float(self.width), self.limit + 1.0 / max(1.0, self.limit))
-        self.answered, self.consecutive_failures, self.throttled, self._throttled_last = True, 0, 0, None
+        self.answered, self.consecutive_failures = True, 0
+        self.refusals.end_throttling()
         self.rate_limiter.accepted(time.monotonic())
 
     def on_failure(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
         """Note a failure; `delay` is how long the request waits for its next attempt, None = it has none."""
         if failure.recovery is Recovery.REGION and failure.code != "STOPPED":
-            self.refused += 1
-            if self.refused >= REFUSALS_THAT_TRIP and not self.answered:
+            self.refusals.of_region += 1
+            if self.refusals.of_region >= REFUSALS_THAT_TRIP and not self.answered:
                 self.tripped_by = failure
         if failure.code == "THROTTLED":
             self._slow_down(request, failure, sent_at, delay)
         else:
-            self.throttled, self._throttled_last = 0, None
+            self.refusals.end_throttling()
         if delay is None:
             self.consecutive_failures += 1
 
     def _slow_down(self, request: Request, failure: Failure, sent_at: float, delay: float | None) -> None:
         """Send less where the lane as a whole is throttled; pause where the service says how long, or nothing goes."""
-        self.throttled += request is not self._throttled_last
-        self._throttled_last = request
-        together = self.throttled >= THROTTLED_TOGETHER
+        self.refusals.throttled += request is not self.refusals.last_throttled
+        self.refusals.last_throttled = request
+        together = self.refusals.throttled >= THROTTLED_TOGETHER
         now = time.monotonic()
         if self.answered:
             fell = self.rate_limiter.refused(now, sent_at, first=request.attempt == 1, together=together)
@@ -150,6 +178,6 @@ class Lane:
         if fell:
             self.limit = max(1.0, self.limit / 2)
         if together and delay is not None and (failure.retry_after is not None or not self.answered):
-            self.paused_until = max(self.paused_until, now + delay)
-        if self.throttled >= THROTTLED_THAT_TRIP:
+            self.rate_limiter.pause(now + delay)
+        if self.refusals.throttled >= THROTTLED_THAT_TRIP:
             self.tripped_by = failure

@@ -31,6 +31,7 @@ class RateLimiter:
     def __init__(self) -> None:
         self._rate: float | None = None
         self._ready = 0.0
+        self._paused_until = 0.0
         self._plateau = 0.0
         self._rise_seconds = 0.0
         self._lowered_at = 0.0
@@ -45,7 +46,11 @@ class RateLimiter:
 
     def ready_at(self) -> float:
         """Return the moment from which on the next request may be sent."""
-        return self._ready
+        return max(self._ready, self._paused_until)
+
+    def pause(self, until: float) -> None:
+        """Send nothing before this moment, because the service said so."""
+        self._paused_until = max(self._paused_until, until)
 
     def sent(self, now: float) -> None:
         """Note that a request is sent; a late caller may catch up on a tenth of a second at most."""

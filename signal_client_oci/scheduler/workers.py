@@ -61,10 +61,10 @@ class Workers:
         try:
             thread.start()
         except RuntimeError:
-            if not lane.threads:
+            if not lane.workers.threads:
                 lane.tripped_by = Failure("CLIENT_ERROR", detail="the system starts no more threads")
         else:
-            lane.threads.append(thread)
+            lane.workers.threads.append(thread)
 
     def take_over(self, request: Request) -> int:
         """Return the bytes of memory that the answer of a request holds; the caller gives them back."""
@@ -74,25 +74,25 @@ class Workers:
         """End what is under way."""
         self.is_aborted = True
         for lane in lanes:
-            if lane.client is not None:
-                lane.client.transport.abort()
+            if lane.workers.client is not None:
+                lane.workers.client.transport.abort()
 
     def close(self, lanes: Iterable[Lane], seconds: float) -> None:
         """End the threads and give the clients back; one whose request does not end is not used again."""
         there = list(lanes)
         for lane in there:
-            for _ in lane.threads:
-                lane.jobs.put(None)
+            for _ in lane.workers.threads:
+                lane.workers.jobs.put(None)
         end = time.monotonic() + seconds
         for lane in there:
-            for thread in lane.threads:
+            for thread in lane.workers.threads:
                 thread.join(max(0.0, end - time.monotonic()))
-                if thread.is_alive() and lane.client is not None:
-                    lane.client.is_lost = True
+                if thread.is_alive() and lane.workers.client is not None:
+                    lane.workers.client.is_lost = True
         self._borrowed.close()
 
     def _work(self, key: LaneKey, lane: Lane) -> None:
-        while (request := lane.jobs.get()) is not None:
+        while (request := lane.workers.jobs.get()) is not None:
             try:
                 result: Any = request.task.call(self._client(key, lane))
             except Failure as failure:
@@ -113,15 +113,15 @@ class Workers:
             self._held[request] = claimed
 
     def _client(self, key: LaneKey, lane: Lane) -> Client:
-        with lane.lock:
+        with lane.workers.lock:
             if self.is_aborted:
                 raise Failure("STOPPED", recovery=Recovery.REGION)
-            if lane.client is None:
-                lane.client = self._borrowed.enter_context(self._borrow(*key))
-                lane.client.transport.memory = self.memory
+            if lane.workers.client is None:
+                lane.workers.client = self._borrowed.enter_context(self._borrow(*key))
+                lane.workers.client.transport.memory = self.memory
                 if self.is_aborted:
-                    lane.client.transport.abort()
-            return lane.client
+                    lane.workers.client.transport.abort()
+            return lane.workers.client
 
 
 def _size(result: Any) -> int:

@@ -71,8 +71,8 @@ class VirtualWorkers:
     def get(self, timeout):
         """Let time pass until the next answer comes, `timeout` seconds at most."""
         for lane in self._crew._lanes.values():
-            while not lane.jobs.empty():
-                heapq.heappush(self._flying, (self.now + 0.02, next(self._order), lane.jobs.get()))
+            while not lane.workers.jobs.empty():
+                heapq.heappush(self._flying, (self.now + 0.02, next(self._order), lane.workers.jobs.get()))
         if not self._flying or self._flying[0][0] > self.now + timeout:
             self.now += timeout
             raise queue.Empty
@@ -213,7 +213,7 @@ def test_one_fall_for_one_burst():
         lane.on_failure(request, _throttled(), sent_at, 0.5)
     assert lane.limit == 4.0
     assert lane.rate_limiter.rate is not None
-    assert lane.paused_until == 0.0
+    assert lane.rate_limiter._paused_until == 0.0
 
 
 def test_retry_after_stops_the_lane():
