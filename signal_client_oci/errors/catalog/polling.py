@@ -54,9 +54,9 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "for each.",
     ),
     "CLOCK_WENT_BACK": CatalogEntry(
-        "the clock of the host was set back to before the time up to which records were read",
+        "earlier polls read beyond OCI's own clock",
         "Compare `date -u` with a reliable clock.",
-        "Check the time synchronization. Records are read again from before the clock's jump, with the same ids.",
+        "Check the time synchronization. Reading resumes before that time; repeated records have the same ids.",
     ),
 }
 
