@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.redaction import Secret, mask_metadata
-from signal_client_oci.artifacts.sanitize import shown
+from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import CODES, Severity
 from signal_client_oci.contract import CONNECTOR
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "UNKNOWN",
     "UNREADABLE",
-    "Made",
+    "MappedRecord",
     "Metadata",
     "Origin",
+    "base_metadata",
+    "build_artifact",
     "bytes_identity",
     "fields_identity",
-    "finished",
-    "frame",
-    "weigh",
+    "set_severity",
 ]
 
 UNKNOWN: Final = "unknown"  # the vendorCode of a record that does not say what it is
@@ -57,7 +57,7 @@ class Origin:
     read_at: str
 
 
-class Made(NamedTuple):
+class MappedRecord(NamedTuple):
     """An artifact, how many secrets were masked in it, and whether something of the record could not be read."""
 
     artifact: Artifact
@@ -80,7 +80,9 @@ _FACILITIES: Final = {
 }
 
 
-def frame(origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str) -> Metadata:
+def base_metadata(
+    origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str
+) -> Metadata:
     """Give the metadata that every artifact has, apart from its times."""
     common = _common(origin.instance, origin.tenancy_ocid, origin.region, stream, message_type, severity)
     metadata = common.copy()
@@ -109,7 +111,7 @@ def _common(  # noqa: PLR0913  (positional, because the cache is asked for every
     }
 
 
-def weigh(
+def set_severity(
     metadata: Metadata, message_type: str, severity: Severity, techniques: Iterable[str] | None = None
 ) -> None:
     """Give metadata another message type and severity, and techniques where they are known."""
@@ -125,17 +127,17 @@ def weigh(
         metadata["attackTechniqueIds"] = list(techniques)
 
 
-def finished(  # noqa: PLR0913  (all that a record is made of, once for every record)
+def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for every record)
     identity: str,
     timestamp: str,
     metadata: Metadata,
     text: bytes,
     secrets: Sequence[Secret],
-    complaints: list[str],
-) -> Made:
+    parse_errors: list[str],
+) -> MappedRecord:
     """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
 
-    `text` is the record as it is handed on, `secrets` what was masked in it, `complaints` what of it
+    `text` is the record as it is handed on, `secrets` what was masked in it, `parse_errors` what of it
     could not be read. The metadata were made from the record as it came; where it holds a secret, each value of theirs is
     masked by itself.
     """
@@ -143,9 +145,9 @@ def finished(  # noqa: PLR0913  (all that a record is made of, once for every re
         raw = text.decode()
     except UnicodeDecodeError:
         raw = text.decode("utf-8", "replace")
-        complaints = [*complaints, "record: not UTF-8"]
-    if complaints:
-        metadata["oci.parseError"] = shown("; ".join(dict.fromkeys(complaints)))
+        parse_errors = [*parse_errors, "record: not UTF-8"]
+    if parse_errors:
+        metadata["oci.parseError"] = sanitize("; ".join(dict.fromkeys(parse_errors)))
     if "action" not in metadata:
         metadata["action"] = f"unreadable {identity[:12]}"
     if secrets:
@@ -157,7 +159,7 @@ def finished(  # noqa: PLR0913  (all that a record is made of, once for every re
         "raw": raw,
         "metadata": metadata,
     }
-    return Made(artifact, len(secrets), bool(complaints))
+    return MappedRecord(artifact, len(secrets), bool(parse_errors))
 
 
 def fields_identity(kind: str, tenancy: str, region: str, fields: tuple[str, ...]) -> str:

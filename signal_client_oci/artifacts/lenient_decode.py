@@ -14,7 +14,7 @@ import msgspec
 
 from signal_client_oci.artifacts.json_scan import object_members
 
-__all__ = ["UNREADABLE", "complained", "plain_json", "read_fields"]
+__all__ = ["UNREADABLE", "any_unreadable", "plain_json", "read_fields"]
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -34,31 +34,31 @@ _KINDS: Final = {
 def read_fields(
     text: bytes, decoder: msgspec.json.Decoder[Shape], shape: type[Shape]
 ) -> tuple[Shape, list[str]]:
-    """Give a record's fields and the complaints about it, each "field: what is wrong"; never raises."""
+    """Give a record's fields and the parse_errors about it, each "field: what is wrong"; never raises."""
     try:
         return decoder.decode(text), []
     except msgspec.ValidationError:
-        complaints: list[str] = []
+        parse_errors: list[str] = []
     except RecursionError:
-        complaints = [_TOO_DEEP]
+        parse_errors = [_TOO_DEEP]
     except UnicodeDecodeError:
-        complaints = ["record: not UTF-8"]
+        parse_errors = ["record: not UTF-8"]
     except msgspec.DecodeError:
-        complaints = ["record: no valid JSON"]
-    fields = _salvaged(text, shape, "", complaints)
-    return shape(**fields), complaints
+        parse_errors = ["record: no valid JSON"]
+    fields = _salvaged(text, shape, "", parse_errors)
+    return shape(**fields), parse_errors
 
 
-def complained(complaints: list[str], fields: frozenset[str]) -> bool:
+def any_unreadable(parse_errors: list[str], fields: frozenset[str]) -> bool:
     """Tell whether one of the fields, or the record as a whole, could not be read.
 
     Too deep a nesting does not count: the fields themselves were salvaged, and where it begins depends on the
     depth of the reader's own calls, on which nothing that identifies a record may depend.
     """
-    return bool(complaints) and any(
-        complaint != _TOO_DEEP and (path == "record" or path in fields)
-        for complaint in complaints
-        for path in (complaint.partition(":")[0],)
+    return bool(parse_errors) and any(
+        parse_error != _TOO_DEEP and (path == "record" or path in fields)
+        for parse_error in parse_errors
+        for path in (parse_error.partition(":")[0],)
     )
 
 
@@ -74,7 +74,7 @@ def plain_json(raw: msgspec.Raw | bytes) -> Any:
         return None
 
 
-def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, complaints: list[str]) -> dict[str, Any]:
+def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, parse_errors: list[str]) -> dict[str, Any]:
     """Read what can be read of an object's text as keyword arguments of its shape."""
     members, end = object_members(text)
     if end < 0 or text[end:].strip():
@@ -82,46 +82,46 @@ def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, complaints: l
         what = (
             "cut off, or too large to be read part by part" if is_object else f"{_kind(text)}, not an object"
         )
-        complaints.append(f"{path or 'record'}: {what}")
+        parse_errors.append(f"{path or 'record'}: {what}")
     values = dict(members)
     found = {}
     for name, (key, kind) in _fields_of(shape).items():
         if key in values:
-            value = _value(text[slice(*values[key])], kind, f"{path}.{key}" if path else key, complaints)
+            value = _value(text[slice(*values[key])], kind, f"{path}.{key}" if path else key, parse_errors)
             if value is not None:
                 found[name] = value
     return found
 
 
-def _value(text: bytes, kind: Any, path: str, complaints: list[str]) -> Any:
-    """Read one member's text as the kind its field has; None, with a complaint, when it cannot be."""
+def _value(text: bytes, kind: Any, path: str, parse_errors: list[str]) -> Any:
+    """Read one member's text as the kind its field has; None, with a parse_error, when it cannot be."""
     if text == b"null" or kind is msgspec.Raw:
         return None if text == b"null" else msgspec.Raw(text)
     inner = next((part for part in get_args(kind) if _is_shape(part)), None)
     if inner is not None:
-        return _object(text, inner, path, complaints)
+        return _object(text, inner, path, parse_errors)
     try:
         return msgspec.json.decode(text, type=kind)
     except UNREADABLE as problem:
         written = _forced(text) if text.startswith(b'"') else None
         if written is not None and str in get_args(kind):
-            complaints.append(f"{path}: text with characters that JSON does not allow")
+            parse_errors.append(f"{path}: text with characters that JSON does not allow")
             return written
         if written is None or written.strip() not in _NOTHING:
             wrong = isinstance(problem, msgspec.ValidationError)
-            complaints.append(
+            parse_errors.append(
                 f"{path}: {_kind(text)} was not expected" if wrong else f"{path}: no valid JSON"
             )
         return None
 
 
-def _object(text: bytes, shape: type[msgspec.Struct], path: str, complaints: list[str]) -> Any:
+def _object(text: bytes, shape: type[msgspec.Struct], path: str, parse_errors: list[str]) -> Any:
     """Read a member that should be an object, also when somebody wrote it into a string."""
     if text.startswith(b'"'):
         written = _forced(text).strip()
         if written in _NOTHING:
             return None
-        complaints.append(
+        parse_errors.append(
             f"{path}: an object written as a string" if written.startswith("{") else f"{path}: a string"
         )
         if not written.startswith("{"):
@@ -129,9 +129,9 @@ def _object(text: bytes, shape: type[msgspec.Struct], path: str, complaints: lis
         text = written.encode("utf-8", "replace")
         return shape(**_salvaged(text, shape, path, []))
     if not text.startswith(b"{"):
-        complaints.append(f"{path}: {_kind(text)}, not an object")
+        parse_errors.append(f"{path}: {_kind(text)}, not an object")
         return None
-    return shape(**_salvaged(text, shape, path, complaints))
+    return shape(**_salvaged(text, shape, path, parse_errors))
 
 
 def _forced(text: bytes) -> str:

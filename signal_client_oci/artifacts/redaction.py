@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from signal_client_oci.artifacts.json_scan import string_end
-from signal_client_oci.artifacts.sanitize import shown
+from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.secrets.commands import COMMANDS, secret_arguments
 from signal_client_oci.artifacts.secrets.names import (
     is_marked,
@@ -177,9 +177,9 @@ def _map_texts(
     for name in names:
         value = metadata[name]
         if isinstance(value, str):
-            metadata[name] = shown(change(value))  # a mask may be longer than what it masks
+            metadata[name] = sanitize(change(value))  # a mask may be longer than what it masks
         elif isinstance(value, list):
-            metadata[name] = [shown(change(item)) for item in value]
+            metadata[name] = [sanitize(change(item)) for item in value]
 
 
 def _masked_by_itself(text: str) -> str:

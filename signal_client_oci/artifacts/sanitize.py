@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from signal_client_oci.contract import MetadataValue
 
-__all__ = ["MAX_CHARACTERS", "MAX_ITEMS", "fill", "is_harmless", "known", "shown", "shown_list"]
+__all__ = ["MAX_CHARACTERS", "MAX_ITEMS", "is_clean", "non_empty", "sanitize", "sanitize_list", "set_fields"]
 
 MAX_CHARACTERS: Final = 8192
 MAX_ITEMS: Final = 200
-MAX_HARMLESS: Final = 4096  # bytes of a record from which no field can grow beyond the limit
+MAX_CLEAN_BYTES: Final = 4096  # bytes of a record from which no field can grow beyond the limit
 
 # what pipelines write for a field that has no value
 NOTHING: Final = frozenset({"", "None", "null"})
@@ -37,40 +37,40 @@ _ONE_BYTE: Final = 0x100
 _TWO_BYTES: Final = 0x10000
 
 
-def fill(
-    metadata: dict[str, MetadataValue], fields: Iterable[tuple[str, str | None]], *, harmless: bool = False
+def set_fields(
+    metadata: dict[str, MetadataValue], fields: Iterable[tuple[str, str | None]], *, clean: bool = False
 ) -> None:
     """Put fields into metadata as it may carry them, and leave out those without a value.
 
-    `harmless` says that no field can need more than that (`is_harmless` of the record's text).
+    `clean` says that no field can need more than that (`is_clean` of the record's text).
     """
     for name, value in fields:
         if not value:
             continue
-        if harmless and len(value) > LONGEST and value[0] != " ":
+        if clean and len(value) > LONGEST and value[0] != " ":
             metadata[name] = value
-        elif safe := shown(value):
+        elif safe := sanitize(value):
             metadata[name] = safe
 
 
-def is_harmless(text: bytes) -> bool:
+def is_clean(text: bytes) -> bool:
     """Tell whether no string of a text, if it is JSON, can be long or hold anything but printable ASCII."""
     return (
-        len(text) < MAX_HARMLESS
+        len(text) < MAX_CLEAN_BYTES
         and text.isascii()
         and DELETE not in text
         and (BACKSLASH not in text or not _ESCAPE.search(text.replace(rb"\\", b"")))
     )
 
 
-def known(text: str | None) -> str:
+def non_empty(text: str | None) -> str:
     """Give a text that stands for something as it is, and "" for None, blanks, `None` and `null`."""
     if text and (len(text) > LONGEST or text not in NOTHING) and not text.isspace():
         return text
     return ""
 
 
-def shown(text: str) -> str:
+def sanitize(text: str) -> str:
     """Give a text as metadata may carry it; "" for what stands for nothing (blanks, `None`, `null`)."""
     return _remembered(text) if len(text) <= SHORT else _made_safe(text)
 
@@ -78,17 +78,17 @@ def shown(text: str) -> str:
 def _made_safe(text: str) -> str:
     if not _is_plain(text):
         text = _cut(_SUSPECT.sub(_visible, text[: MAX_CHARACTERS + 1]), len(text))
-    return known(text)
+    return non_empty(text)
 
 
 # labels, names of rules and regions come again and again
 _remembered: Final = lru_cache(maxsize=4096)(_made_safe)
 
 
-def shown_list(texts: Iterable[str]) -> list[str]:
+def sanitize_list(texts: Iterable[str]) -> list[str]:
     """Give a list of texts as metadata may carry it: at most 200, and then one that counts them all."""
     every = list(texts)
-    safe = [safe for text in every[:MAX_ITEMS] if (safe := shown(text))]
+    safe = [safe for text in every[:MAX_ITEMS] if (safe := sanitize(text))]
     if len(every) > MAX_ITEMS:
         safe.append(f"... [{len(every)} in all]")
     return safe

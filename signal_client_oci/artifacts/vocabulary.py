@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple, cast
 
 from signal_client_oci.artifacts.phrases import done, wanted
-from signal_client_oci.artifacts.sanitize import shown
+from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import DEFAULT, Severity
 
 __all__ = ["DETECTORS", "Meaning", "RuleMeaning", "meaning_of_event", "meaning_of_rule", "table"]
@@ -108,8 +108,8 @@ def _meaning(event_type: str, event_name: str) -> Meaning:
     return Meaning(
         message_type=row["messageType"],
         severity=severity,
-        vendor_code=shown(event_type),
-        action=shown(name),
+        vendor_code=sanitize(event_type),
+        action=sanitize(name),
         techniques=_techniques(row),
         service=service,
         event=event,

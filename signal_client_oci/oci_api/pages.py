@@ -12,20 +12,17 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from signal_client_oci.artifacts.json_scan import (
     WHITESPACE,
-    Bounds,
-    PageError,
-    PageTooLargeError,
-    few,
+    JsonScanError,
     list_elements,
-    members,
     object_members,
-    too_many,
+    object_members_within,
 )
 from signal_client_oci.oci_api.limits import (
     LIST_BYTES,
@@ -54,6 +51,49 @@ BOM: Final = b"\xef\xbb\xbf"
 _FEW_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
 _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
 _WORTH_COUNTING_COMMAS: Final = 16 * 1024 * 1024  # a larger body has too many for them to tell anything
+
+Parts = TypeVar("Parts")
+PageErrorKind = Literal["unexpected", "truncated", "too_large"]
+
+
+class PageError(ValueError):
+    """A body is not the page that was due, so nothing of it can be taken as read.
+
+    `kind` says what to do about it: "truncated" where the end of the page is missing, "too_large" where a smaller slice
+    must be requested, "unexpected" for everything else. `reason` completes the sentence "the answer is ...": a few
+    English words that never quote the body.
+    """
+
+    def __init__(self, reason: str, kind: PageErrorKind = "unexpected") -> None:
+        super().__init__(f"the answer is {reason}")
+        self.reason, self.kind = reason, kind
+
+
+class PageTooLargeError(PageError):
+    """A body holds more than may be taken at once; a smaller slice of it has to be requested."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "too_large")
+
+
+def _no_check() -> None:
+    """Let the cutting go on."""
+
+
+class Bounds(NamedTuple):
+    """How much a page may hold.
+
+    Attributes:
+        records: Records at most.
+        size: Bytes at most.
+        check: Called now and then while a page is cut that takes long; raises where nobody waits for it any more.
+    """
+
+    records: int
+    size: int
+    check: Callable[[], None] = _no_check
+
+
 ORDINARY_PAGE: Final = Bounds(PAGE_RECORDS, PAGE_BYTES)
 SMALLEST_SLICE_PAGE: Final = Bounds(SMALLEST_SLICE_RECORDS, MAX_BODY_BYTES)
 LIST_BOUNDS: Final = Bounds(LIST_ROWS, LIST_BYTES)
@@ -127,7 +167,7 @@ def split_list_events(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes
     body = _sized(body, bounds)
     if _may_be_decoded(body, bounds, _COUNTED_LIST):
         try:
-            return few(list(map(bytes, _LIST.decode(body))), bounds)
+            return _few(list(map(bytes, _LIST.decode(body))), bounds)
         except _UNREADABLE:
             pass
     return _list_texts(body, bounds)
@@ -147,7 +187,7 @@ def split_search_results(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[by
             found = [msgspec.UNSET]
         texts = [bytes(data) for data in found if isinstance(data, msgspec.Raw)]
         if len(texts) == len(found):
-            return few(texts, bounds)
+            return _few(texts, bounds)
     return [_data_of(item, bounds) for item in _member_texts(body, "results", bounds)]
 
 
@@ -160,7 +200,7 @@ def split_problems(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes]:
     body = _sized(body, bounds)
     if body.count(b'"items"') == 1 and _may_be_decoded(body, bounds, _COUNTED_PROBLEMS):
         try:
-            return few(list(map(bytes, _PROBLEMS.decode(body).items)), bounds)
+            return _few(list(map(bytes, _PROBLEMS.decode(body).items)), bounds)
         except _UNREADABLE:
             pass
     return _member_texts(body, "items", bounds)
@@ -175,9 +215,31 @@ def decoded_rows(body: bytes, decoder: msgspec.json.Decoder[Any], bounds: Bounds
     if not _may_be_decoded(body, bounds, _COUNTED_LIST):
         raise PageError("not the list that was asked for")
     try:
-        return few(decoder.decode(body), bounds)
+        return _few(decoder.decode(body), bounds)
     except _UNREADABLE as error:
         raise PageError("not the list that was asked for") from error
+
+
+def _few(found: list[Any], bounds: Bounds) -> list[Any]:
+    if len(found) > bounds.records:
+        raise _too_many(bounds)
+    return found
+
+
+def _too_many(bounds: Bounds) -> PageTooLargeError:
+    return PageTooLargeError(f"of more than {bounds.records:,} records")
+
+
+def _scanned(scan: Callable[[bytes, int, Callable[[], None]], Parts], body: bytes, bounds: Bounds) -> Parts:
+    """Scan a body within its bounds; what the scanner cannot do is told of the page."""
+    try:
+        return scan(body, bounds.records, bounds.check)
+    except JsonScanError as error:
+        if error.kind == "too_many_items":
+            raise _too_many(bounds) from None
+        if error.kind == "too_many_tokens":
+            raise PageTooLargeError("of more parts than can be looked through") from None
+        raise PageError("not JSON") from None
 
 
 def _sized(body: bytes, bounds: Bounds) -> bytes:
@@ -199,7 +261,7 @@ def _may_be_decoded(body: bytes, bounds: Bounds, counted: msgspec.json.Decoder[A
     try:
         counted.decode(body)
     except _TooManyError:
-        raise too_many(bounds) from None
+        raise _too_many(bounds) from None
     except _UNREADABLE:
         return False
     return True
@@ -219,7 +281,7 @@ def _data_of(item: bytes, bounds: Bounds) -> bytes:
 def _list_texts(body: bytes, bounds: Bounds) -> list[bytes]:
     """Cut a JSON list by scanning, or say in a PageError what stands in its place."""
     _expect(body, b"[", "a list")
-    spans, end = list_elements(body, bounds)
+    spans, end = _scanned(list_elements, body, bounds)
     _expect_end(body, end)
     for start, stop in spans:
         if body[start] not in b'{["' and not _is_json(body[start:stop]):
@@ -230,7 +292,7 @@ def _list_texts(body: bytes, bounds: Bounds) -> list[bytes]:
 def _member_texts(body: bytes, name: str, bounds: Bounds) -> list[bytes]:
     """Cut the list under one key of a JSON object, or say in a PageError why there is none."""
     _expect(body, b"{", "an object")
-    found, end = members(body, bounds)
+    found, end = _scanned(object_members_within, body, bounds)
     _expect_end(body, end)
     spans = [span for key, span in found if key == name]
     if len(spans) != 1:
@@ -261,7 +323,7 @@ def _expect(body: bytes, opening: bytes, due: str) -> None:
 def _expect_end(body: bytes, end: int) -> None:
     """Raise a PageError unless the page's list or object ends where the body ends."""
     if end < 0:
-        raise PageError("cut off")
+        raise PageError("cut off", "truncated")
     if body[end:].strip(WHITESPACE):
         raise PageError("a JSON page with something after its end")
 

@@ -120,9 +120,9 @@ def results(source, text, details=None):
     for redact in (True, False):
         origin = type(ORIGIN)(ORIGIN.instance, ORIGIN.tenancy_ocid, ORIGIN.region, redact, ORIGIN.read_at)
         if source == "cloud_guard":
-            yield read_problem(text, origin).made(details)
+            yield read_problem(text, origin).to_artifact(details)
         else:
-            yield (read_audit_event if source == "audit" else read_log_record)(text, origin).made()
+            yield (read_audit_event if source == "audit" else read_log_record)(text, origin).to_artifact()
 
 
 @settings(deadline=None, max_examples=400)

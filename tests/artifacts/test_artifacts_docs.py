@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.example_records import NAMES, example, made
+from support.example_records import NAMES, example, mapped
 
 from signal_client_oci.artifacts.secrets import names as secret_keys
 from signal_client_oci.artifacts.secrets import patterns as secret_patterns
@@ -135,7 +135,7 @@ def moves(name, path, field):
         if kind == "details" and path == "id":
             changed["record"]["id"] = value
         after = (
-            made(given["source"], changed["record"], changed.get("details")).artifact["metadata"].get(field)
+            mapped(given["source"], changed["record"], changed.get("details")).artifact["metadata"].get(field)
         )
         if after != before:
             return True

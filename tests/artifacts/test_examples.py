@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.example_records import NAMES, ORIGIN, example, made, made_of, text_of
+from support.example_records import NAMES, ORIGIN, example, mapped, mapped_example, text_of
 
 from signal_client_oci.artifacts.vocabulary import table
 
@@ -24,13 +24,13 @@ ALWAYS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_makes_its_artifact(name):
     """The artifact is the reviewed one, field by field and in every byte of `raw`."""
-    assert made_of(name).artifact == example(name)["artifact"]
+    assert mapped_example(name).artifact == example(name)["artifact"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_read_without_complaint(name):
     """Real shapes are read without a parse error, and have every field that an artifact always has."""
-    result = made_of(name)
+    result = mapped_example(name)
     assert not result.parse_error
     assert result.artifact["metadata"].keys() >= ALWAYS
     assert result.artifact["source"] == "oci-cloud"
@@ -43,7 +43,7 @@ def test_raw_is_the_services_own_text(name):
     origin = type(ORIGIN)(
         ORIGIN.instance, ORIGIN.tenancy_ocid, ORIGIN.region, redact=False, read_at=ORIGIN.read_at
     )
-    plain = made(given["source"], given["record"], given.get("details"), origin)
+    plain = mapped(given["source"], given["record"], given.get("details"), origin)
     assert plain.artifact["raw"].encode() == text_of(given.get("details", given["record"]))
     assert plain.artifact["id"] == given["artifact"]["id"]
     assert plain.redacted == 0
@@ -74,5 +74,5 @@ def test_every_detector_has_a_meaning_in_an_example():
 def test_artifacts_are_plain_json():
     """What crosses the border is plain JSON."""
     for name in NAMES:
-        artifact = made_of(name).artifact
+        artifact = mapped_example(name).artifact
         assert json.loads(json.dumps(artifact)) == artifact

@@ -6,7 +6,7 @@ import copy
 import json
 
 import pytest
-from support.example_records import ORIGIN, example, made, text_of
+from support.example_records import ORIGIN, example, mapped, text_of
 
 from signal_client_oci.artifacts.logs.record import read_log_record
 from signal_client_oci.artifacts.problems.record import read_problem
@@ -21,12 +21,12 @@ def event_with(**data):
     """Give the metadata of an audit event with other members in its data."""
     event = copy.deepcopy(EVENT)
     event["data"] |= data
-    return made("audit", event).artifact["metadata"]
+    return mapped("audit", event).artifact["metadata"]
 
 
 def flow_with(**record):
     """Give what is made of a flow record with other members."""
-    return made("logging", {**FLOW, **record})
+    return mapped("logging", {**FLOW, **record})
 
 
 @pytest.mark.parametrize("identity", [{}, None, {"principalName": None, "ipAddress": ""}])
@@ -109,7 +109,7 @@ def test_words_for_nothing_are_not_said():
     assert metadata["action"] == "UpdateSecurityList"
     assert metadata["message"] == "alice@example.com updated security list web-sl in prod"
     assert "oci.outcome" not in metadata
-    bare = made("audit", {**EVENT, "eventType": "None", "data": {**EVENT["data"], "eventName": "null"}})
+    bare = mapped("audit", {**EVENT, "eventType": "None", "data": {**EVENT["data"], "eventName": "null"}})
     assert bare.artifact["metadata"]["message"] == (
         "alice@example.com did something unnamed web-sl in prod: 200"
     )
@@ -123,17 +123,17 @@ def test_open_parts_written_as_strings_are_read():
     details = json.dumps({"publicAccessType": "ObjectRead"})
     bucket = copy.deepcopy(EVENT) | {"eventType": "com.oraclecloud.objectstorage.updatebucket"}
     bucket["data"] |= {"eventName": "UpdateBucket", "additionalDetails": details}
-    assert made("audit", bucket).artifact["metadata"]["severityLabel"] == "high"
+    assert mapped("audit", bucket).artifact["metadata"]["severityLabel"] == "high"
     login = copy.deepcopy(example("audit_domain_sign_in_failed")["record"])
     login["data"]["additionalDetails"] = json.dumps(login["data"]["additionalDetails"])
-    assert made("audit", login).artifact["metadata"]["userName"] == "bob@example.com"
+    assert mapped("audit", login).artifact["metadata"]["userName"] == "bob@example.com"
 
 
 @pytest.mark.parametrize("absent", ["null", "missing"])
 def test_an_event_without_data_says_so_and_keeps_what_it_has(absent):
     """An event that lost its own part still tells what it was, under the id that its event id gives."""
     event = {name: value for name, value in EVENT.items() if name != "data"}
-    artifact = made("audit", event | ({"data": None} if absent == "null" else {})).artifact
+    artifact = mapped("audit", event | ({"data": None} if absent == "null" else {})).artifact
     assert artifact["metadata"]["oci.parseError"] == "data: missing"
     assert artifact["metadata"]["vendorCode"] == EVENT["eventType"]
     assert artifact["timestamp"] == EVENT["eventTime"]
@@ -149,11 +149,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "complaint"), WRONG, ids=range(len(WRONG)))
-def test_a_wrong_type_is_named_and_the_rest_is_filled(name, value, complaint):
+@pytest.mark.parametrize(("name", "value", "parse_error"), WRONG, ids=range(len(WRONG)))
+def test_a_wrong_type_is_named_and_the_rest_is_filled(name, value, parse_error):
     """Only the field that is wrong is missing."""
     metadata = event_with(**{name: value})
-    assert metadata["oci.parseError"] == complaint
+    assert metadata["oci.parseError"] == parse_error
     assert metadata["vendorCode"] == EVENT["eventType"]
     assert metadata["oci.eventId"] == EVENT["eventId"]
 
@@ -163,14 +163,14 @@ def test_a_wrong_type_is_named_and_the_rest_is_filled(name, value, complaint):
 )
 def test_a_time_that_cannot_be_read_is_the_time_of_reading(time):
     """Such a record is delivered with the time of reading and names the field."""
-    result = made("audit", {**EVENT, "eventTime": time})
+    result = mapped("audit", {**EVENT, "eventTime": time})
     assert result.artifact["timestamp"] == ORIGIN.read_at
     assert result.parse_error
     assert "eventTime: " in result.artifact["metadata"]["oci.parseError"]
 
 
 @pytest.mark.parametrize(
-    ("record", "timestamp", "complaint"),
+    ("record", "timestamp", "parse_error"),
     [
         ({"datetime": "1772615727000"}, "2026-03-04T09:15:27.000Z", None),
         ({"datetime": 1772615727123.9}, "2026-03-04T09:15:27.123900Z", None),
@@ -186,17 +186,17 @@ def test_a_time_that_cannot_be_read_is_the_time_of_reading(time):
         ({"datetime": None, "logContent": None}, ORIGIN.read_at, "datetime: missing"),
     ],
 )
-def test_the_time_of_a_log_record(record, timestamp, complaint):
+def test_the_time_of_a_log_record(record, timestamp, parse_error):
     """`datetime` counts as number and as text, `time` stands in for it, and a time of 1970 is one."""
     artifact = flow_with(**record).artifact
     assert artifact["timestamp"] == timestamp
-    assert artifact["metadata"].get("oci.parseError") == complaint
+    assert artifact["metadata"].get("oci.parseError") == parse_error
 
 
 def test_numbers_and_doubled_keys_stay_in_raw():
     """Digits beyond 2^53 and keys that come twice are handed on as they are; the last value counts."""
     text = b'{"datetime":1772615727000,"n":12345678901234567890123,"x":1e400,"logContent":{"type":"a","type":"b"}}'
-    artifact = made("logging", text).artifact
+    artifact = mapped("logging", text).artifact
     assert artifact["raw"].encode() == text
     assert artifact["metadata"]["vendorCode"] == "b"
 
@@ -205,7 +205,7 @@ def test_numbers_and_doubled_keys_stay_in_raw():
 def test_a_count_that_is_none_is_named(number):
     """A number that no counter can hold is left out and named, and the rest of the flow is mapped."""
     text = text_of(FLOW).replace(b'"packets":9', b'"packets":' + number)
-    result = made("logging", text)
+    result = mapped("logging", text)
     metadata = result.artifact["metadata"]
     assert "clientPackets" not in metadata
     assert metadata["clientIP"] == "10.0.0.7"
@@ -215,14 +215,14 @@ def test_a_count_that_is_none_is_named(number):
 def test_a_log_record_with_a_bad_part_is_read_around_it():
     """Control characters in the data of a log record cost it nothing but a remark."""
     text = text_of(FLOW).replace(b'"status":"OK"', b'"status":"O\x01K"')
-    metadata = made("logging", text).artifact["metadata"]
+    metadata = mapped("logging", text).artifact["metadata"]
     assert metadata["oci.parseError"] == "record: no valid JSON"
     assert (metadata["clientIP"], metadata["oci.status"]) == ("10.0.0.7", "O\\x01K")
 
 
 def test_select_and_summarize_results_are_records():
     """A search result without `logContent` is delivered with what it has."""
-    artifact = made("logging", {"datetime": 1772615727000, "user": "bob", "message": "12 logins"}).artifact
+    artifact = mapped("logging", {"datetime": 1772615727000, "user": "bob", "message": "12 logins"}).artifact
     assert artifact["metadata"]["message"] == "12 logins"
     assert artifact["metadata"]["userName"] == "bob"
     assert "oci.parseError" not in artifact["metadata"]
@@ -242,13 +242,13 @@ def test_log_data_of_any_kind_is_a_record(data):
 def test_a_risk_level_counts_in_any_case(level):
     """Some pipelines write `High`."""
     assert (
-        made("cloud_guard", {**PROBLEM, "riskLevel": level}).artifact["metadata"]["severityLabel"] == "high"
+        mapped("cloud_guard", {**PROBLEM, "riskLevel": level}).artifact["metadata"]["severityLabel"] == "high"
     )
 
 
 def test_an_unknown_risk_level_is_said_to_be_one():
     """A severity is never guessed."""
-    result = made("cloud_guard", {**PROBLEM, "riskLevel": "APOCALYPTIC"})
+    result = mapped("cloud_guard", {**PROBLEM, "riskLevel": "APOCALYPTIC"})
     assert result.artifact["metadata"]["severityLabel"] == "informational"
     assert result.artifact["metadata"]["oci.parseError"] == "riskLevel: none of the known levels"
 
@@ -259,7 +259,7 @@ def test_an_unknown_risk_level_is_said_to_be_one():
 def test_details_that_are_no_such_problem_are_left_out(details):
     """A GetProblem answer that is no object about this problem does not take the summary's place."""
     record = read_problem(text_of(PROBLEM), ORIGIN)
-    assert record.made(details).artifact == record.made(None).artifact
+    assert record.to_artifact(details).artifact == record.to_artifact(None).artifact
 
 
 def test_what_a_problem_tells_before_it_is_mapped():
@@ -289,7 +289,7 @@ NO_RECORDS = [b"null", b"17", b'"text"', b"[1]", b"", b"{", b"\xff\xfe", b"{}", 
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 def test_what_is_no_record_is_delivered(source, text):
     """Anything becomes an artifact that says that it could not be read, and no two look like repeats."""
-    result = made(source, text)
+    result = mapped(source, text)
     metadata = result.artifact["metadata"]
     assert result.parse_error
     assert metadata["messageType"] == "unreadable_record"
@@ -301,7 +301,7 @@ def test_what_is_no_record_is_delivered(source, text):
 def test_a_record_with_one_bad_part_is_read_around_it():
     """A part that is no JSON costs the record nothing but a remark."""
     text = text_of(EVENT).replace(b'"parameters":{}', b'"parameters":{"a":\x01 NaN}')
-    metadata = made("audit", text).artifact["metadata"]
+    metadata = mapped("audit", text).artifact["metadata"]
     assert metadata["oci.parseError"] == "record: no valid JSON"
     assert metadata["userName"] == "alice@example.com"
     assert metadata["oci.resourceName"] == "web-sl"
@@ -310,14 +310,14 @@ def test_a_record_with_one_bad_part_is_read_around_it():
 def test_a_record_that_nests_too_deeply_is_read_around_it():
     """Deep nesting blows no stack, and the fields beside it are read."""
     text = text_of(EVENT)[:-1] + b',"x":' + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b"}"
-    metadata = made("audit", text).artifact["metadata"]
+    metadata = mapped("audit", text).artifact["metadata"]
     assert metadata["oci.parseError"] == "record: nested too deeply"
     assert metadata["userName"] == "alice@example.com"
 
 
 def test_broken_characters_are_replaced_and_named():
     """`raw` is text in any case; what was no UTF-8 has replacement characters."""
-    result = made("audit", text_of(EVENT).replace(b"web-sl", b"web-\xff\xfe"))
+    result = mapped("audit", text_of(EVENT).replace(b"web-sl", b"web-\xff\xfe"))
     assert "web-\ufffd\ufffd" in result.artifact["raw"]
     assert "not UTF-8" in result.artifact["metadata"]["oci.parseError"]
     json.dumps(result.artifact).encode()
@@ -347,7 +347,7 @@ def test_text_of_customers_is_cut():
     assert isinstance(tags, list)
     assert len(tags) == MAX_ITEMS + 1
     assert tags[-1] == "... [1000 in all]"
-    whole = made("audit", {**EVENT, "data": {**EVENT["data"], "resourceName": "x" * 5_000_000}}).artifact
+    whole = mapped("audit", {**EVENT, "data": {**EVENT["data"], "resourceName": "x" * 5_000_000}}).artifact
     assert len(whole["raw"]) > 5_000_000
 
 
@@ -362,7 +362,7 @@ def test_secrets_are_not_in_metadata_either():
     event = copy.deepcopy(EVENT)
     event["data"]["identity"] |= {"userAgent": "x password=s3cr3t", "credentials": "ST$abc.def"}
     event["data"]["request"]["path"] = "/p/s3cr3t/n/ns/b/bucket/o/x"
-    result = made("audit", event)
+    result = mapped("audit", event)
     assert result.redacted == 3
     assert "s3cr3t" not in json.dumps(result.artifact)
     assert result.artifact["metadata"]["oci.credentialKind"] == "session-token"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from support.example_records import example, made
+from support.example_records import example, mapped
 
 FAILED = example("audit_domain_sign_in_failed")["record"]
 ADDED = example("audit_domain_member_added")["record"]
@@ -15,7 +15,7 @@ def with_details(record, **details):
     """Give the metadata of a domain's event with other details."""
     event = copy.deepcopy(record)
     event["data"]["additionalDetails"] |= details
-    return made("audit", event).artifact["metadata"]
+    return mapped("audit", event).artifact["metadata"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,6 @@ def test_a_refused_sign_in_names_what_was_typed(typed, name):
     """Guesses at accounts that do not exist differ in the user, so that the host does not take them for one."""
     event = copy.deepcopy(example("audit_console_login_unknown_user")["record"])
     event["data"]["response"]["payload"]["login_input"] = typed
-    metadata = made("audit", event).artifact["metadata"]
+    metadata = mapped("audit", event).artifact["metadata"]
     assert metadata.get("userName") == name
     assert metadata["messageType"] == "auth_failure"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 
 import pytest
-from support.example_records import example, made
+from support.example_records import example, mapped
 
 
 def with_data(name, **data):
     """Give the metadata of an example log record with other members in its data."""
     record = copy.deepcopy(example(name)["record"])
     record["logContent"]["data"] |= data
-    return made("logging", record).artifact["metadata"]
+    return mapped("logging", record).artifact["metadata"]
 
 
 def test_a_copy_of_an_audit_event_is_mapped_like_one():
@@ -20,13 +20,13 @@ def test_a_copy_of_an_audit_event_is_mapped_like_one():
     record = copy.deepcopy(example("audit_console_login_failed")["record"])
     del record["data"]["request"]
     content = {"type": record["eventType"], "time": record["eventTime"], "data": record["data"]}
-    artifact = made("logging", {"datetime": 1772615727348, "logContent": content}).artifact
+    artifact = mapped("logging", {"datetime": 1772615727348, "logContent": content}).artifact
     metadata = artifact["metadata"]
     assert (metadata["messageType"], metadata["streamName"]) == ("auth_failure", "oci_audit")
     assert (metadata["userName"], metadata["clientIP"]) == ("mallory", "198.51.100.77")
     assert artifact["timestamp"] == "2026-03-04T09:15:27.348Z"
     record["data"]["resourceName"] = 5
-    other = made("logging", {"datetime": 1772615727348, "logContent": content})
+    other = mapped("logging", {"datetime": 1772615727348, "logContent": content})
     assert (
         other.artifact["metadata"]["oci.parseError"]
         == "logContent.data.resourceName: a number was not expected"

@@ -8,7 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.example_records import NAMES, ORIGIN, example, made
+from support.example_records import NAMES, ORIGIN, example, mapped
 from support.masking_records import artifact_of, records, text_of
 from test_any_json import paths_of, replaced
 
@@ -131,8 +131,8 @@ def test_masking_never_hides_who_and_from_where(name, bait, data):
         ORIGIN.instance, ORIGIN.tenancy_ocid, ORIGIN.region, redact=False, read_at=ORIGIN.read_at
     )
     masked, unmasked = (
-        made(given_record["source"], record),
-        made(given_record["source"], record, origin=plain),
+        mapped(given_record["source"], record),
+        mapped(given_record["source"], record, origin=plain),
     )
     assert masked.artifact["id"] == unmasked.artifact["id"]
     assert set(masked.artifact["metadata"]) == set(unmasked.artifact["metadata"])
@@ -166,7 +166,7 @@ def test_the_quick_way_is_taken(monkeypatch):
         "authorization": ['Signature version="1",keyId="ST$a.b.c0123456789",signature="c2lnQQ=="']
     }
     monkeypatch.setattr(redaction, "_Reader", None)
-    result = audit.read_audit_event(json.dumps(event).encode(), ORIGIN).made()
+    result = audit.read_audit_event(json.dumps(event).encode(), ORIGIN).to_artifact()
     assert result.redacted == 3
     assert "c2ln" not in json.dumps(result.artifact)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.example_records import example, made
+from support.example_records import example, mapped
 
 PROBLEM = example("cloud_guard_summary_only")["record"]
 FIRST, LATER = "2026-03-01T22:04:11.007Z", "2026-03-04T09:10:00.412Z"
@@ -26,6 +26,6 @@ FIRST, LATER = "2026-03-01T22:04:11.007Z", "2026-03-04T09:10:00.412Z"
 def test_what_became_of_a_problem(detail, first, last, change):
     """New findings are told from those that were found again, and closed ones say how they were closed."""
     record = PROBLEM | {"lifecycleDetail": detail, "timeFirstDetected": first, "timeLastDetected": last}
-    metadata = made("cloud_guard", record).artifact["metadata"]
+    metadata = mapped("cloud_guard", record).artifact["metadata"]
     assert metadata.get("oci.change") == change
     assert f" was {change or 'reported'}, risk" in str(metadata["message"])

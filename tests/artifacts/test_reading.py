@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts.addresses import endpoint, one_ip, port_number
-from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS, fill, is_harmless, shown, shown_list
+from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS, is_clean, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.times import (
     identity_time,
     utc_moment,
@@ -130,12 +130,12 @@ def test_ports(value, port):
 @given(st.text())
 def test_shown_text_is_safe(text):
     """Nothing that is shown moves a cursor, and a text of nothing is empty."""
-    safe = shown(text)
+    safe = sanitize(text)
     assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}
     assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f") & set(safe)
     assert safe not in ("None", "null")
     assert not safe.isspace()
-    assert shown(safe) == safe
+    assert sanitize(safe) == safe
     safe.encode()
 
 
@@ -144,7 +144,7 @@ def test_shown_text_is_safe(text):
 def test_shown_text_is_bounded(text, times):
     """However long a text is, what is shown of it has a length, and says how long it was."""
     long = text * (MAX_CHARACTERS * times)
-    safe = shown(long)
+    safe = sanitize(long)
     assert len(safe) <= MAX_CHARACTERS
     assert safe.endswith(f"... [{len(long)} characters in all]") or len(long) <= MAX_CHARACTERS or not safe
 
@@ -153,11 +153,11 @@ def test_shown_text_is_bounded(text, times):
 @given(st.lists(st.text(max_size=3), max_size=5))
 def test_shown_lists_hold_no_nothing(texts):
     """A list has only texts that say something."""
-    assert all(shown_list(texts))
+    assert all(sanitize_list(texts))
 
 
 @pytest.mark.parametrize(
-    ("text", "harmless"),
+    ("text", "clean"),
     [
         (r'{"a": "x"}', True),
         (r'{"a": "\"x\" \\ \/"}', True),
@@ -168,9 +168,9 @@ def test_shown_lists_hold_no_nothing(texts):
         ('{"a": "é"}', False),
     ],
 )
-def test_quotes_and_slashes_are_harmless_and_other_escapes_are_not(text, harmless):
+def test_quotes_and_slashes_are_clean_and_other_escapes_are_not(text, clean):
     """What can only stand for printable ASCII needs no second look."""
-    assert is_harmless(text.encode()) is harmless
+    assert is_clean(text.encode()) is clean
 
 
 @settings(deadline=None)
@@ -179,11 +179,11 @@ def test_quotes_and_slashes_are_harmless_and_other_escapes_are_not(text, harmles
         st.text(alphabet=st.characters(codec="ascii"), max_size=9), st.text(max_size=9), max_size=5
     )
 )
-def test_harmless_texts_need_no_second_look(fields):
-    """Where a record is found harmless, fields come out the same with and without a look at each."""
+def test_clean_texts_need_no_second_look(fields):
+    """Where a record is found clean, fields come out the same with and without a look at each."""
     text = json.dumps(fields).encode()
-    if is_harmless(text):
+    if is_clean(text):
         quick, slow = {}, {}
-        fill(quick, fields.items(), harmless=True)
-        fill(slow, fields.items())
+        set_fields(quick, fields.items(), clean=True)
+        set_fields(slow, fields.items())
         assert quick == slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from support.example_records import NAMES, example, made
+from support.example_records import NAMES, example, mapped
 
 FIELDS = (
     "senderHost",
@@ -24,7 +24,7 @@ FIELDS = (
 
 def key(source, record):
     """Give what the host compares of a record's artifact."""
-    metadata = made(source, record).artifact["metadata"]
+    metadata = mapped(source, record).artifact["metadata"]
     return tuple(metadata.get(field) for field in FIELDS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.example_records import NAMES, example, made, text_of
+from support.example_records import NAMES, example, mapped, text_of
 from test_any_json import paths_of, replaced
 
 from signal_client_oci.artifacts.redaction import redact
@@ -26,7 +26,7 @@ def test_no_field_keeps_a_secret(name, secret):
     given = example(name)
     for path in paths_of(given["record"]):
         text = text_of(replaced(given["record"], path, secret))
-        result = made(given["source"], text)
+        result = mapped(given["source"], text)
         masked, count = redact(text)
         assert (result.artifact["raw"], result.redacted) == (masked.decode(), count), path
         assert count > 0, path
@@ -46,6 +46,6 @@ def test_no_field_keeps_what_stands_under_the_key_of_a_secret(name):
         if not isinstance(place, dict):
             continue
         changed = {**place, "password": "hunter2-hunter2"}
-        result = made(given["source"], replaced(record, path, changed))
+        result = mapped(given["source"], replaced(record, path, changed))
         assert result.redacted > 0, path
         assert "hunter2-hunter2" not in str(result.artifact), path

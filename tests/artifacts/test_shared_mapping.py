@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 
 import pytest
-from support.example_records import NAMES, example, made, text_of
+from support.example_records import NAMES, example, mapped, text_of
 from test_any_json import paths_of, replaced
 
 from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.logs import record as logging
 from signal_client_oci.artifacts.problems import record as cloud_guard
-from signal_client_oci.artifacts.sanitize import is_harmless
+from signal_client_oci.artifacts.sanitize import is_clean
 
 OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.349Z", 404, None)
 
@@ -20,8 +20,8 @@ def alone(source, record):
     """Map a record without what is known of others."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (audit, cloud_guard, logging):
-            patch.setattr(module, "is_harmless", lambda _text: False)
-        return made(source, record)
+            patch.setattr(module, "is_clean", lambda _text: False)
+        return mapped(source, record)
 
 
 def variants(record):
@@ -36,25 +36,25 @@ def variants(record):
 def test_each_value_counts(name):
     """After a record was mapped, one that differs in any one value is mapped by its own."""
     given = example(name)
-    made(given["source"], given["record"])
+    mapped(given["source"], given["record"])
     for record in variants(given["record"]):
-        assert made(given["source"], record) == alone(given["source"], record)
+        assert mapped(given["source"], record) == alone(given["source"], record)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_can_change_what_is_shared(name):
     """Whatever is done to an artifact, the next record like it is mapped as the first."""
     given = example(name)
-    first = made(given["source"], given["record"])
+    first = mapped(given["source"], given["record"])
     kept = copy.deepcopy(first)
     for value in first.artifact["metadata"].values():
         if isinstance(value, list):
             value.clear()
     first.artifact["metadata"].clear()
-    assert made(given["source"], given["record"]) == kept
+    assert mapped(given["source"], given["record"]) == kept
 
 
 def test_examples_are_shared():
     """Most of the examples are of those that others can share with: else this file would compare like with like."""
-    harmless = [name for name in NAMES if is_harmless(text_of(example(name)["record"]))]
-    assert len(harmless) > len(NAMES) / 2
+    clean = [name for name in NAMES if is_clean(text_of(example(name)["record"]))]
+    assert len(clean) > len(NAMES) / 2

@@ -40,13 +40,17 @@ def main() -> None:
     stages_of = partial(_stages, task["passes"])
     stages = {
         "audit event": stages_of(
-            "audit", b"[%b]", split_list_events, read_audit_event, lambda one: one.made()
+            "audit", b"[%b]", split_list_events, read_audit_event, lambda one: one.to_artifact()
         ),
         "log record": stages_of(
-            "logging", b'{"results":[%b]}', split_search_results, read_log_record, lambda one: one.made()
+            "logging",
+            b'{"results":[%b]}',
+            split_search_results,
+            read_log_record,
+            lambda one: one.to_artifact(),
         ),
         "problem": stages_of(
-            "cloudguard", b'{"items":[%b]}', split_problems, read_problem, lambda one: one.made(None)
+            "cloudguard", b'{"items":[%b]}', split_problems, read_problem, lambda one: one.to_artifact(None)
         ),
     }
     print(json.dumps({"stages": stages, "request": _request(task)}))  # noqa: T201

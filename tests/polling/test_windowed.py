@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import seam
 from support.collecting import raw_settings
 
-from signal_client_oci.artifacts.envelope import Made
+from signal_client_oci.artifacts.envelope import MappedRecord
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Answer
 from signal_client_oci.oci_api.pages import PageError
@@ -40,9 +40,9 @@ class Record:
     visible: datetime
     names: str = ""
 
-    def made(self):
+    def to_artifact(self):
         """Its artifact."""
-        return Made({"id": self.id, "raw": "x" * 10, "metadata": {}}, 0, False)  # noqa: FBT003
+        return MappedRecord({"id": self.id, "raw": "x" * 10, "metadata": {}}, 0, False)  # noqa: FBT003
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from signal_client_oci.artifacts.audit.record import read_audit_event
-from signal_client_oci.artifacts.envelope import Made, Origin
+from signal_client_oci.artifacts.envelope import MappedRecord, Origin
 from signal_client_oci.artifacts.logs.record import read_log_record
 from signal_client_oci.artifacts.problems.record import read_problem
 
@@ -38,26 +38,26 @@ def text_of(record: Any) -> bytes:
         return json.dumps(record, separators=(",", ":")).encode()
 
 
-def made(source: str, record: Any, details: Any = None, origin: Origin = ORIGIN) -> Made:
+def mapped(source: str, record: Any, details: Any = None, origin: Origin = ORIGIN) -> MappedRecord:
     """Make the artifact of a record of a source."""
     text = record if isinstance(record, bytes) else text_of(record)
     if source == "audit":
-        return read_audit_event(text, origin).made()
+        return read_audit_event(text, origin).to_artifact()
     if source == "logging":
-        return read_log_record(text, origin).made()
-    return read_problem(text, origin).made(None if details is None else text_of(details))
+        return read_log_record(text, origin).to_artifact()
+    return read_problem(text, origin).to_artifact(None if details is None else text_of(details))
 
 
-def made_of(name: str) -> Made:
+def mapped_example(name: str) -> MappedRecord:
     """Make the artifact of an example."""
     given = example(name)
-    return made(given["source"], given["record"], given.get("details"))
+    return mapped(given["source"], given["record"], given.get("details"))
 
 
 def _write_anew() -> None:
     for name in NAMES:
         given = example(name)
-        given["artifact"] = made_of(name).artifact
+        given["artifact"] = mapped_example(name).artifact
         (DIRECTORY / f"{name}.json").write_text(
             json.dumps(given, indent=1, ensure_ascii=False) + "\n", "utf-8"
         )

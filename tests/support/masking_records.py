@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.example_records import made
+from support.example_records import mapped
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -25,4 +25,4 @@ def text_of(entry: dict[str, Any]) -> bytes:
 
 def artifact_of(entry: dict[str, Any]) -> Any:
     """Return what the connector makes of an entry's record."""
-    return made(entry["source"], text_of(entry))
+    return mapped(entry["source"], text_of(entry))

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from signal_client_oci.artifacts.lenient_decode import plain_json
-from signal_client_oci.artifacts.sanitize import known
+from signal_client_oci.artifacts.sanitize import non_empty
 from signal_client_oci.artifacts.vocabulary import Meaning, Row, table
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def domain_event(details: bytes) -> DomainEvent | None:
     if not is_of_a_domain(details):
         return None
     found = members_of(details)
-    texts = {name: known(value) for name, value in found.items() if isinstance(value, str)}
+    texts = {name: non_empty(value) for name, value in found.items() if isinstance(value, str)}
     event_id = texts.get("eventId", "")
     if not event_id.startswith(_KINDS):
         return None

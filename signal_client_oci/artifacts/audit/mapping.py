@@ -17,8 +17,8 @@ from signal_client_oci.artifacts.audit.fields import (
     AuditResponse,
 )
 from signal_client_oci.artifacts.audit.identity_domains import domain_event, is_of_a_domain, members_of
-from signal_client_oci.artifacts.envelope import frame, weigh
-from signal_client_oci.artifacts.sanitize import fill, known, shown, shown_list
+from signal_client_oci.artifacts.envelope import base_metadata, set_severity
+from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 
@@ -83,14 +83,14 @@ class _Inside(NamedTuple):
 _NOTHING_INSIDE: Final = _Inside()
 
 
-def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
-    """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `harmless` as for `fill`."""
+def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
+    """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `clean` as for `set_fields`."""
     data = event.data or NO_DATA
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
     deed = _Deed(
-        known(event.event_type),
+        non_empty(event.event_type),
         event.source,
-        known(data.event_name),
+        non_empty(data.event_name),
         data.compartment_id,
         data.compartment_name,
         data.resource_name,
@@ -100,17 +100,17 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         data.identity,
         request.path,
         request.action,
-        "" if response.status is None else known(str(response.status)),
+        "" if response.status is None else non_empty(str(response.status)),
         response.message,
     )
     details = bytes(data.additional_details)
     looks_inside = _looks_inside(deed, details)
     inside = _Inside(details, bytes(response.payload)) if looks_inside else _NOTHING_INSIDE
-    if harmless:
-        shared, techniques = _known_metadata(origin, deed, inside)
+    if clean:
+        shared, techniques = _cached_metadata(origin, deed, inside)
         metadata = shared.copy()
     else:
-        metadata, techniques = _metadata(origin, deed, inside, harmless=False)
+        metadata, techniques = _metadata(origin, deed, inside, clean=False)
     metadata["startTimeUTC"] = timestamp
     own = (
         ("endTimeUTC", response.response_time and utc_text(response.response_time)),
@@ -118,7 +118,7 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, harmles
         ("oci.eventGroupingId", data.event_grouping_id),
         ("oci.requestId", request.id),
     )
-    fill(metadata, own, harmless=harmless)
+    set_fields(metadata, own, clean=clean)
     if techniques:
         metadata["attackTechniqueIds"] = list(techniques)
     if data.freeform_tags or data.defined_tags:
@@ -134,38 +134,36 @@ def _looks_inside(deed: _Deed, details: bytes) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _known_metadata(origin: Origin, deed: _Deed, inside: _Inside) -> tuple[Metadata, Sequence[str]]:
+def _cached_metadata(origin: Origin, deed: _Deed, inside: _Inside) -> tuple[Metadata, Sequence[str]]:
     """Map a deed as one of many; of harmless records only, whose size bounds what is kept."""
-    return _metadata(origin, deed, inside, harmless=True)
+    return _metadata(origin, deed, inside, clean=True)
 
 
-def _metadata(
-    origin: Origin, deed: _Deed, inside: _Inside, *, harmless: bool
-) -> tuple[Metadata, Sequence[str]]:
+def _metadata(origin: Origin, deed: _Deed, inside: _Inside, *, clean: bool) -> tuple[Metadata, Sequence[str]]:
     """Map what an event says; give the metadata and the techniques."""
     meaning = meaning_of_event(deed.event_type, deed.event_name)
     outcome = outcome_of(deed.status, deed.message)
     domain = domain_event(inside.details)
     if domain:
         meaning, outcome = domain.meaning(meaning), domain.outcome or outcome
-    metadata = frame(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
+    metadata = base_metadata(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
     if meaning.action:
         metadata["action"] = meaning.action
     if deed.identity:
-        fill(metadata, _who(deed.identity), harmless=harmless)
-    fill(metadata, _what(deed, meaning, outcome), harmless=harmless)
+        set_fields(metadata, _who(deed.identity), clean=clean)
+    set_fields(metadata, _what(deed, meaning, outcome), clean=clean)
     ending = (
         ("oci.status", deed.status),
         ("oci.outcome", outcome),
         ("oci.responseMessage", deed.response_message),
     )
-    fill(metadata, ending, harmless=harmless)
+    set_fields(metadata, ending, clean=clean)
     if domain:
-        fill(metadata, _told_by_domain(metadata, domain, deed, outcome), harmless=harmless)
+        set_fields(metadata, _told_by_domain(metadata, domain, deed, outcome), clean=clean)
     elif meaning.signs_in and "userName" not in metadata:
-        fill(metadata, (("userName", _typed_name(inside.payload)),), harmless=harmless)
+        set_fields(metadata, (("userName", _typed_name(inside.payload)),), clean=clean)
     said = _sentence(metadata, meaning, deed, outcome)
-    metadata["message"] = said if harmless else shown(said)
+    metadata["message"] = said if clean else sanitize(said)
     return metadata, _sharpen(metadata, meaning, deed, inside, outcome)
 
 
@@ -181,7 +179,7 @@ def _who(identity: AuditIdentity) -> Pairs:
         ("oci.authType", identity.auth_type),
         ("oci.callerName", identity.caller_name),
         ("oci.callerId", identity.caller_id),
-        ("oci.credentialKind", identity.credentials and credential_kind(known(identity.credentials))),
+        ("oci.credentialKind", identity.credentials and credential_kind(non_empty(identity.credentials))),
         ("oci.keyFingerprint", identity.credentials and key_fingerprint(identity.credentials)),
         ("oci.consoleSessionId", identity.console_session_id),
         ("oci.ipAddress", None if address else identity.ip_address),
@@ -190,12 +188,12 @@ def _who(identity: AuditIdentity) -> Pairs:
 
 def _what(deed: _Deed, meaning: Meaning, outcome: str) -> Pairs:
     """Give the fields that tell what was done, and to what."""
-    name, resource = known(deed.resource_name), known(deed.resource_id)
-    target = resource or known(deed.compartment_id)
+    name, resource = non_empty(deed.resource_name), non_empty(deed.resource_id)
+    target = resource or non_empty(deed.compartment_id)
     return (
         ("program", deed.source),
         ("uri", deed.path),
-        ("senderHost", sender(name or known(deed.path), target, _principal(deed), outcome)),
+        ("senderHost", sender(name or non_empty(deed.path), target, _principal(deed), outcome)),
         ("oci.service", meaning.service),
         ("oci.phase", meaning.phase),
         ("oci.compartmentId", deed.compartment_id),
@@ -209,9 +207,11 @@ def _what(deed: _Deed, meaning: Meaning, outcome: str) -> Pairs:
 
 def _told_by_domain(metadata: Metadata, domain: DomainEvent, deed: _Deed, outcome: str) -> Pairs:
     """Give the fields that an identity domain knows better than the event around its details."""
-    resource = known(deed.resource_name) or domain.resource
+    resource = non_empty(deed.resource_name) or domain.resource
     target = " and ".join(part for part in (resource, domain.member) if part)
-    what = sender(target, known(deed.resource_id) or known(deed.compartment_id), _principal(deed), outcome)
+    what = sender(
+        target, non_empty(deed.resource_id) or non_empty(deed.compartment_id), _principal(deed), outcome
+    )
     return (
         ("userName", domain.who(str(metadata.get("userName", "")))),
         ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
@@ -224,7 +224,7 @@ def _told_by_domain(metadata: Metadata, domain: DomainEvent, deed: _Deed, outcom
 
 
 def _principal(deed: _Deed) -> str:
-    return known(deed.identity.principal_id) if deed.identity else ""
+    return non_empty(deed.identity.principal_id) if deed.identity else ""
 
 
 def _typed_name(payload: bytes) -> str:
@@ -246,8 +246,8 @@ def outcome_of(status: str, message: str | None) -> str:
 
 def readable_name(identity: AuditIdentity) -> str:
     """Name who called: the principal, else the caller, else the readable part of the id of one of them."""
-    name = known(identity.principal_name) or known(identity.caller_name)
-    ocid = "" if name else known(identity.principal_id) or known(identity.caller_id)
+    name = non_empty(identity.principal_name) or non_empty(identity.caller_name)
+    ocid = "" if name else non_empty(identity.principal_id) or non_empty(identity.caller_id)
     return name or ocid.rpartition("/")[2] or ocid
 
 
@@ -300,7 +300,7 @@ def _sentence(metadata: Metadata, meaning: Meaning, deed: _Deed, outcome: str) -
     if place:
         told = f"{told} in {place}"
     ending = deed.status or outcome
-    reason = f" ({deed.response_message})" if failed and known(deed.response_message) else ""
+    reason = f" ({deed.response_message})" if failed and non_empty(deed.response_message) else ""
     return f"{told}: {ending}{reason}" if ending else told
 
 
@@ -311,19 +311,19 @@ def _sharpen(
     if meaning.signs_in:
         refused = _sign_in_refused(metadata, inside.payload, outcome)
         if refused:
-            weigh(metadata, "auth_failure", "medium")
+            set_severity(metadata, "auth_failure", "medium")
             return ("T1110",)
         if refused is None:
             metadata["messageType"] = "auth_attempt"
     elif deed.status == _UNAUTHENTICATED:
-        weigh(metadata, "auth_failure", "medium")
+        set_severity(metadata, "auth_failure", "medium")
         return ()
     elif meaning.event in _BUCKET_EVENTS:
         access = _member(inside.details, "publicAccessType")
         if access:
-            metadata["oci.publicAccessType"] = shown(access)
+            metadata["oci.publicAccessType"] = sanitize(access)
             if access != "NoPublicAccess":
-                weigh(metadata, "config_change", "high")
+                set_severity(metadata, "config_change", "high")
                 return ("T1530",)
     return meaning.techniques
 
@@ -332,7 +332,7 @@ def _sign_in_refused(metadata: Metadata, payload: bytes, outcome: str) -> bool |
     """Tell whether a sign-in was refused; None when the event does not say."""
     result = _member(payload, "login_result")
     if result:
-        metadata["oci.loginResult"] = shown(result)
+        metadata["oci.loginResult"] = sanitize(result)
     if outcome:
         return outcome != "success"
     return any(word in result.lower() for word in _REFUSED_SIGN_IN) if result else None
@@ -340,7 +340,7 @@ def _sign_in_refused(metadata: Metadata, payload: bytes, outcome: str) -> bool |
 
 def _add_tags(metadata: Metadata, data: AuditData) -> None:
     """Add the resource's tags."""
-    tags = shown_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
+    tags = sanitize_list([*_tags(data.freeform_tags), *_tags(data.defined_tags)])
     if tags:
         metadata["tags"] = tags
 
@@ -348,7 +348,7 @@ def _add_tags(metadata: Metadata, data: AuditData) -> None:
 def _add_changes(metadata: Metadata, change: AuditChange) -> None:
     """Add the names of the fields that changed."""
     if change.previous or change.current:
-        changed = shown_list(_changed(change.previous or {}, change.current or {}))
+        changed = sanitize_list(_changed(change.previous or {}, change.current or {}))
         if changed:
             metadata["oci.changedFields"] = changed
 

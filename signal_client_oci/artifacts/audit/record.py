@@ -9,15 +9,16 @@ import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditEvent
 from signal_client_oci.artifacts.audit.mapping import NO_DATA, audit_metadata
-from signal_client_oci.artifacts.envelope import UNREADABLE, bytes_identity, fields_identity, finished
-from signal_client_oci.artifacts.lenient_decode import complained, read_fields
+from signal_client_oci.artifacts.envelope import UNREADABLE, build_artifact, bytes_identity, fields_identity
+from signal_client_oci.artifacts.lenient_decode import any_unreadable, read_fields
 from signal_client_oci.artifacts.redaction import mask_record
-from signal_client_oci.artifacts.sanitize import is_harmless
+from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.secrets.known import known_secrets
 from signal_client_oci.artifacts.times import identity_time, utc_text
 
 if TYPE_CHECKING:
-    from signal_client_oci.artifacts.envelope import Made, Origin
+    from signal_client_oci.artifacts.envelope import MappedRecord, Origin
+    from signal_client_oci.artifacts.redaction import Secret
 
 __all__ = ["IDENTITY_FIELDS", "AuditRecord", "audit_identity", "read_audit_event"]
 
@@ -43,32 +44,33 @@ class AuditRecord:
     `compartment` is None: a request names one compartment, and its events are that one's.
     """
 
-    __slots__ = ("_complaints", "_event", "_origin", "_text", "id")
+    __slots__ = ("_event", "_origin", "_parse_errors", "_text", "id")
     compartment: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._event, self._complaints = read_fields(text, _DECODER, AuditEvent)
-        sound = not complained(self._complaints, IDENTITY_FIELDS)
+        self._event, self._parse_errors = read_fields(text, _DECODER, AuditEvent)
+        sound = not any_unreadable(self._parse_errors, IDENTITY_FIELDS)
         self.id = audit_identity(text, origin, self._event if sound else None)
 
-    def made(self) -> Made:
+    def to_artifact(self) -> MappedRecord:
         """Map the event to its artifact."""
-        text, event, complaints = self._text, self._event, self._complaints
-        if event.data is None and not complained(complaints, _DATA):
-            complaints = [*complaints, "data: missing"]
+        text, event, parse_errors = self._text, self._event, self._parse_errors
+        if event.data is None and not any_unreadable(parse_errors, _DATA):
+            parse_errors = [*parse_errors, "data: missing"]
         timestamp = utc_text(event.event_time or "")
         if timestamp is None:
-            complaints = [*complaints, "eventTime: no time that can be read"]
+            parse_errors = [*parse_errors, "eventTime: no time that can be read"]
             timestamp = self._origin.read_at
-        harmless = not complaints and is_harmless(text)
-        metadata = audit_metadata(event, self._origin, timestamp, harmless=harmless)
+        clean = not parse_errors and is_clean(text)
+        metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE
-        masked, secrets = text, []
+        masked: bytes = text
+        secrets: list[Secret] = []
         if self._origin.redact:
             masked, secrets = mask_record(text, partial(known_secrets, event.data))
-        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
+        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:
@@ -97,5 +99,5 @@ def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str
 
 
 def read_audit_event(text: bytes, origin: Origin) -> AuditRecord:
-    """Read the identity of one item of ListEvents; `.made()` maps it. Never raises, whatever the bytes."""
+    """Read the identity of one item of ListEvents; `.to_artifact()` maps it. Never raises, whatever the bytes."""
     return AuditRecord(text, origin)

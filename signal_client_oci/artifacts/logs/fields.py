@@ -99,13 +99,13 @@ class AuditLog(msgspec.Struct, rename="camel", gc=False):
 
 
 class Fields:
-    """The open data of a record, read by name; a value of a kind that cannot be is complained of and left out."""
+    """The open data of a record, read by name; a value of a kind that cannot be is reported and left out."""
 
-    __slots__ = ("complaints", "path", "values")
+    __slots__ = ("parse_errors", "path", "values")
 
-    def __init__(self, values: Any, path: str, complaints: list[str]) -> None:
+    def __init__(self, values: Any, path: str, parse_errors: list[str]) -> None:
         self.values: dict[str, Any] = values if isinstance(values, dict) else {}
-        self.path, self.complaints = path, complaints
+        self.path, self.parse_errors = path, parse_errors
 
     def text(self, *names: str) -> str | None:
         """Give the first of some members that has a value, as text; `-` stands for none."""
@@ -119,7 +119,7 @@ class Fields:
                 if value and value != "-":
                     return value
             elif value is not None:
-                self.complaints.append(f"{self.path}.{name}: neither text nor number")
+                self.parse_errors.append(f"{self.path}.{name}: neither text nor number")
         return None
 
     def number(self, *names: str) -> int | None:
@@ -131,15 +131,15 @@ class Fields:
             if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
                 return int(value)
             if value not in (None, "", "-"):
-                self.complaints.append(f"{self.path}.{name}: no number")
+                self.parse_errors.append(f"{self.path}.{name}: no number")
         return None
 
     def part(self, name: str) -> Fields:
         """Give a member that is an object; an empty one when it is missing."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
-            self.complaints.append(f"{self.path}.{name}: not an object")
-        return Fields(value, f"{self.path}.{name}", self.complaints)
+            self.parse_errors.append(f"{self.path}.{name}: not an object")
+        return Fields(value, f"{self.path}.{name}", self.parse_errors)
 
     def first(self, name: str) -> str | None:
         """Give the first text of a member that is a list of texts, or the text that stands in its place."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit.mapping import sender
-from signal_client_oci.artifacts.envelope import weigh
-from signal_client_oci.artifacts.sanitize import fill
+from signal_client_oci.artifacts.envelope import set_severity
+from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a record of which nothing else is known: its message, level, user and address where it has them."""
     level = severity_of_word(data.text(*_LEVELS))
     if level:
-        weigh(metadata, str(metadata["messageType"]), level)
+        set_severity(metadata, str(metadata["messageType"]), level)
     address = one_ip(data.text("clientIp", "clientIP", "clientIpAddress", "sourceAddress", "remoteAddr"))
     if address:
         metadata["clientIP"] = address
-    fill(
+    set_fields(
         metadata,
         (
             ("action", data.text("action", "eventName", "operation")),
@@ -84,7 +84,7 @@ def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         if syslog["pid"]:
             metadata["pid"] = int(syslog["pid"])
     program = syslog["program"] if syslog else data.text("ident", "program", "SYSLOG_IDENTIFIER")
-    fill(
+    set_fields(
         metadata,
         (
             ("message", message),
@@ -103,7 +103,7 @@ def function(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map what a function wrote: the application is the record's source, the function its subject."""
     line(data, oracle, metadata)
     name = str(metadata.get("oci.subject", ""))
-    fill(
+    set_fields(
         metadata,
         (
             ("program", name),
@@ -119,7 +119,7 @@ def rule_run(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a run of an event rule: the rule, the event that it matched."""
     line(data, oracle, metadata)
     rule = data.text("ruleId")
-    fill(
+    set_fields(
         metadata,
         (
             ("ruleName", str(metadata.get("oci.source", ""))),
@@ -151,7 +151,7 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     told = (
         f"{user or 'somebody'} {verb or 'called'} {kind or data.text('requestURI') or '?'} {names}".rstrip()
     )
-    fill(
+    set_fields(
         metadata,
         (
             ("action", f"{verb} {kind}".strip()),
@@ -170,15 +170,15 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 def _weigh_kubernetes(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
     """Set type, severity and technique of what opens or gives access in a cluster, or came without an identity."""
     if status == "401":
-        weigh(metadata, "auth_failure", "medium")
+        set_severity(metadata, "auth_failure", "medium")
     elif resource == "pods" and inner in _INTO_PODS:
-        weigh(metadata, "remote_access", "high", ["T1609"])
+        set_severity(metadata, "remote_access", "high", ["T1609"])
     elif resource in _ROLES and verb in _CHANGES:
-        weigh(metadata, "privilege_escalation", "high", ["T1098.006"])
+        set_severity(metadata, "privilege_escalation", "high", ["T1098.006"])
     elif resource == "secrets" and verb in {"get", "list", "watch"}:
-        weigh(metadata, "credential_access", "medium", ["T1552.007"])
+        set_severity(metadata, "credential_access", "medium", ["T1552.007"])
     elif verb in _CHANGES:
-        weigh(metadata, str(metadata["messageType"]), "low")
+        set_severity(metadata, str(metadata["messageType"]), "low")
 
 
 def _sign_in(message: str, metadata: Metadata) -> None:
@@ -188,13 +188,13 @@ def _sign_in(message: str, metadata: Metadata) -> None:
         return
     accepted = found["what"] == "Accepted"
     if accepted:
-        weigh(metadata, "auth_success", "informational", ["T1021"])
+        set_severity(metadata, "auth_success", "informational", ["T1021"])
     else:
-        weigh(metadata, "auth_failure", "medium", ["T1110"])
+        set_severity(metadata, "auth_failure", "medium", ["T1110"])
     address = one_ip(found["ip"])
     if address:
         metadata["clientIP"] = address
-    fill(
+    set_fields(
         metadata,
         (
             ("userName", found["user"]),

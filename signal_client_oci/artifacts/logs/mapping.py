@@ -11,12 +11,12 @@ import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditData, AuditEvent
 from signal_client_oci.artifacts.audit.mapping import audit_metadata, sender
-from signal_client_oci.artifacts.envelope import UNREADABLE, frame
+from signal_client_oci.artifacts.envelope import UNREADABLE, base_metadata
 from signal_client_oci.artifacts.lenient_decode import plain_json, read_fields
 from signal_client_oci.artifacts.logs import host_logs, network_logs, web_logs
 from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle
 from signal_client_oci.artifacts.redaction import redact_value
-from signal_client_oci.artifacts.sanitize import fill, shown
+from signal_client_oci.artifacts.sanitize import sanitize, set_fields
 from signal_client_oci.artifacts.vocabulary import meaning_of_event, table
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     row = row_of(content.type)
     if host_logs.is_kubernetes_audit(data):
         row = {**row, "mapping": "kubernetes"}
-    metadata = _placed(content, origin, timestamp, harmless=False)
+    metadata = _placed(content, origin, timestamp, clean=False)
     if not data.values and not content.type:
         metadata["messageType"], metadata["message"] = UNREADABLE
     oracle = content.oracle or NO_ORACLE
@@ -80,42 +80,42 @@ def _is_audit_event(data: Fields) -> bool:
 
 def _audit_metadata(content: LogContent, data: Fields, origin: Origin, timestamp: str) -> Metadata:
     """Map a copy of an audit event as Audit would, by whatever way it came into this log."""
-    event, complaints = read_fields(bytes(content.data), _AUDIT_DATA, AuditData)
-    data.complaints += [f"{data.path}.{complaint}" for complaint in complaints]
+    event, parse_errors = read_fields(bytes(content.data), _AUDIT_DATA, AuditData)
+    data.parse_errors += [f"{data.path}.{parse_error}" for parse_error in parse_errors]
     service = meaning_of_event(content.type or "", "").service
     copied = AuditEvent(content.type, service, content.id, content.time, event)
-    metadata = audit_metadata(copied, origin, timestamp, harmless=False)
-    add_place(metadata, content, harmless=False)
+    metadata = audit_metadata(copied, origin, timestamp, clean=False)
+    add_place(metadata, content, clean=False)
     return metadata
 
 
-def open_data(log: Log, text: bytes, complaints: list[str]) -> Fields:
+def open_data(log: Log, text: bytes, parse_errors: list[str]) -> Fields:
     """Give a record's own data: `logContent.data`, a line of text as a message, or the whole of a bare record."""
     content = log.log_content
     raw, path = (bytes(content.data), "logContent.data") if content else (text, "record")
     values = plain_json(raw) if raw else None
-    if values is None and raw not in {b"", b"null"} and not complaints:
-        complaints.append(f"{path}: no valid JSON")
+    if values is None and raw not in {b"", b"null"} and not parse_errors:
+        parse_errors.append(f"{path}: no valid JSON")
     if content and values is not None and not isinstance(values, dict):
         values = {"message": values if isinstance(values, str) else raw.decode("utf-8", "replace")}
-    return Fields(values, path, complaints)
+    return Fields(values, path, parse_errors)
 
 
-def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
-    """Map a VCN flow record whose data was read in one go; `harmless` as for `fill`."""
+def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
+    """Map a VCN flow record whose data was read in one go; `clean` as for `set_fields`."""
     content = log.log_content or NO_CONTENT
-    metadata = _placed(content, origin, timestamp, harmless=harmless)
+    metadata = _placed(content, origin, timestamp, clean=clean)
     oracle = content.oracle or NO_ORACLE
-    network_logs.known_flow(flow, metadata, harmless=harmless)
+    network_logs.known_flow(flow, metadata, clean=clean)
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None, redact=origin.redact)
     return metadata
 
 
-def _placed(content: LogContent, origin: Origin, timestamp: str, *, harmless: bool) -> Metadata:
+def _placed(content: LogContent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
     """Begin a log record's metadata with where it comes from, which most records share with others."""
     oracle = content.oracle or NO_ORACLE
-    place = _known_place if harmless else _place
+    place = _cached_place if clean else _place
     metadata = place(
         origin,
         content.type,
@@ -145,7 +145,7 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
     """Give the metadata of all records of one log about one thing; it is copied, never changed."""
     row = row_of(log_type)
     severity = cast("Severity", row["severity"])
-    metadata = frame(origin, "oci_logging", row["messageType"], severity, shown(log_type or ""))
+    metadata = base_metadata(origin, "oci_logging", row["messageType"], severity, sanitize(log_type or ""))
     fields = (
         ("oci.source", source if source != "-" else None),
         ("oci.subject", subject if subject != "-" else None),
@@ -153,14 +153,14 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
         ("oci.logId", log),
         ("oci.compartmentId", compartment),
     )
-    fill(metadata, fields)
+    set_fields(metadata, fields)
     if row["mapping"] == "flow":
-        fill(metadata, (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", subnet)))
+        set_fields(metadata, (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", subnet)))
     return metadata
 
 
 # of harmless records only, whose size bounds what is kept
-_known_place: Final = lru_cache(maxsize=1024)(_place)
+_cached_place: Final = lru_cache(maxsize=1024)(_place)
 
 
 def row_of(log_type: str | None) -> Row:
@@ -182,10 +182,10 @@ def _complete(metadata: Metadata, data: Fields, oracle: LogOracle, name: str | N
     """
     if "message" not in metadata:
         said = json.dumps(data.values, ensure_ascii=False, default=str) if data.values else ""
-        fill(metadata, (("message", _cut(said, redact=redact)),))
+        set_fields(metadata, (("message", _cut(said, redact=redact)),))
     if "senderHost" not in metadata:
         apart = None if name and name.startswith("ocid1.") else oracle.logid
-        fill(metadata, (("senderHost", sender(name, apart)),))
+        set_fields(metadata, (("senderHost", sender(name, apart)),))
     if "action" not in metadata:
         message = str(metadata.get("message", "")).encode("utf-8", "replace")
         masked = redact_value(message)[0] if redact else message
@@ -199,18 +199,18 @@ def _cut(said: str, *, redact: bool) -> str:
     return redact_value(said.encode("utf-8", "surrogatepass"))[0].decode("utf-8", "replace")[:MAX_SAID]
 
 
-def add_place(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
-    """Add where Logging keeps a record that is mapped as an audit event; `harmless` as for `fill`."""
+def add_place(metadata: Metadata, content: LogContent, *, clean: bool) -> None:
+    """Add where Logging keeps a record that is mapped as an audit event; `clean` as for `set_fields`."""
     oracle = content.oracle or NO_ORACLE
     fields = (
         ("oci.logGroupId", oracle.loggroupid),
         ("oci.logId", oracle.logid),
         ("oci.compartmentId", None if "oci.compartmentId" in metadata else oracle.compartmentid),
     )
-    fill(metadata, fields, harmless=harmless)
+    set_fields(metadata, fields, clean=clean)
 
 
-def add_envelope(metadata: Metadata, content: LogContent, *, harmless: bool) -> None:
-    """Add what Logging says of this very record; `harmless` as for `fill`."""
+def add_envelope(metadata: Metadata, content: LogContent, *, clean: bool) -> None:
+    """Add what Logging says of this very record; `clean` as for `set_fields`."""
     ingested = content.oracle.ingestedtime if content.oracle else None
-    fill(metadata, (("oci.recordId", content.id), ("oci.ingestedTime", ingested)), harmless=harmless)
+    set_fields(metadata, (("oci.recordId", content.id), ("oci.ingestedTime", ingested)), clean=clean)

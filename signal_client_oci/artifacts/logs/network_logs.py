@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip, port_number
-from signal_client_oci.artifacts.envelope import weigh
+from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.logs.fields import Flow
-from signal_client_oci.artifacts.sanitize import fill
+from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 from signal_client_oci.artifacts.times import utc_text_of_second
 
@@ -57,8 +57,8 @@ def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: 
     )
 
 
-def known_flow(data: Flow, metadata: Metadata, *, harmless: bool = False) -> None:
-    """Map the data of a flow record that was read already; `harmless` as for `fill`."""
+def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
+    """Map the data of a flow record that was read already; `clean` as for `set_fields`."""
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
         if seconds is not None and (moment := utc_text_of_second(seconds)):
             metadata[name] = moment
@@ -69,7 +69,7 @@ def known_flow(data: Flow, metadata: Metadata, *, harmless: bool = False) -> Non
     if data.packets is not None:
         metadata["clientPackets"] = data.packets
     protocol = _protocol(data)
-    fill(
+    set_fields(
         metadata,
         (
             ("action", data.action if data.action != "-" else None),
@@ -78,7 +78,7 @@ def known_flow(data: Flow, metadata: Metadata, *, harmless: bool = False) -> Non
             ("oci.flowId", data.flowid if data.flowid != "-" else None),
             ("oci.status", data.status),
         ),
-        harmless=harmless,
+        clean=clean,
     )
 
 
@@ -117,10 +117,10 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     category = data.text("threat_category", "category", "thr_category")
     if threat:
         severity = severity_of_word(data.text("severity")) or "medium"
-        weigh(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
+        set_severity(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
     action, protocol = data.text("action"), data.text("proto")
     decided = f"{(protocol or 'traffic').upper()} {route} {action or 'seen'}"
-    fill(
+    set_fields(
         metadata,
         (
             ("action", action),
@@ -147,7 +147,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
     code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
     told = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
-    fill(
+    set_fields(
         metadata,
         (
             ("fqdn", name.rstrip(".")),

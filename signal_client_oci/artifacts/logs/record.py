@@ -9,8 +9,8 @@ import msgspec
 from signal_client_oci.artifacts.audit.fields import AuditEvent
 from signal_client_oci.artifacts.audit.mapping import audit_metadata
 from signal_client_oci.artifacts.audit.record import IDENTITY_FIELDS, audit_identity
-from signal_client_oci.artifacts.envelope import bytes_identity, finished
-from signal_client_oci.artifacts.lenient_decode import UNREADABLE, complained, read_fields
+from signal_client_oci.artifacts.envelope import build_artifact, bytes_identity
+from signal_client_oci.artifacts.lenient_decode import UNREADABLE, any_unreadable, read_fields
 from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, AuditLog, KnownFlow, Log
 from signal_client_oci.artifacts.logs.mapping import (
     NO_CONTENT,
@@ -22,12 +22,12 @@ from signal_client_oci.artifacts.logs.mapping import (
     row_of,
 )
 from signal_client_oci.artifacts.redaction import mask_record
-from signal_client_oci.artifacts.sanitize import is_harmless
+from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.times import utc_text, utc_text_of_epoch
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
 
 if TYPE_CHECKING:
-    from signal_client_oci.artifacts.envelope import Made, Origin
+    from signal_client_oci.artifacts.envelope import MappedRecord, Origin
 
 __all__ = ["LogRecord", "read_log_record"]
 
@@ -48,11 +48,11 @@ class LogRecord:
     filed it under, None when it names none.
     """
 
-    __slots__ = ("_complaints", "_log", "_origin", "_text", "compartment", "from_audit", "id")
+    __slots__ = ("_log", "_origin", "_parse_errors", "_text", "compartment", "from_audit", "id")
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._log, self._complaints = read_fields(text, _DECODER, Log)
+        self._log, self._parse_errors = read_fields(text, _DECODER, Log)
         oracle = (self._log.log_content or NO_CONTENT).oracle
         self.from_audit = oracle is not None and oracle.loggroupid in AUDIT_GROUPS
         self.compartment = (oracle.compartmentid or None) if oracle else None
@@ -61,33 +61,33 @@ class LogRecord:
     def _identity(self) -> str:
         """Give the audit event's own id where it is one, else one by the bytes: `logContent.id` repeats."""
         if self.from_audit:
-            event, complaints = _audit_event(self._text)
-            self._complaints += [problem for problem in complaints if problem not in self._complaints]
+            event, parse_errors = _audit_event(self._text)
+            self._parse_errors += [problem for problem in parse_errors if problem not in self._parse_errors]
             if event.event_id:
-                sound = not complained(complaints, _AUDIT_IDENTITY)
+                sound = not any_unreadable(parse_errors, _AUDIT_IDENTITY)
                 return audit_identity(self._text, self._origin, event if sound else None)
         return bytes_identity("log", self._origin.tenancy_ocid, self._origin.region, self._text)
 
-    def made(self) -> Made:
+    def to_artifact(self) -> MappedRecord:
         """Map the record to its artifact, an audit event by the mapping of Audit."""
         text, log, flow = self._text, self._log, _flow(self._log)
-        complaints = list(self._complaints)
-        timestamp = _timestamp(log, complaints) or self._origin.read_at
-        harmless = not complaints and is_harmless(text)
+        parse_errors = list(self._parse_errors)
+        timestamp = _timestamp(log, parse_errors) or self._origin.read_at
+        clean = not parse_errors and is_clean(text)
         if self.from_audit:
-            metadata = audit_metadata(_audit_event(text)[0], self._origin, timestamp, harmless=harmless)
-            add_place(metadata, log.log_content or NO_CONTENT, harmless=harmless)
+            metadata = audit_metadata(_audit_event(text)[0], self._origin, timestamp, clean=clean)
+            add_place(metadata, log.log_content or NO_CONTENT, clean=clean)
         elif flow:
-            metadata = flow_metadata(log, flow, self._origin, timestamp, harmless=harmless)
+            metadata = flow_metadata(log, flow, self._origin, timestamp, clean=clean)
         else:
-            metadata = log_metadata(log, open_data(log, text, complaints), self._origin, timestamp)
-        add_envelope(metadata, log.log_content or NO_CONTENT, harmless=harmless)
+            metadata = log_metadata(log, open_data(log, text, parse_errors), self._origin, timestamp)
+        add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
         masked, secrets = mask_record(text) if self._origin.redact else (text, [])
-        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
+        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
 
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:
-    """Read the identity of one `results[].data`; `.made()` maps it. Never raises, whatever the bytes."""
+    """Read the identity of one `results[].data`; `.to_artifact()` maps it. Never raises, whatever the bytes."""
     return LogRecord(text, origin)
 
 
@@ -102,19 +102,19 @@ def _flow(log: Log) -> KnownFlow | None:
         return None
 
 
-def _timestamp(log: Log, complaints: list[str]) -> str | None:
+def _timestamp(log: Log, parse_errors: list[str]) -> str | None:
     """Give the record's time: `datetime` (epoch milliseconds), else the envelope's `time`."""
     found, written = None, log.datetime
     if written is not None:
         found = utc_text_of_epoch(written) or (utc_text(written) if isinstance(written, str) else None)
         if found is None:
-            complaints.append("datetime: no time that can be read")
+            parse_errors.append("datetime: no time that can be read")
     if found is None and log.log_content and log.log_content.time:
         found = utc_text(log.log_content.time)
         if found is None:
-            complaints.append("logContent.time: no time that can be read")
-    if found is None and not complaints:
-        complaints.append("datetime: missing")
+            parse_errors.append("logContent.time: no time that can be read")
+    if found is None and not parse_errors:
+        parse_errors.append("datetime: missing")
     return found
 
 
@@ -123,12 +123,12 @@ def _audit_event(text: bytes) -> tuple[AuditEvent, list[str]]:
 
     There `source` is the name of the resource, where an audit event has the service's name.
     """
-    log, complaints = read_fields(text, _AUDIT_DECODER, AuditLog)
+    log, parse_errors = read_fields(text, _AUDIT_DECODER, AuditLog)
     content = log.log_content
     if content is None:
-        return AuditEvent(), complaints
+        return AuditEvent(), parse_errors
     data = content.data
     if data and not data.resource_name and content.source not in {None, "-"}:
         data.resource_name = content.source
     service = meaning_of_event(content.type or "", "").service
-    return AuditEvent(content.type, service, content.id, content.time, data), complaints
+    return AuditEvent(content.type, service, content.id, content.time, data), parse_errors

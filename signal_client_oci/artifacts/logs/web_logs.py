@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import endpoint, one_ip
-from signal_client_oci.artifacts.envelope import weigh
-from signal_client_oci.artifacts.sanitize import fill, shown
+from signal_client_oci.artifacts.envelope import set_severity
+from signal_client_oci.artifacts.sanitize import sanitize, set_fields
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def web(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         agent=data.text("userAgent", "httpUserAgent"),
         status=data.text("lbStatusCode", "status", "statusCode"),
     )
-    fill(
+    set_fields(
         metadata,
         (
             ("senderHost", oracle.resourceid or oracle.resource_id or data.text("gatewayId", "deploymentId")),
@@ -64,7 +64,7 @@ def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     rules = protection.text("matchedRules", "matchedIds") or data.text("ruleName")
     verdict = (data.text("action") or "").lower()
     if rules or verdict in {"block", "blocked", "deny", "drop"}:
-        weigh(metadata, "malicious_behavior", "medium" if rules else "low", ["T1190"])
+        set_severity(metadata, "malicious_behavior", "medium" if rules else "low", ["T1190"])
     _peers(data.text("clientAddr"), data.text("responseProvider"), metadata)
     _request(
         metadata,
@@ -78,7 +78,7 @@ def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     size = response.number("size")
     if size is not None:
         metadata["serverBytes"] = size
-    fill(
+    set_fields(
         metadata,
         (
             ("action", " ".join(word for word in (verdict, request.text("method")) if word)),
@@ -101,7 +101,7 @@ def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a read or write of an object: who, from where, which object of which bucket, with what result."""
     meaning = meaning_of_event(str(metadata["vendorCode"]), "")
     if meaning.message_type in {"data_destruction", "service_discovery"}:
-        weigh(metadata, meaning.message_type, meaning.severity, meaning.techniques or None)
+        set_severity(metadata, meaning.message_type, meaning.severity, meaning.techniques or None)
     user, status = data.text("principalName"), data.text("statusCode")
     bucket, name = data.text("bucketName"), data.text("objectName")
     address = one_ip(data.text("clientIpAddress"))
@@ -109,7 +109,7 @@ def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         metadata["clientIP"] = address
     target = "/".join(part for part in (data.text("namespaceName"), bucket) if part)
     deed = f"{user or address or 'somebody'} {meaning.event or 'touched'}"
-    fill(
+    set_fields(
         metadata,
         (
             ("action", meaning.event),
@@ -139,7 +139,7 @@ def service_error(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a service's report of its own failure (load balancer error log)."""
     error = data.part("errorLog")
     kind, details = error.text("type"), error.text("errorDetails") or data.text("message")
-    fill(
+    set_fields(
         metadata,
         (
             ("action", kind),
@@ -174,13 +174,13 @@ def _request(  # noqa: PLR0913 - the parts of one request, each by name
     path = _HOST.sub("", uri or "").partition("?")[0]
     who = metadata.get("clientIP", "somebody")
     at = f" at {host}" if host else ""
-    fill(
+    set_fields(
         metadata,
         (
             ("action", method),
             ("uri", uri),
             ("fqdn", host),
-            ("fileName", shown(path)),
+            ("fileName", sanitize(path)),
             ("protocol", version and version.partition("/")[0].upper()),
             ("application", agent),
             ("message", f"{who} {method or 'asked for'} {path or '?'}{at}: {status or 'no status'}"),

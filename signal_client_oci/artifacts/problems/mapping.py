@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.audit.mapping import sender
-from signal_client_oci.artifacts.envelope import frame
+from signal_client_oci.artifacts.envelope import base_metadata
 from signal_client_oci.artifacts.lenient_decode import plain_json
-from signal_client_oci.artifacts.sanitize import fill, known, shown, shown_list
+from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.times import utc_moment, utc_text
 from signal_client_oci.artifacts.vocabulary import meaning_of_rule
 
@@ -31,10 +31,10 @@ Pairs = tuple[tuple[str, str | None], ...]
 
 
 def problem_metadata(
-    problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, harmless: bool
+    problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, clean: bool
 ) -> Metadata:
-    """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `harmless` as for `fill`."""
-    kind = _known_kind if harmless else _kind
+    """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `clean` as for `set_fields`."""
+    kind = _cached_kind if clean else _kind
     shared, techniques = kind(
         origin,
         severity,
@@ -52,9 +52,9 @@ def problem_metadata(
     metadata = shared.copy()
     first = problem.time_first_detected and utc_text(problem.time_first_detected)
     metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
-    fill(metadata, _own_fields(problem), harmless=harmless)
+    set_fields(metadata, _own_fields(problem), clean=clean)
     _add_details(metadata, problem)
-    _add_numbers_and_lists(metadata, problem, harmless=harmless)
+    _add_numbers_and_lists(metadata, problem, clean=clean)
     if techniques:
         metadata["attackTechniqueIds"] = list(techniques)
     return metadata
@@ -75,11 +75,11 @@ def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every p
     recommendation: str | None,
 ) -> tuple[Metadata, Sequence[str]]:
     """Give the metadata and the techniques of all findings of one rule in one place; copied, never changed."""
-    rule = known(rule_id)
+    rule = non_empty(rule_id)
     meaning = meaning_of_rule(rule, detector or "")
-    metadata = frame(origin, "oci_cloud_guard", meaning.message_type, severity, shown(rule))
+    metadata = base_metadata(origin, "oci_cloud_guard", meaning.message_type, severity, sanitize(rule))
     fields = (
-        ("action", f"{rule} {known(detail).upper()}".strip()),
+        ("action", f"{rule} {non_empty(detail).upper()}".strip()),
         ("ruleName", rule),
         ("ruleCategory", detector),
         ("oci.compartmentId", compartment),
@@ -91,20 +91,24 @@ def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every p
         ("oci.description", description),
         ("oci.recommendation", recommendation),
     )
-    fill(metadata, fields)
+    set_fields(metadata, fields)
     return metadata, meaning.techniques
 
 
 # of harmless records only, whose size bounds what is kept
-_known_kind: Final = lru_cache(maxsize=1024)(_kind)
+_cached_kind: Final = lru_cache(maxsize=1024)(_kind)
 
 
 def _own_fields(problem: Problem) -> Pairs:
     """Give the fields that tell one finding from another of its kind."""
-    name, resource, change = known(problem.resource_name), known(problem.resource_id), _change(problem)
-    told = known(problem.detector_rule_id) or "a problem"
+    name, resource, change = (
+        non_empty(problem.resource_name),
+        non_empty(problem.resource_id),
+        _change(problem),
+    )
+    told = non_empty(problem.detector_rule_id) or "a problem"
     if name or problem.resource_id or problem.resource_type:
-        parts = (known(problem.resource_type), name or resource)
+        parts = (non_empty(problem.resource_type), name or resource)
         told = " ".join([told, "on", *[part for part in parts if part]])
     told = f"{told} was {change or 'reported'}"
     if problem.risk_level:
@@ -125,7 +129,7 @@ def _own_fields(problem: Problem) -> Pairs:
 
 def _change(problem: Problem) -> str:
     """Say what became of a problem last: detected (again), resolved, dismissed or deleted; "" when it does not say."""
-    detail = known(problem.lifecycle_detail).upper()
+    detail = non_empty(problem.lifecycle_detail).upper()
     if detail != "OPEN":
         return _CHANGES.get(detail, "")
     if problem.time_first_detected == problem.time_last_detected:
@@ -143,7 +147,7 @@ def _add_details(metadata: Metadata, problem: Problem) -> None:
     if not isinstance(details, dict):
         return
     texts = {key: text for key, text in details.items() if isinstance(text, str)}
-    fill(
+    set_fields(
         metadata,
         (
             ("userName", next((texts[name] for name in _WHO if name in texts), None)),
@@ -152,31 +156,31 @@ def _add_details(metadata: Metadata, problem: Problem) -> None:
     )
 
 
-def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, harmless: bool) -> None:
+def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, clean: bool) -> None:
     """Add scores, regions and labels; `region` is the older field, and counts where `regions` names none."""
     if isinstance(problem.risk_score, (int, float)):
         metadata["oci.riskScore"] = problem.risk_score
     if isinstance(problem.peak_risk_score, (int, float)):
         metadata["oci.peakRiskScore"] = problem.peak_risk_score
     labels = problem.labels.split(",") if isinstance(problem.labels, str) else problem.labels
-    tags = _shown_all(labels, harmless=harmless) if labels else []
+    tags = _sanitize_all(labels, clean=clean) if labels else []
     if tags:
         metadata["tags"] = tags
-    regions = _shown_all(problem.regions, harmless=harmless) if problem.regions else []
+    regions = _sanitize_all(problem.regions, clean=clean) if problem.regions else []
     if not regions and problem.region:
-        regions = shown_list((problem.region,))
+        regions = sanitize_list((problem.region,))
     if regions:
         metadata["oci.regions"] = regions
         metadata["geoRegion"] = regions[0]
 
 
-def _shown_all(texts: Sequence[str | None], *, harmless: bool) -> list[str]:
+def _sanitize_all(texts: Sequence[str | None], *, clean: bool) -> list[str]:
     """Give labels or regions as metadata may carry them; many problems have the same."""
-    return list(_remembered(tuple(texts))) if harmless else _listed(tuple(texts))
+    return list(_remembered(tuple(texts))) if clean else _listed(tuple(texts))
 
 
 def _listed(texts: tuple[str | None, ...]) -> list[str]:
-    return shown_list(text.strip() for text in texts if text)
+    return sanitize_list(text.strip() for text in texts if text)
 
 
 _remembered: Final = lru_cache(maxsize=1024)(_listed)

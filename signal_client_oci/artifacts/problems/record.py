@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from signal_client_oci.artifacts.envelope import UNREADABLE, bytes_identity, fields_identity, finished
-from signal_client_oci.artifacts.lenient_decode import complained, read_fields
+from signal_client_oci.artifacts.envelope import UNREADABLE, build_artifact, bytes_identity, fields_identity
+from signal_client_oci.artifacts.lenient_decode import any_unreadable, read_fields
 from signal_client_oci.artifacts.problems.fields import Problem
 from signal_client_oci.artifacts.problems.mapping import problem_metadata
 from signal_client_oci.artifacts.redaction import mask_record
-from signal_client_oci.artifacts.sanitize import is_harmless
+from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.severity import DEFAULT, severity_of_risk
 from signal_client_oci.artifacts.times import utc_moment, utc_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from signal_client_oci.artifacts.envelope import Made, Origin
+    from signal_client_oci.artifacts.envelope import MappedRecord, Origin
 
 __all__ = ["ProblemRecord", "read_problem"]
 
@@ -34,8 +34,8 @@ class ProblemRecord:
     """
 
     __slots__ = (
-        "_complaints",
         "_origin",
+        "_parse_errors",
         "_problem",
         "_text",
         "id",
@@ -46,12 +46,12 @@ class ProblemRecord:
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._problem, self._complaints = read_fields(text, _DECODER, Problem)
+        self._problem, self._parse_errors = read_fields(text, _DECODER, Problem)
         problem = self._problem
         self.problem_id = problem.id or None
         self.risk_level = problem.risk_level
         self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        sound = problem.id and not complained(self._complaints, _IDENTITY)
+        sound = problem.id and not any_unreadable(self._parse_errors, _IDENTITY)
         self.id = (
             _identity(problem, origin) if sound else bytes_identity("problem", origin.tenancy_ocid, "", text)
         )
@@ -61,34 +61,34 @@ class ProblemRecord:
         """When it was last detected, in UTC; None when that cannot be read."""
         return utc_moment(self._problem.time_last_detected or "")
 
-    def made(self, details: bytes | None) -> Made:
+    def to_artifact(self, details: bytes | None) -> MappedRecord:
         """Map the problem to its artifact.
 
         `details` is the body of GetProblem; it takes the summary's place when it is a JSON object that is about
         the same problem.
         """
-        text, problem, complaints = self._text, self._problem, list(self._complaints)
+        text, problem, parse_errors = self._text, self._problem, list(self._parse_errors)
         if details is not None:
             whole, problems = read_fields(details, _DECODER, Problem)
-            if whole.id == problem.id and not complained(problems, frozenset()):
-                text, problem, complaints = details, whole, problems
+            if whole.id == problem.id and not any_unreadable(problems, frozenset()):
+                text, problem, parse_errors = details, whole, problems
         timestamp = utc_text(problem.time_last_detected or "")
         if timestamp is None:
-            complaints = [*complaints, "timeLastDetected: no time that can be read"]
+            parse_errors = [*parse_errors, "timeLastDetected: no time that can be read"]
             timestamp = self._origin.read_at
         severity = severity_of_risk(problem.risk_level)
         if problem.risk_level and severity is None:
-            complaints = [*complaints, "riskLevel: none of the known levels"]
-        harmless = not complaints and is_harmless(text)
-        metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, harmless=harmless)
+            parse_errors = [*parse_errors, "riskLevel: none of the known levels"]
+        clean = not parse_errors and is_clean(text)
+        metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE
         masked, secrets = mask_record(text) if self._origin.redact else (text, [])
-        return finished(self.id, timestamp, metadata, masked, secrets, complaints)
+        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
-    """Read the identity of one item of ListProblems; `.made(details)` maps it. Never raises."""
+    """Read the identity of one item of ListProblems; `.to_artifact(details)` maps it. Never raises."""
     return ProblemRecord(text, origin)
 
 

@@ -237,7 +237,7 @@ class CloudGuardCollector:
         return floor_minute(problem.last_detected + _CLOSING_MARGIN) < self._known.since
 
     def _deliver(self, problem: ProblemRecord, digest: bytes, details: bytes | None) -> None:
-        made = problem.made(details)
+        made = problem.to_artifact(details)
         self._counts["redacted"] += made.redacted
         self._counts["parse_errors"] += made.parse_error
         self._batcher.add(made.artifact, digest, self._known.deliver)

@@ -235,7 +235,7 @@ class WindowCollector:
             if not claim(digest):
                 counts["duplicates"] += 1
                 continue
-            artifact, redacted, has_parse_error = record.made()
+            artifact, redacted, has_parse_error = record.to_artifact()
             if redacted:
                 counts["redacted"] += redacted
             if has_parse_error:

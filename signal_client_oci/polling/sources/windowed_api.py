@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from typing_extensions import Self
 
-from signal_client_oci.artifacts.envelope import Made, Origin
+from signal_client_oci.artifacts.envelope import MappedRecord, Origin
 from signal_client_oci.contract import SourceName
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Answer, Client
@@ -31,7 +31,7 @@ class WindowedRecord(Protocol):
         """The OCID of the compartment that the record names, None where only the request tells."""
         ...
 
-    def made(self) -> Made:
+    def to_artifact(self) -> MappedRecord:
         """Return the record's artifact."""
         ...
 
@@ -126,7 +126,7 @@ def read_page(
             "RESPONSE_TOO_LARGE", detail=error.reason, opc_request_id=answer.opc_request_id
         ) from error
     except PageError as error:
-        code = "RESPONSE_CUT_OFF" if error.reason == "cut off" else "RESPONSE_NOT_JSON"
+        code = "RESPONSE_CUT_OFF" if error.kind == "truncated" else "RESPONSE_NOT_JSON"
         raise Failure(
             code, detail=error.reason, recovery=Recovery.RETRY, opc_request_id=answer.opc_request_id
         ) from error
