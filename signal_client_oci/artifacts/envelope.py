@@ -74,8 +74,8 @@ class Facility(NamedTuple):
 
 # the nearest that syslog has to what each stream carries
 _FACILITIES: Final = {
-    "oci_audit": Facility(13, "log audit"),
-    "oci_logging": Facility(16, "local0"),
+    "oci_cloud_audit": Facility(13, "log audit"),
+    "oci_cloud_logging": Facility(16, "local0"),
     "oci_cloud_guard": Facility(14, "log alert"),
 }
 

@@ -31,7 +31,7 @@ def test_every_published_rule_is_here():
         ("wf-auth-002", {"messageType": "auth_failure", "severityLabel": "high"}, True),
         ("wf-auth-002", {"messageType": "auth_failure", "severityLabel": "medium"}, False),
         ("wf-cloud-002", {"messageType": "config_change", "streamName": "oci_cloud_audit"}, True),
-        ("wf-cloud-002", {"messageType": "config_change", "streamName": "oci_audit"}, False),
+        ("wf-cloud-002", {"messageType": "config_change", "streamName": "oci_logs"}, False),
         ("wf-comp-002", {"action": "block GET"}, True),
         ("wf-comp-002", {"messageType": "ids_action"}, True),
         ("wf-dlp-004", {"clientBytes": 52428800}, True),

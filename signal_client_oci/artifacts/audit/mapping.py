@@ -146,7 +146,9 @@ def _metadata(origin: Origin, deed: _Deed, inside: _Inside, *, clean: bool) -> t
     domain = domain_event(inside.details)
     if domain:
         meaning, outcome = domain.meaning(meaning), domain.outcome or outcome
-    metadata = base_metadata(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
+    metadata = base_metadata(
+        origin, "oci_cloud_audit", meaning.message_type, meaning.severity, meaning.vendor_code
+    )
     if meaning.action:
         metadata["action"] = meaning.action
     if deed.identity:

@@ -145,7 +145,9 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
     """Give the metadata of all records of one log about one thing; it is copied, never changed."""
     row = row_of(log_type)
     severity = cast("Severity", row["severity"])
-    metadata = base_metadata(origin, "oci_logging", row["messageType"], severity, sanitize(log_type or ""))
+    metadata = base_metadata(
+        origin, "oci_cloud_logging", row["messageType"], severity, sanitize(log_type or "")
+    )
     fields = (
         ("oci.source", source if source != "-" else None),
         ("oci.subject", subject if subject != "-" else None),

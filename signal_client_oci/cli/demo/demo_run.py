@@ -140,5 +140,5 @@ def read_artifacts(file: Path) -> list[Artifact]:
 
 def telling_one(artifacts: Sequence[Artifact]) -> Artifact:
     """Return the artifact of an Audit event that is most severe, the first of its kind."""
-    audit = [one for one in artifacts if one["metadata"]["streamName"] == "oci_audit"]
+    audit = [one for one in artifacts if one["metadata"]["streamName"] == "oci_cloud_audit"]
     return min(audit or artifacts, key=lambda one: int(str(one["metadata"]["severityCode"])))
