@@ -1,4 +1,4 @@
-"""Reads network addresses as records write them: an IP, an IP with a port, a list of them, or no address at all."""
+"""Reads network addresses as records write them: an IP, an IP with a port, a list of them, or something else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_PORT = 65535
 
 
 def one_ip(text: str | None) -> str | None:
-    """Give the text, without the space around it, when it is exactly one IPv4 or IPv6 address, else None."""
+    """Return the text, without the space around it, when it is exactly one IPv4 or IPv6 address, else None."""
     return _one_ip(text) if text and len(text) <= MAX_LENGTH else None
 
 
@@ -27,7 +27,7 @@ def _one_ip(text: str) -> str | None:
 
 
 def endpoint(text: str | None) -> tuple[str | None, int | None]:
-    """Give the address and port of `10.0.0.1:443`, `[2001:db8::1]:443` or of an address alone.
+    """Return the address and port of `10.0.0.1:443`, `[2001:db8::1]:443` or of an address alone.
 
     Of several (a load balancer's `backendAddr` names every backend it tried) the last one counts.
     """
@@ -40,7 +40,7 @@ def endpoint(text: str | None) -> tuple[str | None, int | None]:
 
 
 def port_number(value: object) -> int | None:
-    """Give a port as a number, whether it is written as number or text; None when it is none."""
+    """Return a port as a number, whether it is written as number or text; None when it is not one."""
     if isinstance(value, str) and len(value) <= len(str(MAX_PORT)) and value.isascii() and value.isdigit():
         value = int(value)
     return value if type(value) is int and 0 <= value <= MAX_PORT else None

@@ -1,4 +1,7 @@
-"""What all artifacts share: where a record comes from, its identity and the frame around its metadata."""
+"""Builds what all artifacts share: their identity, the common part of their metadata and the artifact itself.
+
+Audit, logs and problems map their records with these functions, so that none of them needs another one's mapping.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from signal_client_oci.artifacts.lenient_decode import NOT_UTF_8, ParseError
 from signal_client_oci.artifacts.redaction import Secret, mask_metadata
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import CODES, Severity
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNKNOWN",
-    "UNREADABLE",
+    "UNREADABLE_RECORD",
     "MappedRecord",
     "Metadata",
     "Origin",
@@ -29,13 +33,14 @@ __all__ = [
     "build_artifact",
     "bytes_identity",
     "fields_identity",
+    "sender_host",
     "set_severity",
 ]
 
 UNKNOWN: Final = "unknown"  # the vendorCode of a record that does not say what it is
 
-# messageType and message of a record that tells nothing at all
-UNREADABLE: Final = ("unreadable_record", "a record that could not be read")
+# messageType and message of a record of which nothing could be read
+UNREADABLE_RECORD: Final = ("unreadable_record", "a record that could not be read")
 
 Metadata = dict[str, "MetadataValue"]
 
@@ -58,7 +63,11 @@ class Origin:
 
 
 class MappedRecord(NamedTuple):
-    """An artifact, how many secrets were masked in it, and whether something of the record could not be read."""
+    """What became of a record.
+
+    `artifact` is what the host gets, `redacted` how many secrets were masked in it, `parse_error` whether something of
+    the record could not be read.
+    """
 
     artifact: Artifact
     redacted: int
@@ -72,7 +81,7 @@ class Facility(NamedTuple):
     label: str
 
 
-# the nearest that syslog has to what each stream carries
+# the closest that syslog has to what each stream carries
 _FACILITIES: Final = {
     "oci_cloud_audit": Facility(13, "log audit"),
     "oci_cloud_logging": Facility(16, "local0"),
@@ -83,7 +92,7 @@ _FACILITIES: Final = {
 def base_metadata(
     origin: Origin, stream: str, message_type: str, severity: Severity, vendor_code: str
 ) -> Metadata:
-    """Give the metadata that every artifact has, apart from its times."""
+    """Return the metadata that every artifact has, apart from its times."""
     common = _common(origin.instance, origin.tenancy_ocid, origin.region, stream, message_type, severity)
     metadata = common.copy()
     metadata["vendorCode"] = vendor_code or UNKNOWN
@@ -94,7 +103,7 @@ def base_metadata(
 def _common(  # noqa: PLR0913  (positional, because the cache is asked for every record)
     instance: str, tenancy: str, region: str, stream: str, message_type: str, severity: Severity
 ) -> Metadata:
-    """Give what all records of one kind have in common; it is copied, never changed."""
+    """Return what all records of one kind have in common; the caller copies it and never changes it."""
     facility, code = _FACILITIES[stream], CODES[severity]
     return {
         "instance": instance,
@@ -112,19 +121,30 @@ def _common(  # noqa: PLR0913  (positional, because the cache is asked for every
 
 
 def set_severity(
-    metadata: Metadata, message_type: str, severity: Severity, techniques: Iterable[str] | None = None
+    metadata: Metadata,
+    severity: Severity,
+    message_type: str | None = None,
+    techniques: Iterable[str] | None = None,
 ) -> None:
-    """Give metadata another message type and severity, and techniques where they are known."""
+    """Set the severity of metadata, with the codes that depend on it; also type and techniques where they are given."""
     before, code = metadata["severityCode"], CODES[severity]
-    metadata["messageType"], metadata["severityLabel"], metadata["severityCode"] = (
-        message_type,
-        severity,
-        code,
-    )
+    metadata["severityLabel"], metadata["severityCode"] = severity, code
+    # the priority holds the facility too, which stays
     if isinstance(before, int) and isinstance(metadata["priority"], int):
         metadata["priority"] += code - before
+    if message_type is not None:
+        metadata["messageType"] = message_type
     if techniques is not None:
         metadata["attackTechniqueIds"] = list(techniques)
+
+
+def sender_host(name: str | None, ocid: str | None) -> str:
+    """Return `name (ocid)` of what a record is about, so that records about different things differ in `senderHost`.
+
+    The host takes two records for repeats of each other when eleven fields agree. Of these only `senderHost` can hold a
+    resource, and a name alone is not enough, because two resources may share one.
+    """
+    return f"{name} ({ocid})" if name and ocid and name != ocid else name or ocid or ""
 
 
 def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for every record)
@@ -133,22 +153,22 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
     metadata: Metadata,
     text: bytes,
     secrets: Sequence[Secret],
-    parse_errors: list[str],
+    parse_errors: list[ParseError],
 ) -> MappedRecord:
-    """Put an artifact together; a record that tells no action gets one of its own, so that it is no repeat.
+    """Build the artifact of a record from its mapped metadata.
 
-    `text` is the record as it is handed on, `secrets` what was masked in it, `parse_errors` what of it
-    could not be read. The metadata were made from the record as it came; where it holds a secret, each value of theirs is
-    masked by itself.
+    `text` is the record with its secrets masked, `secrets` what was masked in it. The metadata come from the record as
+    it was before: where it holds a secret, each of their values is masked by itself.
     """
     try:
         raw = text.decode()
     except UnicodeDecodeError:
         raw = text.decode("utf-8", "replace")
-        parse_errors = [*parse_errors, "record: not UTF-8"]
+        parse_errors = [*parse_errors, NOT_UTF_8]
     if parse_errors:
-        metadata["oci.parseError"] = sanitize("; ".join(dict.fromkeys(parse_errors)))
+        metadata["oci.parseError"] = sanitize("; ".join(map(str, dict.fromkeys(parse_errors))))
     if "action" not in metadata:
+        # of its own, or the host would take all records without an action for repeats of one another
         metadata["action"] = f"unreadable {identity[:12]}"
     if secrets:
         mask_metadata(metadata, secrets)
@@ -163,20 +183,23 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
 
 
 def fields_identity(kind: str, tenancy: str, region: str, fields: tuple[str, ...]) -> str:
-    """Give 32 hex digits for a record that the values of its fields identify."""
-    digest = _begun(kind, "fields", tenancy, region).copy()
+    """Return the id, 32 hex digits, of a record that the values of its fields identify."""
+    digest = _digest_prefix(kind, "fields", tenancy, region).copy()
     digest.update(_encode(fields))
     return digest.hexdigest()
 
 
 def bytes_identity(kind: str, tenancy: str, region: str, text: bytes) -> str:
-    """Give 32 hex digits for a record that only its own bytes identify."""
-    digest = _begun(kind, "bytes", tenancy, region).copy()
+    """Return the id, 32 hex digits, of a record that only its own bytes identify."""
+    digest = _digest_prefix(kind, "bytes", tenancy, region).copy()
     digest.update(text)
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _begun(kind: str, by: str, tenancy: str, region: str) -> hashlib.blake2b:
-    """Give a digest that has taken in what comes first: JSON ends where it ends, so what follows is no part of it."""
+def _digest_prefix(kind: str, by: str, tenancy: str, region: str) -> hashlib.blake2b:
+    """Return a digest of what comes first in an id; the caller copies it and never changes it.
+
+    The prefix is JSON, which ends where its last bracket is closed: no other prefix and record give the same bytes.
+    """
     return hashlib.blake2b(_encode((kind, by, tenancy, region)), digest_size=16)

@@ -1,72 +1,96 @@
-"""Decodes the fields that a mapping reads, and salvages what can be read of a record that is not as it should be.
+"""Decodes the fields that a mapping reads, and recovers what can be read of a malformed record.
 
-A sound record is decoded by msgspec in one go. Any other is cut into members by the scanner of `records`,
-and every field is tried by itself: the good ones are taken, the bad ones are named.
+A well-formed record is decoded by msgspec in one go. Any other is cut into members by `json_scan`, and every field is
+decoded by itself: the readable ones are used, the others are named in the record's parse errors.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 
 from signal_client_oci.artifacts.json_scan import object_members
 
-__all__ = ["UNREADABLE", "any_unreadable", "plain_json", "read_fields"]
+__all__ = [
+    "DECODE_ERRORS",
+    "NOT_UTF_8",
+    "ParseError",
+    "any_unreadable",
+    "decode_fields",
+    "decode_leniently",
+]
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_TOO_DEEP: Final = "record: nested too deeply"
-_NOTHING: Final = ("", "None", "null")
+
+class ParseError(NamedTuple):
+    """What could not be read of a record.
+
+    `field` is the path of the field in the record's JSON, `record` for the record as a whole; `detail` says in a few
+    English words what is wrong with it. As text: `field: detail`.
+    """
+
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}"
+
+
+_RECORD: Final = "record"
+_TOO_DEEP: Final = ParseError(_RECORD, "nested too deeply")
+_NOT_JSON: Final = ParseError(_RECORD, "not valid JSON")
+NOT_UTF_8: Final = ParseError(_RECORD, "not valid UTF-8")
+
+# what msgspec raises for a text that is not JSON, not of the shape, not UTF-8 or nested too deeply
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_EMPTY: Final = ("", "None", "null")
 _KINDS: Final = {
     "{": "an object",
     "[": "a list",
     '"': "a string",
-    "t": "a truth value",
-    "f": "a truth value",
+    "t": "a boolean",
+    "f": "a boolean",
     "n": "null",
 }
 
 
-def read_fields(
+def decode_fields(
     text: bytes, decoder: msgspec.json.Decoder[Shape], shape: type[Shape]
-) -> tuple[Shape, list[str]]:
-    """Give a record's fields and the parse_errors about it, each "field: what is wrong"; never raises."""
+) -> tuple[Shape, list[ParseError]]:
+    """Return a record's fields and what could not be read of it; never raises, whatever the bytes."""
     try:
         return decoder.decode(text), []
     except msgspec.ValidationError:
-        parse_errors: list[str] = []
+        # valid JSON with some field of another type: the recovery below finds out which
+        errors: list[ParseError] = []
     except RecursionError:
-        parse_errors = [_TOO_DEEP]
+        errors = [_TOO_DEEP]
     except UnicodeDecodeError:
-        parse_errors = ["record: not UTF-8"]
+        errors = [NOT_UTF_8]
     except msgspec.DecodeError:
-        parse_errors = ["record: no valid JSON"]
-    fields = _salvaged(text, shape, "", parse_errors)
-    return shape(**fields), parse_errors
+        errors = [_NOT_JSON]
+    fields = _recover_object(text, shape, "", errors)
+    return shape(**fields), errors
 
 
-def any_unreadable(parse_errors: list[str], fields: frozenset[str]) -> bool:
-    """Tell whether one of the fields, or the record as a whole, could not be read.
+def any_unreadable(errors: list[ParseError], fields: frozenset[str]) -> bool:
+    """Return whether one of the fields, or the record as a whole, could not be read.
 
-    Too deep a nesting does not count: the fields themselves were salvaged, and where it begins depends on the
-    depth of the reader's own calls, on which nothing that identifies a record may depend.
+    Too deep a nesting does not count: the fields themselves were recovered, and where it begins depends on the
+    depth of the caller's stack, on which nothing that identifies a record may depend.
     """
-    return bool(parse_errors) and any(
-        parse_error != _TOO_DEEP and (path == "record" or path in fields)
-        for parse_error in parse_errors
-        for path in (parse_error.partition(":")[0],)
-    )
+    return any(error.field in fields or (error.field == _RECORD and error != _TOO_DEEP) for error in errors)
 
 
-def plain_json(raw: msgspec.Raw | bytes) -> Any:
-    """Decode a piece of a record, also one with control characters or broken ones in it; None when it cannot be."""
+def decode_leniently(raw: msgspec.Raw | bytes) -> Any:
+    """Return the value of a JSON text, also with control or broken characters in it; None when there is none."""
     try:
         return msgspec.json.decode(raw)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         pass
     try:
         return json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
@@ -74,80 +98,89 @@ def plain_json(raw: msgspec.Raw | bytes) -> Any:
         return None
 
 
-def _salvaged(text: bytes, shape: type[msgspec.Struct], path: str, parse_errors: list[str]) -> dict[str, Any]:
-    """Read what can be read of an object's text as keyword arguments of its shape."""
+def _recover_object(
+    text: bytes, shape: type[msgspec.Struct], path: str, errors: list[ParseError]
+) -> dict[str, Any]:
+    """Return what can be read of an object's text as keyword arguments of its shape; add to `errors` what cannot."""
     members, end = object_members(text)
     if end < 0 or text[end:].strip():
-        is_object = text.lstrip().startswith(b"{") and end < 0
-        what = (
-            "cut off, or too large to be read part by part" if is_object else f"{_kind(text)}, not an object"
-        )
-        parse_errors.append(f"{path or 'record'}: {what}")
+        errors.append(ParseError(path or _RECORD, _object_error(text, end)))
     values = dict(members)
     found = {}
     for name, (key, kind) in _fields_of(shape).items():
         if key in values:
-            value = _value(text[slice(*values[key])], kind, f"{path}.{key}" if path else key, parse_errors)
+            value = _recover_value(text[slice(*values[key])], kind, f"{path}.{key}" if path else key, errors)
             if value is not None:
                 found[name] = value
     return found
 
 
-def _value(text: bytes, kind: Any, path: str, parse_errors: list[str]) -> Any:
-    """Read one member's text as the kind its field has; None, with a parse_error, when it cannot be."""
+def _recover_value(text: bytes, kind: Any, path: str, errors: list[ParseError]) -> Any:
+    """Return one member's value in the type that its field has; None, with a parse error, when it cannot be."""
     if text == b"null" or kind is msgspec.Raw:
         return None if text == b"null" else msgspec.Raw(text)
     inner = next((part for part in get_args(kind) if _is_shape(part)), None)
     if inner is not None:
-        return _object(text, inner, path, parse_errors)
+        return _recover_member_object(text, inner, path, errors)
     try:
         return msgspec.json.decode(text, type=kind)
-    except UNREADABLE as problem:
-        written = _forced(text) if text.startswith(b'"') else None
+    except DECODE_ERRORS as error:
+        written = _string_value(text) if text.startswith(b'"') else None
         if written is not None and str in get_args(kind):
-            parse_errors.append(f"{path}: text with characters that JSON does not allow")
+            errors.append(ParseError(path, "contains characters that JSON does not allow"))
             return written
-        if written is None or written.strip() not in _NOTHING:
-            wrong = isinstance(problem, msgspec.ValidationError)
-            parse_errors.append(
-                f"{path}: {_kind(text)} was not expected" if wrong else f"{path}: no valid JSON"
-            )
+        # pipelines write "None" or "null" for a field without a value: nothing is lost
+        if written is None or written.strip() not in _EMPTY:
+            is_other_type = isinstance(error, msgspec.ValidationError)
+            detail = f"unexpected type (found {_kind(text)})" if is_other_type else _NOT_JSON.detail
+            errors.append(ParseError(path, detail))
         return None
 
 
-def _object(text: bytes, shape: type[msgspec.Struct], path: str, parse_errors: list[str]) -> Any:
-    """Read a member that should be an object, also when somebody wrote it into a string."""
+def _recover_member_object(
+    text: bytes, shape: type[msgspec.Struct], path: str, errors: list[ParseError]
+) -> Any:
+    """Return a member that should be an object, also when a pipeline encoded it as a string; None when it is not."""
     if text.startswith(b'"'):
-        written = _forced(text).strip()
-        if written in _NOTHING:
+        written = _string_value(text).strip()
+        if written in _EMPTY:
             return None
-        parse_errors.append(
-            f"{path}: an object written as a string" if written.startswith("{") else f"{path}: a string"
-        )
-        if not written.startswith("{"):
-            return None
-        text = written.encode("utf-8", "replace")
-        return shape(**_salvaged(text, shape, path, []))
+        if written.startswith("{"):
+            errors.append(ParseError(path, "an object encoded as a string"))
+            # one error names the string; what is wrong inside it is not reported again for each field
+            return shape(**_recover_object(written.encode("utf-8", "replace"), shape, path, []))
     if not text.startswith(b"{"):
-        parse_errors.append(f"{path}: {_kind(text)}, not an object")
+        errors.append(ParseError(path, _object_error(text, -1)))
         return None
-    return shape(**_salvaged(text, shape, path, parse_errors))
+    return shape(**_recover_object(text, shape, path, errors))
 
 
-def _forced(text: bytes) -> str:
-    """Give the text that a JSON string stands for, with replacement characters for what is none."""
+def _string_value(text: bytes) -> str:
+    """Return the text that a JSON string stands for, with replacement characters for broken ones."""
     written = text.decode("utf-8", "replace")
     try:
         value = json.loads(written, strict=False)
     except (ValueError, RecursionError):
         value = written.strip('"')
+    # joins surrogate pairs and replaces half ones, which no UTF-8 can carry
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _object_error(text: bytes, end: int) -> str:
+    """Return what is wrong with a text that is not one whole object; `end` as from `object_members`."""
+    if not text.lstrip().startswith(b"{"):
+        return f"expected an object, found {_kind(text)}"
+    return (
+        "truncated, or too large to be read field by field"
+        if end < 0
+        else "an object with something after its end"
+    )
+
+
 def _kind(text: bytes) -> str:
-    """Say what kind of JSON value a text begins as."""
+    """Return in words what type of JSON value a text begins as."""
     head = text.lstrip()[:1].decode("latin-1")
-    return _KINDS.get(head, "a number" if head in "-0123456789" and head else "no JSON value")
+    return _KINDS.get(head, "a number" if head in "-0123456789" and head else "something that is not JSON")
 
 
 def _is_shape(kind: Any) -> bool:
@@ -156,5 +189,5 @@ def _is_shape(kind: Any) -> bool:
 
 @cache
 def _fields_of(shape: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
-    """Give each field's name with its JSON key and its type."""
+    """Return each field's name with its JSON key and its type."""
     return {field.name: (field.encode_name, field.type) for field in msgspec.structs.fields(shape)}

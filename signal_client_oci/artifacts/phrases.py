@@ -1,11 +1,11 @@
-"""Turns the name of an API operation into words: `UpdateSecurityList` into "updated security list"."""
+"""Says the name of an API operation in words: `UpdateSecurityList` as "updated security list"."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-__all__ = ["done", "wanted"]
+__all__ = ["infinitive", "past_tense"]
 
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _PASTS: Final = {
@@ -36,19 +36,19 @@ _PASTS: Final = {
 _VOWELS: Final = "aeiou"
 
 
-def done(name: str) -> str:
-    """Say in words that the operation happened; the name itself where it is no sequence of words."""
+def past_tense(name: str) -> str:
+    """Return in words what the operation did; the name itself where it is not a sequence of words."""
     words = _words(name)
     return " ".join([_past(words[0]), *words[1:]]) if words else name
 
 
-def wanted(name: str) -> str:
-    """Say in words what the operation does; the name itself where it is no sequence of words."""
+def infinitive(name: str) -> str:
+    """Return in words what the operation does; the name itself where it is not a sequence of words."""
     return " ".join(_words(name)) or name
 
 
 def _words(name: str) -> list[str]:
-    """Cut a camel-case name into lower-case words; none when it has no inner capital to go by.
+    """Split a camel-case name into lower-case words; none when it has no capital inside to split at.
 
     Of a name with dots, as Kubernetes has them (`io.k8s.core.v1.pods.create`), the last part is the verb.
     """

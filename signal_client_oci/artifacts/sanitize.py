@@ -1,30 +1,41 @@
-r"""Makes text written by customers safe to show: no control characters, no bidi marks, a bounded length.
+r"""Makes text that somebody else wrote safe to show: no control characters, no bidirectional marks, a bounded length.
 
-What is unsafe is made visible (`\u202e`), so that nothing disappears without a trace.
+Unsafe characters are written as escapes (`\u202e`), so that nothing disappears without a trace.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from signal_client_oci.contract import MetadataValue
 
-__all__ = ["MAX_CHARACTERS", "MAX_ITEMS", "is_clean", "non_empty", "sanitize", "sanitize_list", "set_fields"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "MAX_ITEMS",
+    "TextFields",
+    "is_clean",
+    "non_empty",
+    "sanitize",
+    "sanitize_list",
+    "set_fields",
+]
 
 MAX_CHARACTERS: Final = 8192
 MAX_ITEMS: Final = 200
-MAX_CLEAN_BYTES: Final = 4096  # bytes of a record from which no field can grow beyond the limit
+MAX_CLEAN_BYTES: Final = (
+    4096  # of a record: no field of it, and no sentence about it, can exceed MAX_CHARACTERS
+)
 
-# what pipelines write for a field that has no value
-NOTHING: Final = frozenset({"", "None", "null"})
-LONGEST: Final = 4
+# what pipelines write for a field without a value
+EMPTY: Final = frozenset({"", "None", "null"})
+LONGEST_EMPTY: Final = 4
 SHORT: Final = 64  # characters of a text that is worth remembering
+TextFields = Iterable[tuple[str, str | None]]
 BACKSLASH, DELETE = ord("\\"), 0x7F
 # an escape that stands for neither a quote nor a slash, in a text without escaped backslashes
 _ESCAPE: Final = re.compile(rb"\\[^\"/]")
@@ -37,24 +48,26 @@ _ONE_BYTE: Final = 0x100
 _TWO_BYTES: Final = 0x10000
 
 
-def set_fields(
-    metadata: dict[str, MetadataValue], fields: Iterable[tuple[str, str | None]], *, clean: bool = False
-) -> None:
-    """Put fields into metadata as it may carry them, and leave out those without a value.
+def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean: bool = False) -> None:
+    """Set metadata fields to sanitized texts, and leave out those without a value.
 
-    `clean` says that no field can need more than that (`is_clean` of the record's text).
+    `clean` says that no text needs to be sanitized, because `is_clean` is true of the whole record.
     """
     for name, value in fields:
         if not value:
             continue
-        if clean and len(value) > LONGEST and value[0] != " ":
+        # beyond four characters, no clean text that begins with another character than a space stands for no value
+        if clean and len(value) > LONGEST_EMPTY and value[0] != " ":
             metadata[name] = value
         elif safe := sanitize(value):
             metadata[name] = safe
 
 
 def is_clean(text: bytes) -> bool:
-    """Tell whether no string of a text, if it is JSON, can be long or hold anything but printable ASCII."""
+    """Return whether no string of a text, if it is JSON, can be long or hold anything but printable ASCII.
+
+    One look at the whole record spares a look at each of its fields.
+    """
     return (
         len(text) < MAX_CLEAN_BYTES
         and text.isascii()
@@ -64,29 +77,29 @@ def is_clean(text: bytes) -> bool:
 
 
 def non_empty(text: str | None) -> str:
-    """Give a text that stands for something as it is, and "" for None, blanks, `None` and `null`."""
-    if text and (len(text) > LONGEST or text not in NOTHING) and not text.isspace():
+    """Return a text as it is, and "" for what stands for no value: None, blanks, `None` and `null`."""
+    if text and (len(text) > LONGEST_EMPTY or text not in EMPTY) and not text.isspace():
         return text
     return ""
 
 
 def sanitize(text: str) -> str:
-    """Give a text as metadata may carry it; "" for what stands for nothing (blanks, `None`, `null`)."""
-    return _remembered(text) if len(text) <= SHORT else _made_safe(text)
+    """Return a text that is safe to show; "" for what stands for no value (blanks, `None`, `null`)."""
+    return _remembered(text) if len(text) <= SHORT else _sanitize(text)
 
 
-def _made_safe(text: str) -> str:
+def _sanitize(text: str) -> str:
     if not _is_plain(text):
-        text = _cut(_SUSPECT.sub(_visible, text[: MAX_CHARACTERS + 1]), len(text))
+        text = _truncate(_SUSPECT.sub(_escape_unsafe, text[: MAX_CHARACTERS + 1]), len(text))
     return non_empty(text)
 
 
-# labels, names of rules and regions come again and again
-_remembered: Final = lru_cache(maxsize=4096)(_made_safe)
+# short texts, such as labels, names of rules and regions, recur in many records
+_remembered: Final = lru_cache(maxsize=4096)(_sanitize)
 
 
 def sanitize_list(texts: Iterable[str]) -> list[str]:
-    """Give a list of texts as metadata may carry it: at most 200, and then one that counts them all."""
+    """Return a list of texts that are safe to show: at most 200, and then one that says how many there were."""
     every = list(texts)
     safe = [safe for text in every[:MAX_ITEMS] if (safe := sanitize(text))]
     if len(every) > MAX_ITEMS:
@@ -98,16 +111,16 @@ def _is_plain(text: str) -> bool:
     return len(text) <= MAX_CHARACTERS and text.isprintable()
 
 
-def _cut(text: str, length: int) -> str:
-    """Keep the first characters of a long text and say how many there were at first."""
+def _truncate(text: str, length: int) -> str:
+    """Return the first characters of a long text, and a note of how many there were."""
     if len(text) <= MAX_CHARACTERS:
         return text
     note = f"... [{length} characters in all]"
     return text[: MAX_CHARACTERS - len(note)] + note
 
 
-def _visible(found: re.Match[str]) -> str:
-    """Write an unsafe character as its escape, and leave any other as it is."""
+def _escape_unsafe(found: re.Match[str]) -> str:
+    """Return an unsafe character as its escape, any other as it is."""
     char = found.group()
     if char in _JOINERS or unicodedata.category(char) not in _UNSAFE:
         return char

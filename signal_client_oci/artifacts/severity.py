@@ -1,4 +1,4 @@
-"""The one scale of severity: labels that the host's rules compare, and the syslog codes that go with them."""
+"""Defines the one scale of severity: the labels that the host's rules compare, and their syslog codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["CODES", "DEFAULT", "Severity", "severity_of_risk", "severity_of_word
 Severity = Literal["critical", "high", "medium", "low", "informational"]
 
 CODES: Final[dict[Severity, int]] = {"critical": 2, "high": 3, "medium": 4, "low": 5, "informational": 6}
-# what a record that says nothing of its weight has
+# of a record that does not say how severe it is
 DEFAULT: Final[Severity] = "informational"
 
 # risk levels of Cloud Guard (cloud_guard.models.ProblemSummary.risk_level): MINOR is the least of five
@@ -48,10 +48,10 @@ _WORDS: Final[dict[str, Severity]] = {
 
 
 def severity_of_risk(risk: str | None) -> Severity | None:
-    """Give the severity of a Cloud Guard risk level, in whatever case it is written; None when it is none."""
+    """Return the severity of a Cloud Guard risk level, in whatever case it is written; None when it is not one."""
     return _RISKS.get(risk.strip().upper()) if risk else None
 
 
 def severity_of_word(word: Any) -> Severity | None:
-    """Give the severity of a log record's own level, None when it says none that is known."""
+    """Return the severity of a log record's own level; None when it is not a known one."""
     return _WORDS.get(word.strip().lower()) if isinstance(word, str) else None

@@ -1,6 +1,6 @@
 """Reads the times that records carry, in every spelling seen, and writes them as RFC 3339 UTC.
 
-Nothing here raises: a time that cannot be read is None.
+Nothing here raises: the result is None for a time that cannot be read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# what needs no second look but at the days that some months do not have
+# times that are RFC 3339 UTC already, but for days that some months do not have
 _CALENDAR: Final = (
     r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -31,24 +31,24 @@ _LEAP: Final = 60
 
 
 def utc_text(text: str) -> str | None:
-    """Give a time as RFC 3339 UTC, unchanged where it is that already with at most six decimals."""
+    """Return a time as RFC 3339 UTC, unchanged where it is that already with at most six decimals."""
     if _PLAIN.fullmatch(text):
         return text if text[8:10] <= _SAFE_DAY or _is_day(text[:10]) else None
     moment = utc_moment(text)
-    return None if moment is None else _written(moment)
+    return None if moment is None else _to_text(moment)
 
 
 def identity_time(text: str) -> str:
-    """Give a time cut to milliseconds in one spelling, or the text itself when it is no time."""
+    """Return a time cut to milliseconds in one spelling, or the text itself when it is not a time."""
     if _PLAIN_MILLISECONDS.fullmatch(text):
         return text
     moment = utc_moment(text)
-    return text if moment is None else _cut(moment, "milliseconds")
+    return text if moment is None else _format(moment, "milliseconds")
 
 
 @lru_cache(maxsize=1024)
 def _is_day(text: str) -> bool:
-    """Tell whether a day is in the calendar."""
+    """Return whether a day is in the calendar."""
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -57,7 +57,7 @@ def _is_day(text: str) -> bool:
 
 
 def utc_moment(text: str) -> datetime | None:
-    """Give a time as an aware datetime in UTC.
+    """Return a time as an aware datetime in UTC.
 
     Offsets, a missing offset (taken as UTC), a missing fraction or second, nanoseconds (cut to microseconds)
     and a leap second (the first moment of the next minute) are read.
@@ -87,35 +87,35 @@ def utc_moment(text: str) -> datetime | None:
 
 
 def utc_text_of_epoch(value: float | str) -> str | None:
-    """Give an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
+    """Return an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
     if isinstance(value, int) and -_FAR < value < _FAR:
         second = _second(value // 1000)
         return f"{second}.{value % 1000:03d}Z" if second else None
     try:
         number = float(value) if isinstance(value, float) else int(value)
-        return _written(_EPOCH + timedelta(milliseconds=number))
+        return _to_text(_EPOCH + timedelta(milliseconds=number))
     except (ValueError, OverflowError):
         return None
 
 
 def utc_text_of_second(value: int) -> str | None:
-    """Give an epoch time in seconds as RFC 3339 UTC."""
+    """Return an epoch time in seconds as RFC 3339 UTC."""
     second = _second(value)
     return f"{second}.000Z" if second else None
 
 
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str | None:
-    """Give a second; records come in the order of time, so the next ones ask for the same or for a near one."""
+    """Return a second as text; remembered, because records come in the order of time and share their seconds."""
     try:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")[:19]
     except OverflowError:
         return None
 
 
-def _written(moment: datetime) -> str:
-    return _cut(moment, "microseconds" if moment.microsecond % 1000 else "milliseconds")
+def _to_text(moment: datetime) -> str:
+    return _format(moment, "microseconds" if moment.microsecond % 1000 else "milliseconds")
 
 
-def _cut(moment: datetime, to: str) -> str:
+def _format(moment: datetime, to: str) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec=to) + "Z"

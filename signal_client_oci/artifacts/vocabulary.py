@@ -1,6 +1,6 @@
-"""What events and findings mean in the host's vocabulary, read from the tables beside this file.
+"""Looks up what events and findings mean in the host's vocabulary, in the tables beside this file.
 
-The tables are read when first needed, and once.
+Each table is read once, when it is first needed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, NamedTuple, cast
 
-from signal_client_oci.artifacts.phrases import done, wanted
+from signal_client_oci.artifacts.phrases import infinitive, past_tense
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import DEFAULT, Severity
 
-__all__ = ["DETECTORS", "Meaning", "RuleMeaning", "meaning_of_event", "meaning_of_rule", "table"]
+__all__ = [
+    "DETECTORS",
+    "Meaning",
+    "RuleMeaning",
+    "meaning_of_event",
+    "meaning_of_rule",
+    "table",
+    "techniques_of",
+]
 
-# what a problem means by its detector (cloud_guard.models.ProblemSummary) when its rule is not listed
+# by detector (cloud_guard.models.ProblemSummary): what a problem means whose rule is not listed
 DETECTORS: Final = {
     "IAAS_CONFIGURATION_DETECTOR": "policy_violation",
     "IAAS_CONTAINER_SECURITY_DETECTOR": "policy_violation",
@@ -28,7 +36,7 @@ DETECTORS: Final = {
 _PREFIX: Final = "com.oraclecloud."
 _PHASES: Final = ("begin", "end")
 _SIGN_ON: Final = re.compile(r"log-?(?:in|on)|sign-?(?:in|on)")
-_MAX_KNOWN: Final = 4096
+_MAX_REMEMBERED: Final = 4096
 _MAX_LENGTH: Final = 256  # of a type and name that are worth remembering
 
 Row = dict[str, str]
@@ -38,8 +46,8 @@ class Meaning(NamedTuple):
     """What an audit event means.
 
     `vendor_code` is its type and `action` its name as metadata may carry them; `service` and `event` are the parts of
-    its type, `phase` is "begin", "end" or "", `done` and `wanted` say the event in words; `signs_in` tells whether
-    it is a sign-in, whose outcome decides the message type.
+    its type, `phase` is "begin", "end" or ""; `past_tense` and `infinitive` say in words what was done; `signs_in` is
+    True for a sign-in, whose outcome decides the message type.
     """
 
     message_type: str
@@ -50,13 +58,13 @@ class Meaning(NamedTuple):
     service: str
     event: str
     phase: str
-    done: str
-    wanted: str
+    past_tense: str
+    infinitive: str
     signs_in: bool
 
 
 class RuleMeaning(NamedTuple):
-    """What a finding of a detector rule means."""
+    """What a problem of a detector rule means."""
 
     message_type: str
     techniques: list[str]
@@ -64,7 +72,7 @@ class RuleMeaning(NamedTuple):
 
 @cache
 def table(name: str) -> list[Row]:
-    """Read one of the tables: a dict for each row, by the column names of its first line."""
+    """Return one of the tables: a dict for each row, by the column names of its first line."""
     text = (files(__package__) / "tables" / f"{name}.tsv").read_text("utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     names = lines[0].split("\t")
@@ -72,19 +80,20 @@ def table(name: str) -> list[Row]:
 
 
 def meaning_of_event(event_type: str, event_name: str) -> Meaning:
-    """Give the meaning of an audit event by its type, `com.oraclecloud.<service>.<event>`, and its name."""
-    found = _known.get((event_type, event_name))
+    """Return the meaning of an audit event by its type, `com.oraclecloud.<service>.<event>`, and its name."""
+    # not an lru_cache, which would remember a name of any length
+    found = _meanings.get((event_type, event_name))
     if found is None:
         found = _meaning(event_type, event_name)
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
+        if len(_meanings) >= _MAX_REMEMBERED:
+            _meanings.clear()
         if len(event_type) + len(event_name) <= _MAX_LENGTH:
-            _known[event_type, event_name] = found
+            _meanings[event_type, event_name] = found
     return found
 
 
 def meaning_of_rule(rule: str, detector: str) -> RuleMeaning:
-    """Give the meaning of a Cloud Guard detector rule, by the detector where the rule is not listed."""
+    """Return the meaning of a Cloud Guard detector rule, by the detector where the rule is not listed."""
     return _meaning_of_rule(rule[:_MAX_LENGTH], detector[:_MAX_LENGTH])
 
 
@@ -92,11 +101,11 @@ def meaning_of_rule(rule: str, detector: str) -> RuleMeaning:
 def _meaning_of_rule(rule: str, detector: str) -> RuleMeaning:
     row = _rules().get(rule.strip().upper())
     if row:
-        return RuleMeaning(row["messageType"], _techniques(row))
+        return RuleMeaning(row["messageType"], techniques_of(row))
     return RuleMeaning(DETECTORS.get(detector.strip().upper(), "policy_violation"), [])
 
 
-_known: dict[tuple[str, str], Meaning] = {}
+_meanings: dict[tuple[str, str], Meaning] = {}
 
 
 def _meaning(event_type: str, event_name: str) -> Meaning:
@@ -110,18 +119,18 @@ def _meaning(event_type: str, event_name: str) -> Meaning:
         severity=severity,
         vendor_code=sanitize(event_type),
         action=sanitize(name),
-        techniques=_techniques(row),
+        techniques=techniques_of(row),
         service=service,
         event=event,
         phase=phase,
-        done="signed in" if signs_in else done(name),
-        wanted="sign in" if signs_in else wanted(name),
+        past_tense="signed in" if signs_in else past_tense(name),
+        infinitive="sign in" if signs_in else infinitive(name),
         signs_in=signs_in,
     )
 
 
 def _parts(event_type: str) -> tuple[str, str, str]:
-    """Cut `com.oraclecloud.<service>.<event>[.begin|.end]` into service, event and phase."""
+    """Split `com.oraclecloud.<service>.<event>[.begin|.end]` into service, event and phase."""
     rest = event_type[len(_PREFIX) :] if event_type.lower().startswith(_PREFIX) else event_type
     rest, _, last = rest.rpartition(".") if rest.lower().endswith((".begin", ".end")) else (rest, "", "")
     service, _, event = rest.rpartition(".")
@@ -129,7 +138,7 @@ def _parts(event_type: str) -> tuple[str, str, str]:
 
 
 def _row(service: str, event: str, name: str) -> Row:
-    """Find the row of an event: its own, its name's under any service, that of a sign-in, or its verb's."""
+    """Return the row of an event: its own, its name's under any service, that of a sign-in, or its verb's."""
     listed, alone = _events()
     found = listed.get((service, event)) or listed.get((service, name)) or alone.get(event) or alone.get(name)
     if found:
@@ -141,13 +150,14 @@ def _row(service: str, event: str, name: str) -> Row:
     return max(verbs, key=lambda row: len(row["verb"]), default=unknown)
 
 
-def _techniques(row: Row) -> list[str]:
+def techniques_of(row: Row) -> list[str]:
+    """Return the MITRE ATT&CK techniques of a table's row."""
     return [technique for technique in row.get("techniques", "").split(",") if technique]
 
 
 @cache
 def _events() -> tuple[dict[tuple[str, str], Row], dict[str, Row]]:
-    """Index the listed events by service and name, and those whose name is enough by name."""
+    """Return the listed events by service and name, and by name alone those whose name is enough."""
     rows = table("audit_events")
     listed = {
         (service, row["event"].lower()): row for row in rows for service in row["service"].lower().split()

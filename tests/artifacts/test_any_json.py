@@ -92,7 +92,10 @@ def check(result, text):
     for name, value in metadata.items():
         check_field(name, value)
     if not result.redacted:
-        assert artifact["raw"].encode("utf-8", "replace") == text or "not UTF-8" in metadata["oci.parseError"]
+        assert (
+            artifact["raw"].encode("utf-8", "replace") == text
+            or "not valid UTF-8" in metadata["oci.parseError"]
+        )
 
 
 def check_field(name, value):

@@ -99,7 +99,7 @@ def test_an_object_written_as_a_string_is_read_and_named():
     )
     assert metadata["userName"] == "alice"
     assert metadata["oci.parseError"] == (
-        "data.identity: an object written as a string; data.response: an object written as a string"
+        "data.identity: an object encoded as a string; data.response: an object encoded as a string"
     )
 
 
@@ -140,12 +140,12 @@ def test_an_event_without_data_says_so_and_keeps_what_it_has(absent):
 
 
 WRONG = [
-    ("eventName", 5, "data.eventName: a number was not expected"),
-    ("compartmentId", {"a": 1}, "data.compartmentId: an object was not expected"),
-    ("resourceName", ["x"], "data.resourceName: a list was not expected"),
-    ("identity", 5, "data.identity: a number, not an object"),
-    ("identity", {"principalName": True}, "data.identity.principalName: a truth value was not expected"),
-    ("response", {"status": [200]}, "data.response.status: a list was not expected"),
+    ("eventName", 5, "data.eventName: unexpected type (found a number)"),
+    ("compartmentId", {"a": 1}, "data.compartmentId: unexpected type (found an object)"),
+    ("resourceName", ["x"], "data.resourceName: unexpected type (found a list)"),
+    ("identity", 5, "data.identity: expected an object, found a number"),
+    ("identity", {"principalName": True}, "data.identity.principalName: unexpected type (found a boolean)"),
+    ("response", {"status": [200]}, "data.response.status: unexpected type (found a list)"),
 ]
 
 
@@ -176,12 +176,12 @@ def test_a_time_that_cannot_be_read_is_the_time_of_reading(time):
         ({"datetime": 1772615727123.9}, "2026-03-04T09:15:27.123900Z", None),
         ({"datetime": None}, "2026-03-04T09:15:27.000Z", None),
         ({"datetime": 0}, "1970-01-01T00:00:00.000Z", None),
-        ({"datetime": 10**40}, "2026-03-04T09:15:27.000Z", "datetime: no time that can be read"),
-        ({"datetime": "never"}, "2026-03-04T09:15:27.000Z", "datetime: no time that can be read"),
+        ({"datetime": 10**40}, "2026-03-04T09:15:27.000Z", "datetime: not a readable time"),
+        ({"datetime": "never"}, "2026-03-04T09:15:27.000Z", "datetime: not a readable time"),
         (
             {"datetime": None, "logContent": {"time": "?"}},
             ORIGIN.read_at,
-            "logContent.time: no time that can be read",
+            "logContent.time: not a readable time",
         ),
         ({"datetime": None, "logContent": None}, ORIGIN.read_at, "datetime: missing"),
     ],
@@ -209,14 +209,14 @@ def test_a_count_that_is_none_is_named(number):
     metadata = result.artifact["metadata"]
     assert "clientPackets" not in metadata
     assert metadata["clientIP"] == "10.0.0.7"
-    assert metadata["oci.parseError"] == "logContent.data.packets: no number"
+    assert metadata["oci.parseError"] == "logContent.data.packets: not a number"
 
 
 def test_a_log_record_with_a_bad_part_is_read_around_it():
     """Control characters in the data of a log record cost it nothing but a remark."""
     text = text_of(FLOW).replace(b'"status":"OK"', b'"status":"O\x01K"')
     metadata = mapped("logging", text).artifact["metadata"]
-    assert metadata["oci.parseError"] == "record: no valid JSON"
+    assert metadata["oci.parseError"] == "record: not valid JSON"
     assert (metadata["clientIP"], metadata["oci.status"]) == ("10.0.0.7", "O\\x01K")
 
 
@@ -250,7 +250,7 @@ def test_an_unknown_risk_level_is_said_to_be_one():
     """A severity is never guessed."""
     result = mapped("cloud_guard", {**PROBLEM, "riskLevel": "APOCALYPTIC"})
     assert result.artifact["metadata"]["severityLabel"] == "informational"
-    assert result.artifact["metadata"]["oci.parseError"] == "riskLevel: none of the known levels"
+    assert result.artifact["metadata"]["oci.parseError"] == "riskLevel: not a known risk level"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_record_with_one_bad_part_is_read_around_it():
     """A part that is no JSON costs the record nothing but a remark."""
     text = text_of(EVENT).replace(b'"parameters":{}', b'"parameters":{"a":\x01 NaN}')
     metadata = mapped("audit", text).artifact["metadata"]
-    assert metadata["oci.parseError"] == "record: no valid JSON"
+    assert metadata["oci.parseError"] == "record: not valid JSON"
     assert metadata["userName"] == "alice@example.com"
     assert metadata["oci.resourceName"] == "web-sl"
 
@@ -319,7 +319,7 @@ def test_broken_characters_are_replaced_and_named():
     """`raw` is text in any case; what was no UTF-8 has replacement characters."""
     result = mapped("audit", text_of(EVENT).replace(b"web-sl", b"web-\xff\xfe"))
     assert "web-\ufffd\ufffd" in result.artifact["raw"]
-    assert "not UTF-8" in result.artifact["metadata"]["oci.parseError"]
+    assert "not valid UTF-8" in result.artifact["metadata"]["oci.parseError"]
     json.dumps(result.artifact).encode()
 
 

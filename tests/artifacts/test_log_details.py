@@ -29,7 +29,7 @@ def test_a_copy_of_an_audit_event_is_mapped_like_one():
     other = mapped("logging", {"datetime": 1772615727348, "logContent": content})
     assert (
         other.artifact["metadata"]["oci.parseError"]
-        == "logContent.data.resourceName: a number was not expected"
+        == "logContent.data.resourceName: unexpected type (found a number)"
     )
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from signal_client_oci.artifacts.phrases import done, wanted
+from signal_client_oci.artifacts.phrases import infinitive, past_tense
 from signal_client_oci.artifacts.severity import CODES, severity_of_risk, severity_of_word
 from signal_client_oci.artifacts.vocabulary import DETECTORS, meaning_of_event, meaning_of_rule, table
 
@@ -227,4 +227,4 @@ def test_every_level_of_cloud_guard_is_on_the_scale():
 )
 def test_operations_in_words(name, was, is_):
     """The name of an operation is told in words, as done and as wanted."""
-    assert (done(name), wanted(name)) == (was, is_)
+    assert (past_tense(name), infinitive(name)) == (was, is_)

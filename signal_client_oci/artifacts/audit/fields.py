@@ -1,4 +1,4 @@
-"""The fields that are read of an audit event (AuditEvent of Audit API 20190901, schema 2.0)."""
+"""Declares the fields that are read of an audit event (AuditEvent of Audit API 20190901, schema 2.0)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = [
 
 Text = str | None
 Members = dict[str, Any] | None
-# parts that are only looked into where they are needed
+# a part without a fixed shape, decoded only where it is needed
 Part = msgspec.Raw
 ABSENT: Final = msgspec.Raw()
 
 
 class AuditIdentity(msgspec.Struct, rename="camel", gc=False, frozen=True):
-    """Who called (`data.identity`); hashable, because many events have the same caller."""
+    """Who called (`data.identity`); hashable, so that what is mapped of it can be remembered."""
 
     principal_name: Text = None
     principal_id: Text = None
@@ -39,7 +39,7 @@ class AuditIdentity(msgspec.Struct, rename="camel", gc=False, frozen=True):
 
 
 class AuditRequest(msgspec.Struct, rename="camel", gc=False):
-    """What was asked (`data.request`)."""
+    """The request (`data.request`)."""
 
     id: Text = None
     path: Text = None
@@ -48,7 +48,7 @@ class AuditRequest(msgspec.Struct, rename="camel", gc=False):
 
 
 class AuditResponse(msgspec.Struct, rename="camel", gc=False):
-    """What was answered (`data.response`); the status is a string as a rule."""
+    """The response (`data.response`); the status is usually a string."""
 
     status: str | int | None = None
     response_time: Text = None
@@ -57,7 +57,7 @@ class AuditResponse(msgspec.Struct, rename="camel", gc=False):
 
 
 class AuditChange(msgspec.Struct, gc=False):
-    """What was changed (`data.stateChange`)."""
+    """The state before and after (`data.stateChange`)."""
 
     previous: Members = None
     current: Members = None

@@ -1,31 +1,35 @@
-"""Events of identity domains, which say in their details what happened: sign-ins, users, groups, applications."""
+"""Decodes what an identity domain says of its events in their details: sign-ins, users, groups, applications.
+
+One event type of Audit stands for sign-ins that succeeded and for those that were refused; the domain's own event id
+tells them apart.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from signal_client_oci.artifacts.lenient_decode import plain_json
+from signal_client_oci.artifacts.lenient_decode import decode_leniently
 from signal_client_oci.artifacts.sanitize import non_empty
-from signal_client_oci.artifacts.vocabulary import Meaning, Row, table
+from signal_client_oci.artifacts.vocabulary import Meaning, Row, table, techniques_of
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["DomainEvent", "domain_event", "is_of_a_domain", "members_of"]
+__all__ = ["DomainEvent", "decode_domain_event", "may_be_domain_event", "open_members"]
 
 _EVENT_ID: Final = b"eventId"
-# the domain's own service, in whose name it writes down what somebody tried
-_SERVICES: Final = frozenset({"", "idcssso"})
-_KINDS: Final = ("sso.", "admin.", "idbridge.", "notification.")
+# the domain's own principal: it records in its own name what somebody else tried
+_DOMAIN_PRINCIPALS: Final = frozenset({"", "idcssso"})
+_EVENT_ID_PREFIXES: Final = ("sso.", "admin.", "idbridge.", "notification.")
 _OUTCOMES: Final = ("success", "failure")
 
 
 class DomainEvent(NamedTuple):
-    """What an identity domain tells of one of its events in `data.additionalDetails`.
+    """What an identity domain says of one of its events in `data.additionalDetails`.
 
     `event_id` is the domain's own id of what happened, such as `sso.authentication.failure`, `outcome` the last part
-    of it where it tells one. `resource` is what was acted on, `member` who was put into it or taken out of it.
+    of it where that is one. `resource` is what was acted on, `member` who was added to it or removed from it.
     """
 
     event_id: str
@@ -36,8 +40,8 @@ class DomainEvent(NamedTuple):
     resource: str
     member: str
 
-    def meaning(self, meaning: Meaning) -> Meaning:
-        """Give what the event means where its id is listed, else what its type means."""
+    def refine_meaning(self, meaning: Meaning) -> Meaning:
+        """Return what the event means by the domain's id; `meaning`, that of its type, when the id is not listed."""
         row = _rows().get(self.event_id.removesuffix(f".{self.outcome}"))
         if row is None:
             return meaning
@@ -45,30 +49,30 @@ class DomainEvent(NamedTuple):
         return meaning._replace(
             message_type=row["messageType"],
             severity=cast("Severity", row["severity"]),
-            techniques=[technique for technique in row["techniques"].split(",") if technique],
-            done="signed in" if signs_in else meaning.done,
-            wanted="sign in" if signs_in else meaning.wanted,
+            techniques=techniques_of(row),
+            past_tense="signed in" if signs_in else meaning.past_tense,
+            infinitive="sign in" if signs_in else meaning.infinitive,
             signs_in=signs_in,
         )
 
-    def who(self, name: str) -> str:
-        """Name who acted: the principal, unless that is the domain itself and the details name somebody."""
-        return self.actor if self.actor and name.lower() in _SERVICES else name
+    def actor_name(self, name: str) -> str:
+        """Return who acted: `name`, the principal's, unless that is the domain itself and the details name somebody."""
+        return self.actor if self.actor and name.lower() in _DOMAIN_PRINCIPALS else name
 
 
-def is_of_a_domain(details: bytes) -> bool:
-    """Tell whether additional details may be those of an identity domain's event."""
+def may_be_domain_event(details: bytes) -> bool:
+    """Return whether additional details may be those of an identity domain's event, without decoding them."""
     return _EVENT_ID in details
 
 
-def domain_event(details: bytes) -> DomainEvent | None:
-    """Read an event's additional details as an identity domain writes them; None when they are others'."""
-    if not is_of_a_domain(details):
+def decode_domain_event(details: bytes) -> DomainEvent | None:
+    """Decode an event's additional details as an identity domain writes them; None when another service wrote them."""
+    if not may_be_domain_event(details):
         return None
-    found = members_of(details)
+    found = open_members(details)
     texts = {name: non_empty(value) for name, value in found.items() if isinstance(value, str)}
     event_id = texts.get("eventId", "")
-    if not event_id.startswith(_KINDS):
+    if not event_id.startswith(_EVENT_ID_PREFIXES):
         return None
     last = event_id.rpartition(".")[2]
     return DomainEvent(
@@ -82,11 +86,11 @@ def domain_event(details: bytes) -> DomainEvent | None:
     )
 
 
-def members_of(part: bytes) -> dict[str, Any]:
-    """Give the members of one of an event's open parts, also where a pipeline wrote it into a string."""
-    found = plain_json(part)
+def open_members(part: bytes) -> dict[str, Any]:
+    """Return the members of a part without a fixed shape, also where a pipeline encoded it as a string."""
+    found = decode_leniently(part)
     if isinstance(found, str) and found.startswith("{"):
-        found = plain_json(found.encode("utf-8", "replace"))
+        found = decode_leniently(found.encode("utf-8", "replace"))
     return found if isinstance(found, dict) else {}
 
 

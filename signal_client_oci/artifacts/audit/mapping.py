@@ -1,14 +1,19 @@
-"""What an audit event's fields become in the host's names; shared by Audit and the log group `_Audit`."""
+"""Maps an audit event's fields to the host's names; shared by Audit and the log group `_Audit`.
+
+Machines make the same call again and again. So what an event says apart from its own ids and times is mapped once and
+remembered (`_cached_metadata`); each event then adds what is its own.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from signal_client_oci.artifacts.addresses import one_ip
+from signal_client_oci.artifacts.audit.caller import caller_fields
 from signal_client_oci.artifacts.audit.fields import (
     AuditChange,
     AuditData,
@@ -16,22 +21,26 @@ from signal_client_oci.artifacts.audit.fields import (
     AuditRequest,
     AuditResponse,
 )
-from signal_client_oci.artifacts.audit.identity_domains import domain_event, is_of_a_domain, members_of
-from signal_client_oci.artifacts.envelope import base_metadata, set_severity
+from signal_client_oci.artifacts.audit.identity_domains import decode_domain_event
+from signal_client_oci.artifacts.audit.refinement import (
+    NO_PARTS,
+    OpenParts,
+    needs_open_parts,
+    refine,
+    typed_user_name,
+)
+from signal_client_oci.artifacts.envelope import base_metadata, sender_host
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from signal_client_oci.artifacts.audit.fields import AuditEvent
     from signal_client_oci.artifacts.audit.identity_domains import DomainEvent
     from signal_client_oci.artifacts.envelope import Metadata, Origin
+    from signal_client_oci.artifacts.sanitize import TextFields
 
-__all__ = ["audit_metadata", "credential_kind", "outcome_of", "readable_name", "sender"]
-
-Pairs = tuple[tuple[str, str | None], ...]
+__all__ = ["NO_DATA", "audit_metadata"]
 
 NO_DATA: Final = AuditData()
 NO_REQUEST: Final = AuditRequest()
@@ -39,22 +48,12 @@ NO_RESPONSE: Final = AuditResponse()
 
 _DENIED: Final = ("401", "403")
 _UNSUCCESSFUL: Final = frozenset({"denied", "failure"})
-_UNAUTHENTICATED: Final = "401"
-_REFUSED_SIGN_IN: Final = ("invalid", "fail", "denied", "locked", "expired", "disabled", "blocked")
-# a failed sign-in's `login_input`: "tenant: acme, user: mallory"
-_TYPED: Final = re.compile(r"\buser: ?([^\s,]{1,256})")
-_KEY_ID: Final = re.compile(
-    r"ocid1\.tenancy\.[^/\s]{1,200}/ocid1\.[^/\s]{1,200}/((?:[0-9A-Fa-f]{2}:){15}[0-9A-Fa-f]{2})"
-)
-_BUCKET_EVENTS: Final = frozenset(
-    {"CreateBucket", "UpdateBucket", "createbucket", "updatebucket", "createBucket", "updateBucket"}
-)
 
 
-class _Deed(msgspec.Struct, frozen=True, gc=False):
-    """What an event says but for its own ids and times: who did what to what, and how that ended.
+class _Activity(msgspec.Struct, frozen=True, gc=False):
+    """Who did what to what, and how that ended: what an event says apart from its own ids and times.
 
-    Machines do the same again and again, so that most of a tenancy's events share it with others.
+    Hashable, because it is what mapped metadata are remembered by.
     """
 
     event_type: str
@@ -72,45 +71,25 @@ class _Deed(msgspec.Struct, frozen=True, gc=False):
     status: str
     response_message: str | None
 
-
-class _Inside(NamedTuple):
-    """The open parts of an event that are looked into where its kind makes them worth it."""
-
-    details: bytes = b""
-    payload: bytes = b""
-
-
-_NOTHING_INSIDE: Final = _Inside()
+    @property
+    def principal_id(self) -> str:
+        """The id of who called, "" where the event names none."""
+        return non_empty(self.identity.principal_id) if self.identity else ""
 
 
 def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
     """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `clean` as for `set_fields`."""
     data = event.data or NO_DATA
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
-    deed = _Deed(
-        non_empty(event.event_type),
-        event.source,
-        non_empty(data.event_name),
-        data.compartment_id,
-        data.compartment_name,
-        data.resource_name,
-        data.resource_id,
-        data.availability_domain,
-        data.message,
-        data.identity,
-        request.path,
-        request.action,
-        "" if response.status is None else non_empty(str(response.status)),
-        response.message,
-    )
+    activity = _activity(event, data, request, response)
     details = bytes(data.additional_details)
-    looks_inside = _looks_inside(deed, details)
-    inside = _Inside(details, bytes(response.payload)) if looks_inside else _NOTHING_INSIDE
+    meaning = meaning_of_event(activity.event_type, activity.event_name)
+    parts = OpenParts(details, bytes(response.payload)) if needs_open_parts(meaning, details) else NO_PARTS
     if clean:
-        shared, techniques = _cached_metadata(origin, deed, inside)
+        shared, techniques = _cached_metadata(origin, activity, parts)
         metadata = shared.copy()
     else:
-        metadata, techniques = _metadata(origin, deed, inside, clean=False)
+        metadata, techniques = _shared_metadata(origin, activity, parts, clean=False)
     metadata["startTimeUTC"] = timestamp
     own = (
         ("endTimeUTC", response.response_time and utc_text(response.response_time)),
@@ -128,96 +107,93 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
     return metadata
 
 
-def _looks_inside(deed: _Deed, details: bytes) -> bool:
-    meaning = meaning_of_event(deed.event_type, deed.event_name)
-    return meaning.signs_in or meaning.event in _BUCKET_EVENTS or is_of_a_domain(details)
+def _activity(
+    event: AuditEvent, data: AuditData, request: AuditRequest, response: AuditResponse
+) -> _Activity:
+    """Return what an event shares with others (positional, because it is built for every event)."""
+    return _Activity(
+        non_empty(event.event_type),
+        event.source,
+        non_empty(data.event_name),
+        data.compartment_id,
+        data.compartment_name,
+        data.resource_name,
+        data.resource_id,
+        data.availability_domain,
+        data.message,
+        data.identity,
+        request.path,
+        request.action,
+        "" if response.status is None else non_empty(str(response.status)),
+        response.message,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _cached_metadata(origin: Origin, deed: _Deed, inside: _Inside) -> tuple[Metadata, Sequence[str]]:
-    """Map a deed as one of many; of harmless records only, whose size bounds what is kept."""
-    return _metadata(origin, deed, inside, clean=True)
+def _cached_metadata(origin: Origin, activity: _Activity, parts: OpenParts) -> tuple[Metadata, Sequence[str]]:
+    """Map an activity once for all its events; only of clean records, whose small size bounds the cache."""
+    return _shared_metadata(origin, activity, parts, clean=True)
 
 
-def _metadata(origin: Origin, deed: _Deed, inside: _Inside, *, clean: bool) -> tuple[Metadata, Sequence[str]]:
-    """Map what an event says; give the metadata and the techniques."""
-    meaning = meaning_of_event(deed.event_type, deed.event_name)
-    outcome = outcome_of(deed.status, deed.message)
-    domain = domain_event(inside.details)
+def _shared_metadata(
+    origin: Origin, activity: _Activity, parts: OpenParts, *, clean: bool
+) -> tuple[Metadata, Sequence[str]]:
+    """Map an activity; return its metadata and its techniques."""
+    meaning = meaning_of_event(activity.event_type, activity.event_name)
+    outcome = _outcome(activity.status, activity.message)
+    domain = decode_domain_event(parts.details)
     if domain:
-        meaning, outcome = domain.meaning(meaning), domain.outcome or outcome
+        # the domain knows better: the event around its details succeeds also where the sign-in failed
+        meaning, outcome = domain.refine_meaning(meaning), domain.outcome or outcome
     metadata = base_metadata(
         origin, "oci_cloud_audit", meaning.message_type, meaning.severity, meaning.vendor_code
     )
     if meaning.action:
         metadata["action"] = meaning.action
-    if deed.identity:
-        set_fields(metadata, _who(deed.identity), clean=clean)
-    set_fields(metadata, _what(deed, meaning, outcome), clean=clean)
-    ending = (
-        ("oci.status", deed.status),
-        ("oci.outcome", outcome),
-        ("oci.responseMessage", deed.response_message),
-    )
-    set_fields(metadata, ending, clean=clean)
+    if activity.identity:
+        set_fields(metadata, caller_fields(activity.identity), clean=clean)
+    set_fields(metadata, _activity_fields(activity, meaning, outcome), clean=clean)
     if domain:
-        set_fields(metadata, _told_by_domain(metadata, domain, deed, outcome), clean=clean)
+        set_fields(metadata, _domain_fields(metadata, domain, activity, outcome), clean=clean)
     elif meaning.signs_in and "userName" not in metadata:
-        set_fields(metadata, (("userName", _typed_name(inside.payload)),), clean=clean)
-    said = _sentence(metadata, meaning, deed, outcome)
-    metadata["message"] = said if clean else sanitize(said)
-    return metadata, _sharpen(metadata, meaning, deed, inside, outcome)
+        set_fields(metadata, (("userName", typed_user_name(parts.payload)),), clean=clean)
+    message = _message(metadata, meaning, activity, outcome)
+    # the parts of the sentence are clean already where the record is
+    metadata["message"] = message if clean else sanitize(message)
+    return metadata, refine(metadata, meaning, activity.status, outcome, parts)
 
 
-def _who(identity: AuditIdentity) -> Pairs:
-    """Give the fields that tell who called, whence and with what."""
-    address = one_ip(identity.ip_address)
+def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> TextFields:
+    """Return the fields that tell what was done, to what, and how it ended."""
+    name, resource = non_empty(activity.resource_name), non_empty(activity.resource_id)
+    target = resource or non_empty(activity.compartment_id)
     return (
-        ("userName", readable_name(identity)),
-        ("clientIP", address),
-        ("application", identity.user_agent),
-        ("oci.principalId", identity.principal_id),
-        ("oci.principalTenancyId", identity.tenant_id),
-        ("oci.authType", identity.auth_type),
-        ("oci.callerName", identity.caller_name),
-        ("oci.callerId", identity.caller_id),
-        ("oci.credentialKind", identity.credentials and credential_kind(non_empty(identity.credentials))),
-        ("oci.keyFingerprint", identity.credentials and key_fingerprint(identity.credentials)),
-        ("oci.consoleSessionId", identity.console_session_id),
-        ("oci.ipAddress", None if address else identity.ip_address),
-    )
-
-
-def _what(deed: _Deed, meaning: Meaning, outcome: str) -> Pairs:
-    """Give the fields that tell what was done, and to what."""
-    name, resource = non_empty(deed.resource_name), non_empty(deed.resource_id)
-    target = resource or non_empty(deed.compartment_id)
-    return (
-        ("program", deed.source),
-        ("uri", deed.path),
-        ("senderHost", sender(name or non_empty(deed.path), target, _principal(deed), outcome)),
+        ("program", activity.source),
+        ("uri", activity.path),
+        ("senderHost", _sender_host(name or non_empty(activity.path), target, activity, outcome)),
         ("oci.service", meaning.service),
         ("oci.phase", meaning.phase),
-        ("oci.compartmentId", deed.compartment_id),
-        ("oci.compartmentName", deed.compartment_name),
+        ("oci.compartmentId", activity.compartment_id),
+        ("oci.compartmentName", activity.compartment_name),
         ("oci.resourceId", resource),
         ("oci.resourceName", name),
-        ("oci.availabilityDomain", deed.availability_domain),
-        ("oci.requestAction", deed.action),
+        ("oci.availabilityDomain", activity.availability_domain),
+        ("oci.requestAction", activity.action),
+        ("oci.status", activity.status),
+        ("oci.outcome", outcome),
+        ("oci.responseMessage", activity.response_message),
     )
 
 
-def _told_by_domain(metadata: Metadata, domain: DomainEvent, deed: _Deed, outcome: str) -> Pairs:
-    """Give the fields that an identity domain knows better than the event around its details."""
-    resource = non_empty(deed.resource_name) or domain.resource
-    target = " and ".join(part for part in (resource, domain.member) if part)
-    what = sender(
-        target, non_empty(deed.resource_id) or non_empty(deed.compartment_id), _principal(deed), outcome
-    )
+def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity, outcome: str) -> TextFields:
+    """Return the fields that an identity domain knows better than the event around its details."""
+    resource = non_empty(activity.resource_name) or domain.resource
+    name = " and ".join(part for part in (resource, domain.member) if part)
+    target = non_empty(activity.resource_id) or non_empty(activity.compartment_id)
     return (
-        ("userName", domain.who(str(metadata.get("userName", "")))),
+        ("userName", domain.actor_name(str(metadata.get("userName", "")))),
         ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
-        ("senderHost", what if target else None),
+        ("senderHost", _sender_host(name, target, activity, outcome) if name else None),
         ("oci.resourceName", resource),
         ("oci.memberName", domain.member),
         ("oci.domainEvent", domain.event_id),
@@ -225,119 +201,52 @@ def _told_by_domain(metadata: Metadata, domain: DomainEvent, deed: _Deed, outcom
     )
 
 
-def _principal(deed: _Deed) -> str:
-    return non_empty(deed.identity.principal_id) if deed.identity else ""
+def _sender_host(name: str, ocid: str, activity: _Activity, outcome: str) -> str:
+    """Return what was acted on, by whom, and that it failed: `web-1 (ocid1...) by ocid1.user...: denied`.
+
+    Two principals may share a name, and a call that succeeds after refused attempts is not a repeat of them.
+    """
+    host = sender_host(name, ocid)
+    if activity.principal_id:
+        host = f"{host} by {activity.principal_id}".strip()
+    return f"{host}: {outcome}" if host and outcome in _UNSUCCESSFUL else host
 
 
-def _typed_name(payload: bytes) -> str:
-    """Give the name that somebody typed who could not sign in, as nobody else is named then."""
-    typed = _TYPED.search(_member(payload, "login_input"))
-    return typed[1] if typed else ""
-
-
-def outcome_of(status: str, message: str | None) -> str:
-    """Say whether a call succeeded, was denied or failed, by its status or else its message; "" when unknown."""
+def _outcome(status: str, message: str | None) -> str:
+    """Return `success`, `denied` or `failure` by a call's status, else by OCI's message; "" when neither says."""
     if status[:1] in {"1", "2", "3"}:
         return "success"
     if status[:1] in {"4", "5"}:
         return "denied" if status in _DENIED else "failure"
+    # records of `_Audit` have a message such as "UpdateSecurityList succeeded"
     if message and message.endswith("succeeded"):
         return "success"
     return "failure" if message and message.endswith("failed") else ""
 
 
-def readable_name(identity: AuditIdentity) -> str:
-    """Name who called: the principal, else the caller, else the readable part of the id of one of them."""
-    name = non_empty(identity.principal_name) or non_empty(identity.caller_name)
-    ocid = "" if name else non_empty(identity.principal_id) or non_empty(identity.caller_id)
-    return name or ocid.rpartition("/")[2] or ocid
-
-
-def credential_kind(credentials: str | None) -> str:
-    """Say what kind of credential signed a call, never its value."""
-    if not credentials:
-        return ""
-    if credentials.startswith("ST$"):
-        return "session-token"
-    return "api-key" if credentials.startswith("ocid1.tenancy.") else "credentials"
-
-
-def key_fingerprint(credentials: str) -> str:
-    """Return the fingerprint of the API key that signed a call, "" for other credentials.
-
-    An API key's id is public by nature: `<tenancy OCID>/<user OCID>/<fingerprint>`.
-    """
-    found = _KEY_ID.fullmatch(credentials)
-    return found[1].lower() if found else ""
-
-
-def sender(name: str | None, ocid: str | None, principal: str | None = None, outcome: str = "") -> str:
-    """Say in one value what was acted on, by whom and that it failed, so that different events differ in it.
-
-    The host takes records for repeats that agree in eleven fields, of which only this one can hold a
-    resource; names alone are no help, as two resources or two principals may share one. A deed that succeeds
-    after attempts that were refused is no repeat of them.
-    """
-    what = f"{name} ({ocid})" if name and ocid and name != ocid else name or ocid or ""
-    if principal:
-        what = f"{what} by {principal}".strip()
-    return f"{what}: {outcome}" if what and outcome in _UNSUCCESSFUL else what
-
-
-def _sentence(metadata: Metadata, meaning: Meaning, deed: _Deed, outcome: str) -> str:
-    """Tell the event in a sentence: "alice updated security list web-sl in prod: 200"."""
+def _message(metadata: Metadata, meaning: Meaning, activity: _Activity, outcome: str) -> str:
+    """Return the event as a sentence: "alice updated security list web-sl in prod: 200"."""
     failed = outcome in _UNSUCCESSFUL
-    if not meaning.done:
-        doing = "did something unnamed"
-    elif failed:
-        doing = f"tried to {meaning.wanted}"
-    else:
-        doing = f"began to {meaning.wanted}" if meaning.phase == "begin" else meaning.done
-    told = f"{metadata.get('userName', 'somebody')} {doing}"
-    name, place = metadata.get("oci.resourceName"), metadata.get("oci.compartmentName")
+    text = f"{metadata.get('userName', 'somebody')} {_verb_phrase(meaning, failed=failed)}"
+    name, compartment = metadata.get("oci.resourceName"), metadata.get("oci.compartmentName")
     if name:
-        told = f"{told} {name}"
+        text = f"{text} {name}"
     if "oci.memberName" in metadata:
-        told = f"{told} ({metadata['oci.memberName']})"
-    if place:
-        told = f"{told} in {place}"
-    ending = deed.status or outcome
-    reason = f" ({deed.response_message})" if failed and non_empty(deed.response_message) else ""
-    return f"{told}: {ending}{reason}" if ending else told
+        text = f"{text} ({metadata['oci.memberName']})"
+    if compartment:
+        text = f"{text} in {compartment}"
+    ending = activity.status or outcome
+    reason = f" ({activity.response_message})" if failed and non_empty(activity.response_message) else ""
+    return f"{text}: {ending}{reason}" if ending else text
 
 
-def _sharpen(
-    metadata: Metadata, meaning: Meaning, deed: _Deed, inside: _Inside, outcome: str
-) -> Sequence[str]:
-    """Set type and severity by what only the event itself tells, and give its techniques."""
-    if meaning.signs_in:
-        refused = _sign_in_refused(metadata, inside.payload, outcome)
-        if refused:
-            set_severity(metadata, "auth_failure", "medium")
-            return ("T1110",)
-        if refused is None:
-            metadata["messageType"] = "auth_attempt"
-    elif deed.status == _UNAUTHENTICATED:
-        set_severity(metadata, "auth_failure", "medium")
-        return ()
-    elif meaning.event in _BUCKET_EVENTS:
-        access = _member(inside.details, "publicAccessType")
-        if access:
-            metadata["oci.publicAccessType"] = sanitize(access)
-            if access != "NoPublicAccess":
-                set_severity(metadata, "config_change", "high")
-                return ("T1530",)
-    return meaning.techniques
-
-
-def _sign_in_refused(metadata: Metadata, payload: bytes, outcome: str) -> bool | None:
-    """Tell whether a sign-in was refused; None when the event does not say."""
-    result = _member(payload, "login_result")
-    if result:
-        metadata["oci.loginResult"] = sanitize(result)
-    if outcome:
-        return outcome != "success"
-    return any(word in result.lower() for word in _REFUSED_SIGN_IN) if result else None
+def _verb_phrase(meaning: Meaning, *, failed: bool) -> str:
+    """Return what was done in words; a refused call was only tried, and a long one has only begun."""
+    if not meaning.past_tense:
+        return "did something unnamed"
+    if failed:
+        return f"tried to {meaning.infinitive}"
+    return f"began to {meaning.infinitive}" if meaning.phase == "begin" else meaning.past_tense
 
 
 def _add_tags(metadata: Metadata, data: AuditData) -> None:
@@ -356,7 +265,7 @@ def _add_changes(metadata: Metadata, change: AuditChange) -> None:
 
 
 def _tags(tags: dict[str, Any] | None, namespace: str = "") -> list[str]:
-    """Write tags as `key=value`, defined ones as `namespace.key=value`."""
+    """Return tags as `key=value`, defined ones as `namespace.key=value`."""
     found: list[str] = []
     for key, value in (tags or {}).items():
         if isinstance(value, dict) and not namespace:
@@ -367,12 +276,6 @@ def _tags(tags: dict[str, Any] | None, namespace: str = "") -> list[str]:
 
 
 def _changed(previous: dict[str, Any], current: dict[str, Any]) -> list[str]:
-    """Name the fields that differ between the previous and the current state."""
+    """Return the names of the fields that differ between the previous and the current state."""
     missing = object()
     return [key for key in {**previous, **current} if previous.get(key, missing) != current.get(key, missing)]
-
-
-def _member(part: bytes, name: str) -> str:
-    """Give a text member of one of the event's open parts, "" when it has none."""
-    value = members_of(part).get(name)
-    return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Audit events: the text of one event to its identity and its artifact."""
+"""Reads one audit event: its identity first, its artifact when asked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditEvent
 from signal_client_oci.artifacts.audit.mapping import NO_DATA, audit_metadata
-from signal_client_oci.artifacts.envelope import UNREADABLE, build_artifact, bytes_identity, fields_identity
-from signal_client_oci.artifacts.lenient_decode import any_unreadable, read_fields
+from signal_client_oci.artifacts.envelope import (
+    UNREADABLE_RECORD,
+    build_artifact,
+    bytes_identity,
+    fields_identity,
+)
+from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.secrets.known import known_secrets
@@ -24,6 +29,7 @@ __all__ = ["IDENTITY_FIELDS", "AuditRecord", "audit_identity", "read_audit_event
 
 _DECODER: Final = msgspec.json.Decoder(AuditEvent)
 _DATA: Final = frozenset({"data"})
+# where one of these cannot be read, the event is identified by its bytes
 IDENTITY_FIELDS: Final = frozenset(
     {
         "eventId",
@@ -39,9 +45,9 @@ IDENTITY_FIELDS: Final = frozenset(
 
 
 class AuditRecord:
-    """One audit event: its identity now, its artifact when asked.
+    """One audit event: its identity at once, its artifact when asked, because most duplicates are never mapped.
 
-    `compartment` is None: a request names one compartment, and its events are that one's.
+    `compartment` is None: a request names one compartment, and all its events belong to it.
     """
 
     __slots__ = ("_event", "_origin", "_parse_errors", "_text", "id")
@@ -49,23 +55,23 @@ class AuditRecord:
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._event, self._parse_errors = read_fields(text, _DECODER, AuditEvent)
-        sound = not any_unreadable(self._parse_errors, IDENTITY_FIELDS)
-        self.id = audit_identity(text, origin, self._event if sound else None)
+        self._event, self._parse_errors = decode_fields(text, _DECODER, AuditEvent)
+        identified = not any_unreadable(self._parse_errors, IDENTITY_FIELDS)
+        self.id = audit_identity(text, origin, self._event if identified else None)
 
     def to_artifact(self) -> MappedRecord:
-        """Map the event to its artifact."""
+        """Return the event's artifact."""
         text, event, parse_errors = self._text, self._event, self._parse_errors
         if event.data is None and not any_unreadable(parse_errors, _DATA):
-            parse_errors = [*parse_errors, "data: missing"]
+            parse_errors = [*parse_errors, ParseError("data", "missing")]
         timestamp = utc_text(event.event_time or "")
         if timestamp is None:
-            parse_errors = [*parse_errors, "eventTime: no time that can be read"]
+            parse_errors = [*parse_errors, ParseError("eventTime", "not a readable time")]
             timestamp = self._origin.read_at
         clean = not parse_errors and is_clean(text)
         metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
-            metadata["messageType"], metadata["message"] = UNREADABLE
+            metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
         masked: bytes = text
         secrets: list[Secret] = []
         if self._origin.redact:
@@ -74,10 +80,10 @@ class AuditRecord:
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:
-    """Give the id of an audit event: by its fields when it has an event id, else (and for None) by its bytes.
+    """Return the id of an audit event: by its fields when it has an event id, else (and for None) by its bytes.
 
-    The service's event id alone is not enough: nothing says that it never repeats, and long operations
-    give two events in one group. A field that is null, empty or missing counts the same.
+    The service's event id alone is not enough: OCI does not promise that it never repeats, and a long
+    operation has two events in one group. A field that is null, empty or missing counts the same.
     """
     if event is None or not event.event_id:
         return bytes_identity("audit", origin.tenancy_ocid, origin.region, text)
@@ -99,5 +105,5 @@ def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str
 
 
 def read_audit_event(text: bytes, origin: Origin) -> AuditRecord:
-    """Read the identity of one item of ListEvents; `.to_artifact()` maps it. Never raises, whatever the bytes."""
+    """Return one item of ListEvents as a record; never raises, whatever the bytes."""
     return AuditRecord(text, origin)

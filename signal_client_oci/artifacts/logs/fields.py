@@ -1,4 +1,4 @@
-"""The fields that are read of a log record (`results[].data` of SearchLogs, Logging Search API 20190909)."""
+"""Declares the fields that are read of a log record (`results[].data` of SearchLogs, Logging Search API 20190909)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditData
+from signal_client_oci.artifacts.lenient_decode import ParseError
 
 __all__ = [
     "AUDIT_GROUPS",
@@ -19,9 +20,10 @@ __all__ = [
     "LogOracle",
 ]
 
-_TOO_LARGE: Final = 2**62
+_TOO_LARGE: Final = 2**62  # no counter, port or time of a record gets there
 Text = str | None
 Number = Annotated[int, msgspec.Meta(gt=-_TOO_LARGE, lt=_TOO_LARGE)] | None
+# the log groups that hold audit events
 AUDIT_GROUPS: Final = frozenset({"_Audit", "_Audit_Include_Subcompartment"})
 _MAX_DIGITS: Final = 18
 
@@ -40,7 +42,7 @@ class LogOracle(msgspec.Struct, gc=False):
 
 
 class LogContent(msgspec.Struct, gc=False):
-    """The record in the CloudEvents envelope (`logContent`)."""
+    """The CloudEvents envelope around the record (`logContent`)."""
 
     id: Text = None
     time: Text = None
@@ -77,7 +79,7 @@ class Flow(msgspec.Struct, rename="camel", gc=False):
 
 
 class KnownFlow(Flow, rename="camel", gc=False, forbid_unknown_fields=True):
-    """The data of a VCN flow record with no members but those listed."""
+    """The data of a VCN flow record that has no other members, so that decoding it reads all of it."""
 
     version: str | int | None = None
 
@@ -99,16 +101,19 @@ class AuditLog(msgspec.Struct, rename="camel", gc=False):
 
 
 class Fields:
-    """The open data of a record, read by name; a value of a kind that cannot be is reported and left out."""
+    """The data of a record without a fixed shape, read by name.
+
+    A value of an unusable type is left out and added to `parse_errors`.
+    """
 
     __slots__ = ("parse_errors", "path", "values")
 
-    def __init__(self, values: Any, path: str, parse_errors: list[str]) -> None:
+    def __init__(self, values: Any, path: str, parse_errors: list[ParseError]) -> None:
         self.values: dict[str, Any] = values if isinstance(values, dict) else {}
         self.path, self.parse_errors = path, parse_errors
 
     def text(self, *names: str) -> str | None:
-        """Give the first of some members that has a value, as text; `-` stands for none."""
+        """Return the first of some members that has a value, as text; `-` stands for no value."""
         for name in names:
             value = self.values.get(name)
             if isinstance(value, bool):
@@ -119,11 +124,11 @@ class Fields:
                 if value and value != "-":
                     return value
             elif value is not None:
-                self.parse_errors.append(f"{self.path}.{name}: neither text nor number")
+                self._reject(name, "neither text nor a number")
         return None
 
     def number(self, *names: str) -> int | None:
-        """Give the first of some members that has a value, as a whole number, also when it is written as text."""
+        """Return the first of some members that has a value, as a whole number, also when it is written as text."""
         for name in names:
             value = self.values.get(name)
             if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
@@ -131,19 +136,22 @@ class Fields:
             if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
                 return int(value)
             if value not in (None, "", "-"):
-                self.parse_errors.append(f"{self.path}.{name}: no number")
+                self._reject(name, "not a number")
         return None
 
     def part(self, name: str) -> Fields:
-        """Give a member that is an object; an empty one when it is missing."""
+        """Return a member that is an object; an empty one when it is missing."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
-            self.parse_errors.append(f"{self.path}.{name}: not an object")
+            self._reject(name, "not an object")
         return Fields(value, f"{self.path}.{name}", self.parse_errors)
 
     def first(self, name: str) -> str | None:
-        """Give the first text of a member that is a list of texts, or the text that stands in its place."""
+        """Return the first text of a member that is a list of texts, or the text that stands in its place."""
         value = self.values.get(name)
         if isinstance(value, list):
             return next((item for item in value if isinstance(item, str) and item), None)
         return self.text(name)
+
+    def _reject(self, name: str, detail: str) -> None:
+        self.parse_errors.append(ParseError(f"{self.path}.{name}", detail))

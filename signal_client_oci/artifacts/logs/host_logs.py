@@ -1,4 +1,4 @@
-"""Logs that are lines or records of somebody's own: hosts, functions, Kubernetes, event rules, and all others."""
+"""Maps logs of hosts, functions, Kubernetes and event rules, and those of which nothing else is known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
-from signal_client_oci.artifacts.audit.mapping import sender
-from signal_client_oci.artifacts.envelope import set_severity
+from signal_client_oci.artifacts.envelope import sender_host, set_severity
 from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 
@@ -27,8 +26,8 @@ _SSH: Final = re.compile(
     r"(?P<what>Failed|Accepted|Invalid user)(?: \S{1,32} for(?: invalid user)?)? (?P<user>\S{1,256})"
     r" from (?P<ip>[0-9A-Fa-f:.]{2,45})"
 )
-_SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter tells of sign-ins
-# what sshd says of a sign-in, as an action: its message has the client's port, which differs with every attempt
+_SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter logs sign-ins
+# actions of sshd's sign-ins: its message is no action, because it has the client's port, which differs every time
 _SIGN_INS: Final = {
     "Accepted": "ssh sign-in accepted",
     "Failed": "ssh sign-in failed",
@@ -52,10 +51,10 @@ _CHANGES: Final = frozenset({"create", "update", "patch", "delete", "deletecolle
 
 
 def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a record of which nothing else is known: its message, level, user and address where it has them."""
+    """Map a record of unknown shape: its message, level, user and address where it has them."""
     level = severity_of_word(data.text(*_LEVELS))
     if level:
-        set_severity(metadata, str(metadata["messageType"]), level)
+        set_severity(metadata, level)
     address = one_ip(data.text("clientIp", "clientIP", "clientIpAddress", "sourceAddress", "remoteAddr"))
     if address:
         metadata["clientIP"] = address
@@ -73,7 +72,7 @@ def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a line that an agent read from a file: host, file, program, and what sshd says of sign-ins."""
+    """Map a line that an agent read from a file: host, file, program, and the sign-ins of sshd."""
     line(data, oracle, metadata)
     path = data.text("tailed_path", "path", "filename") or str(metadata.get("oci.subject", ""))
     host = data.text("hostname", "host") or str(metadata.get("oci.source", ""))
@@ -100,14 +99,14 @@ def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def function(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map what a function wrote: the application is the record's source, the function its subject."""
+    """Map a function's output: the record's source is the application, its subject the function."""
     line(data, oracle, metadata)
     name = str(metadata.get("oci.subject", ""))
     set_fields(
         metadata,
         (
             ("program", name),
-            ("senderHost", sender(name, data.text("functionId") or oracle.resourceid)),
+            ("senderHost", sender_host(name, data.text("functionId") or oracle.resourceid)),
             ("oci.functionId", data.text("functionId")),
             ("oci.applicationId", data.text("applicationId")),
             ("oci.stream", data.text("src")),
@@ -116,7 +115,7 @@ def function(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def rule_run(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a run of an event rule: the rule, the event that it matched."""
+    """Map a run of an event rule: the rule and the event that it matched."""
     line(data, oracle, metadata)
     rule = data.text("ruleId")
     set_fields(
@@ -131,7 +130,7 @@ def rule_run(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def is_kubernetes_audit(data: Fields) -> bool:
-    """Tell whether a record's data is an event of the Kubernetes API server's audit log, whatever its type."""
+    """Return whether a record is an event of the Kubernetes API server's audit log, whatever its log type."""
     version = data.values.get("apiVersion")
     return isinstance(version, str) and version.startswith("audit.k8s.io/")
 
@@ -146,9 +145,9 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     if address:
         metadata["clientIP"] = address
     metadata["messageType"] = _VERBS.get(verb, "api_call")
-    _weigh_kubernetes(verb, resource, inner or "", status or "", metadata)
+    _set_kubernetes_severity(verb, resource, inner or "", status or "", metadata)
     names = "/".join(part for part in (target.text("namespace"), target.text("name")) if part)
-    told = (
+    message = (
         f"{user or 'somebody'} {verb or 'called'} {kind or data.text('requestURI') or '?'} {names}".rstrip()
     )
     set_fields(
@@ -158,8 +157,8 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("userName", user),
             ("application", data.text("userAgent")),
             ("uri", data.text("requestURI")),
-            ("senderHost", sender(names or kind, oracle.resourceid or oracle.logid)),
-            ("message", f"{told}: {status}" if status else told),
+            ("senderHost", sender_host(names or kind, oracle.resourceid or oracle.logid)),
+            ("message", f"{message}: {status}" if status else message),
             ("oci.status", status),
             ("oci.auditId", data.text("auditID")),
             ("oci.stage", data.text("stage")),
@@ -167,30 +166,30 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     )
 
 
-def _weigh_kubernetes(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
-    """Set type, severity and technique of what opens or gives access in a cluster, or came without an identity."""
+def _set_kubernetes_severity(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
+    """Set severity, type and technique of calls that open or grant access in a cluster, or had no valid identity."""
     if status == "401":
-        set_severity(metadata, "auth_failure", "medium")
+        set_severity(metadata, "medium", "auth_failure")
     elif resource == "pods" and inner in _INTO_PODS:
-        set_severity(metadata, "remote_access", "high", ["T1609"])
+        set_severity(metadata, "high", "remote_access", ["T1609"])
     elif resource in _ROLES and verb in _CHANGES:
-        set_severity(metadata, "privilege_escalation", "high", ["T1098.006"])
+        set_severity(metadata, "high", "privilege_escalation", ["T1098.006"])
     elif resource == "secrets" and verb in {"get", "list", "watch"}:
-        set_severity(metadata, "credential_access", "medium", ["T1552.007"])
+        set_severity(metadata, "medium", "credential_access", ["T1552.007"])
     elif verb in _CHANGES:
-        set_severity(metadata, str(metadata["messageType"]), "low")
+        set_severity(metadata, "low")
 
 
 def _sign_in(message: str, metadata: Metadata) -> None:
-    """Read what sshd says of a sign-in."""
+    """Map what sshd says of a sign-in: who, from where, and whether it was accepted."""
     found = _SSH.match(message)
     if not found:
         return
     accepted = found["what"] == "Accepted"
     if accepted:
-        set_severity(metadata, "auth_success", "informational", ["T1021"])
+        set_severity(metadata, "informational", "auth_success", ["T1021"])
     else:
-        set_severity(metadata, "auth_failure", "medium", ["T1110"])
+        set_severity(metadata, "medium", "auth_failure", ["T1110"])
     address = one_ip(found["ip"])
     if address:
         metadata["clientIP"] = address

@@ -1,4 +1,4 @@
-"""Logs of the network: VCN flows, the Network Firewall, the private DNS resolver."""
+"""Maps logs of the network: VCN flows, the Network Firewall, the private DNS resolver."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ __all__ = ["dns", "firewall", "flow", "known_flow"]
 _PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
 
 Pair = tuple[str, str]
+# the metadata names of the address and the port of either end
 _CLIENT: Final = ("clientIP", "clientPort")
 _SERVER: Final = ("serverIP", "serverPort")
 
+# the statuses of a flow record without a flow
 _EMPTY: Final = ("NODATA", "SKIPDATA")
-# threat categories of the firewall that name an ATT&CK technique; spyware, dns and the others may be several
+# threat categories of the firewall that mean one ATT&CK technique; the others, such as spyware, may mean several
 _ATTACKS: Final = {
     "brute-force": ["T1110"],
     "code-execution": ["T1190"],
@@ -58,7 +60,7 @@ def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: 
 
 
 def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
-    """Map the data of a flow record that was read already; `clean` as for `set_fields`."""
+    """Map the decoded data of a flow record; `clean` as for `set_fields`."""
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
         if seconds is not None and (moment := utc_text_of_second(seconds)):
             metadata[name] = moment
@@ -74,7 +76,7 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
         (
             ("action", data.action if data.action != "-" else None),
             ("protocol", protocol),
-            ("message", _told(data, protocol, f"{client} -> {server}")),
+            ("message", _flow_message(data, protocol, f"{client} -> {server}")),
             ("oci.flowId", data.flowid if data.flowid != "-" else None),
             ("oci.status", data.status),
         ),
@@ -83,21 +85,21 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
 
 
 def _protocol(data: Flow) -> str | None:
-    """Name a flow's protocol."""
+    """Return the name of a flow's protocol, its number when it has none."""
     if data.protocol_name and data.protocol_name != "-":
         return data.protocol_name
     return None if data.protocol is None else _PROTOCOLS.get(data.protocol, str(data.protocol))
 
 
-def _told(data: Flow, protocol: str | None, route: str) -> str:
-    """Tell a flow in a sentence."""
+def _flow_message(data: Flow, protocol: str | None, route: str) -> str:
+    """Return a flow as a sentence: "TCP 10.0.0.1:60830 -> 192.0.2.1:443 accepted, 5 packets, 840 bytes"."""
     if data.status in _EMPTY:
         return f"no flow was recorded: {data.status}"
     verdict = _VERDICTS.get((data.action or "").upper(), "seen")
-    told = f"{protocol or 'traffic'} {route} {verdict}"
+    message = f"{protocol or 'traffic'} {route} {verdict}"
     if data.packets is None or data.bytes_out is None:
-        return told
-    return f"{told}, {data.packets} packets, {data.bytes_out} bytes"
+        return message
+    return f"{message}, {data.packets} packets, {data.bytes_out} bytes"
 
 
 def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
@@ -117,7 +119,7 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     category = data.text("threat_category", "category", "thr_category")
     if threat:
         severity = severity_of_word(data.text("severity")) or "medium"
-        set_severity(metadata, "malicious_behavior", severity, _ATTACKS.get((category or "").lower()))
+        set_severity(metadata, severity, "malicious_behavior", _ATTACKS.get((category or "").lower()))
     action, protocol = data.text("action"), data.text("proto")
     decided = f"{(protocol or 'traffic').upper()} {route} {action or 'seen'}"
     set_fields(
@@ -141,12 +143,12 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map an answer of the private DNS resolver: who asked for which name, and what came back."""
+    """Map an answer of the private DNS resolver: who asked for which name, and the answer."""
     _connection(data, metadata, ("sourceAddress", "sourcePort"), ("destinationAddress", "destinationPort"))
     name, kind = data.text("qname") or "", data.text("qtype") or ""
     asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
     code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
-    told = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
+    message = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
     set_fields(
         metadata,
         (
@@ -154,7 +156,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("action", f"query {asked}".strip()),
             ("protocol", protocol and protocol.upper()),
             ("senderHost", oracle.resourceid),
-            ("message", f"{told} ({answer})" if answer else told),
+            ("message", f"{message} ({answer})" if answer else message),
             ("oci.status", code),
             ("oci.dnsAnswer", answer),
             ("oci.dnsPath", data.text("path")),
@@ -163,7 +165,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) -> str:
-    """Put the two ends of a connection into metadata, and write them: `10.0.0.1:60830 -> 192.0.2.1:443`."""
+    """Set the two ends of a connection in metadata, and return them as text: `10.0.0.1:60830 -> 192.0.2.1:443`."""
     ends = (
         _end(metadata, names, data.text(address), data.number(port))
         for names, (address, port) in ((_CLIENT, client), (_SERVER, server))
@@ -172,7 +174,7 @@ def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) ->
 
 
 def _end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
-    """Put one end of a connection into metadata under its two names, and write it."""
+    """Set one end of a connection in metadata under its two names, and return it as text."""
     ip, number = one_ip(address), port_number(port)
     if ip:
         metadata[names[0]] = ip

@@ -1,4 +1,4 @@
-"""Logging Search records: the text of one record to its identity and its artifact."""
+"""Reads one record of Logging Search: its identity first, its artifact when asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from signal_client_oci.artifacts.audit.fields import AuditEvent
 from signal_client_oci.artifacts.audit.mapping import audit_metadata
 from signal_client_oci.artifacts.audit.record import IDENTITY_FIELDS, audit_identity
 from signal_client_oci.artifacts.envelope import build_artifact, bytes_identity
-from signal_client_oci.artifacts.lenient_decode import UNREADABLE, any_unreadable, read_fields
+from signal_client_oci.artifacts.lenient_decode import (
+    DECODE_ERRORS,
+    ParseError,
+    any_unreadable,
+    decode_fields,
+)
 from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, AuditLog, KnownFlow, Log
 from signal_client_oci.artifacts.logs.mapping import (
     NO_CONTENT,
@@ -34,7 +39,7 @@ __all__ = ["LogRecord", "read_log_record"]
 _DECODER: Final = msgspec.json.Decoder(Log)
 _FLOW_DECODER: Final = msgspec.json.Decoder(KnownFlow)
 _AUDIT_DECODER: Final = msgspec.json.Decoder(AuditLog)
-# the same fields that identify an audit event, where a log record has them
+# the fields that identify an audit event, under the paths that a log record has them at
 _AUDIT_IDENTITY: Final = frozenset(
     "logContent." + {"eventId": "id", "eventTime": "time", "eventType": "type"}.get(field, field)
     for field in IDENTITY_FIELDS
@@ -42,40 +47,40 @@ _AUDIT_IDENTITY: Final = frozenset(
 
 
 class LogRecord:
-    """One log record: its identity now, its artifact when asked.
+    """One log record: its identity at once, its artifact when asked.
 
-    `from_audit` tells that it is an audit event (log group `_Audit`), `compartment` is the OCID that Logging
-    filed it under, None when it names none.
+    `from_audit` is True for an audit event (log group `_Audit`), `compartment` is the OCID of the compartment that
+    the record names, None when it names none.
     """
 
     __slots__ = ("_log", "_origin", "_parse_errors", "_text", "compartment", "from_audit", "id")
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._log, self._parse_errors = read_fields(text, _DECODER, Log)
+        self._log, self._parse_errors = decode_fields(text, _DECODER, Log)
         oracle = (self._log.log_content or NO_CONTENT).oracle
         self.from_audit = oracle is not None and oracle.loggroupid in AUDIT_GROUPS
         self.compartment = (oracle.compartmentid or None) if oracle else None
         self.id = self._identity()
 
     def _identity(self) -> str:
-        """Give the audit event's own id where it is one, else one by the bytes: `logContent.id` repeats."""
+        """Return the id that Audit would give the event, else one by the bytes, because `logContent.id` repeats."""
         if self.from_audit:
-            event, parse_errors = _audit_event(self._text)
-            self._parse_errors += [problem for problem in parse_errors if problem not in self._parse_errors]
+            event, parse_errors = _decode_audit_event(self._text)
+            self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
             if event.event_id:
-                sound = not any_unreadable(parse_errors, _AUDIT_IDENTITY)
-                return audit_identity(self._text, self._origin, event if sound else None)
+                identified = not any_unreadable(parse_errors, _AUDIT_IDENTITY)
+                return audit_identity(self._text, self._origin, event if identified else None)
         return bytes_identity("log", self._origin.tenancy_ocid, self._origin.region, self._text)
 
     def to_artifact(self) -> MappedRecord:
-        """Map the record to its artifact, an audit event by the mapping of Audit."""
-        text, log, flow = self._text, self._log, _flow(self._log)
+        """Return the record's artifact; an audit event is mapped as Audit maps it."""
+        text, log, flow = self._text, self._log, _decode_flow(self._log)
         parse_errors = list(self._parse_errors)
         timestamp = _timestamp(log, parse_errors) or self._origin.read_at
         clean = not parse_errors and is_clean(text)
         if self.from_audit:
-            metadata = audit_metadata(_audit_event(text)[0], self._origin, timestamp, clean=clean)
+            metadata = audit_metadata(_decode_audit_event(text)[0], self._origin, timestamp, clean=clean)
             add_place(metadata, log.log_content or NO_CONTENT, clean=clean)
         elif flow:
             metadata = flow_metadata(log, flow, self._origin, timestamp, clean=clean)
@@ -87,43 +92,43 @@ class LogRecord:
 
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:
-    """Read the identity of one `results[].data`; `.to_artifact()` maps it. Never raises, whatever the bytes."""
+    """Return one `results[].data` of SearchLogs as a record; never raises, whatever the bytes."""
     return LogRecord(text, origin)
 
 
-def _flow(log: Log) -> KnownFlow | None:
-    """Read the data of a flow record, when it is one with no members but the usual ones."""
+def _decode_flow(log: Log) -> KnownFlow | None:
+    """Return the data of a flow record that has no members but the usual ones; None for any other record."""
     content = log.log_content
     if content is None or row_of(content.type)["mapping"] != "flow":
         return None
     try:
         return _FLOW_DECODER.decode(content.data)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return None
 
 
-def _timestamp(log: Log, parse_errors: list[str]) -> str | None:
-    """Give the record's time: `datetime` (epoch milliseconds), else the envelope's `time`."""
+def _timestamp(log: Log, parse_errors: list[ParseError]) -> str | None:
+    """Return the record's time: `datetime` (epoch milliseconds), else the envelope's `time`."""
     found, written = None, log.datetime
     if written is not None:
         found = utc_text_of_epoch(written) or (utc_text(written) if isinstance(written, str) else None)
         if found is None:
-            parse_errors.append("datetime: no time that can be read")
+            parse_errors.append(ParseError("datetime", "not a readable time"))
     if found is None and log.log_content and log.log_content.time:
         found = utc_text(log.log_content.time)
         if found is None:
-            parse_errors.append("logContent.time: no time that can be read")
+            parse_errors.append(ParseError("logContent.time", "not a readable time"))
     if found is None and not parse_errors:
-        parse_errors.append("datetime: missing")
+        parse_errors.append(ParseError("datetime", "missing"))
     return found
 
 
-def _audit_event(text: bytes) -> tuple[AuditEvent, list[str]]:
-    """Read a record of `_Audit` as the event that it carries.
+def _decode_audit_event(text: bytes) -> tuple[AuditEvent, list[ParseError]]:
+    """Return the audit event that a record of `_Audit` carries.
 
-    There `source` is the name of the resource, where an audit event has the service's name.
+    Its `source` is the name of the resource, where an event of Audit has the name of the service.
     """
-    log, parse_errors = read_fields(text, _AUDIT_DECODER, AuditLog)
+    log, parse_errors = decode_fields(text, _AUDIT_DECODER, AuditLog)
     content = log.log_content
     if content is None:
         return AuditEvent(), parse_errors

@@ -1,4 +1,4 @@
-"""Logs of HTTP requests: load balancers, API gateways, web application firewalls, Object Storage."""
+"""Maps logs of HTTP requests: load balancers, API gateways, web application firewalls, Object Storage."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def web(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a record of the web application firewall: the request, the rules it met and what became of it."""
+    """Map a record of the web application firewall: the request, the rules that it matched and the verdict."""
     request, response = data.part("request"), data.part("response")
     protection = data.part("requestProtection")
     rules = protection.text("matchedRules", "matchedIds") or data.text("ruleName")
     verdict = (data.text("action") or "").lower()
     if rules or verdict in {"block", "blocked", "deny", "drop"}:
-        set_severity(metadata, "malicious_behavior", "medium" if rules else "low", ["T1190"])
+        set_severity(metadata, "medium" if rules else "low", "malicious_behavior", ["T1190"])
     _peers(data.text("clientAddr"), data.text("responseProvider"), metadata)
     _request(
         metadata,
@@ -92,7 +92,7 @@ def waf(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def _other_rules(data: Fields) -> str | None:
-    """Name the rules that let a request pass, or stopped it, by its address, country or rate: no sign of an attack."""
+    """Return the rules on a request's address, country or rate; that they match is no sign of an attack."""
     names = (data.part(part).text("matchedRules") for part in ("requestAccessControl", "requestRateLimiting"))
     return next((name for name in names if name), None)
 
@@ -101,14 +101,14 @@ def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     """Map a read or write of an object: who, from where, which object of which bucket, with what result."""
     meaning = meaning_of_event(str(metadata["vendorCode"]), "")
     if meaning.message_type in {"data_destruction", "service_discovery"}:
-        set_severity(metadata, meaning.message_type, meaning.severity, meaning.techniques or None)
+        set_severity(metadata, meaning.severity, meaning.message_type, meaning.techniques or None)
     user, status = data.text("principalName"), data.text("statusCode")
     bucket, name = data.text("bucketName"), data.text("objectName")
     address = one_ip(data.text("clientIpAddress"))
     if address:
         metadata["clientIP"] = address
     target = "/".join(part for part in (data.text("namespaceName"), bucket) if part)
-    deed = f"{user or address or 'somebody'} {meaning.event or 'touched'}"
+    call = f"{user or address or 'somebody'} {meaning.event or 'touched'}"
     set_fields(
         metadata,
         (
@@ -122,7 +122,7 @@ def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
                 "senderHost",
                 f"{target} ({data.text('bucketId') or oracle.resourceid or 'bucket'})" if target else None,
             ),
-            ("message", f"{deed} {name or ''} of bucket {bucket or '?'}: {status or '?'}".replace("  ", " ")),
+            ("message", f"{call} {name or ''} of bucket {bucket or '?'}: {status or '?'}".replace("  ", " ")),
             ("oci.bucketName", bucket),
             ("oci.namespace", data.text("namespaceName")),
             ("oci.principalId", data.text("principalId")),
@@ -136,7 +136,7 @@ def object_access(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def service_error(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a service's report of its own failure (load balancer error log)."""
+    """Map a service's report of its own error (load balancer error log)."""
     error = data.part("errorLog")
     kind, details = error.text("type"), error.text("errorDetails") or data.text("message")
     set_fields(
@@ -151,7 +151,7 @@ def service_error(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 
 
 def _peers(client: str | None, server: str | None, metadata: Metadata) -> None:
-    """Put a request's client and the server that answered into metadata."""
+    """Set a request's client and the server that answered in metadata."""
     for end, text in (("client", client), ("server", server)):
         ip, port = endpoint(text)
         if ip:
@@ -170,7 +170,7 @@ def _request(  # noqa: PLR0913 - the parts of one request, each by name
     agent: str | None,
     status: str | None,
 ) -> None:
-    """Put an HTTP request into metadata and tell it in a sentence."""
+    """Set the fields of an HTTP request in metadata, with a sentence about it."""
     path = _HOST.sub("", uri or "").partition("?")[0]
     who = metadata.get("clientIP", "somebody")
     at = f" at {host}" if host else ""

@@ -1,4 +1,4 @@
-"""The fields that are read of a problem (ProblemSummary, and Problem, of Cloud Guard API 20200131)."""
+"""Declares the fields that are read of a problem (ProblemSummary, and Problem, of Cloud Guard API 20200131)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ABSENT: Final = msgspec.Raw()
 
 
 class Problem(msgspec.Struct, rename="camel", gc=False):
-    """One item of ListProblems, or the body of GetProblem, which has the fields from `description` on besides."""
+    """One item of ListProblems, or the body of GetProblem, which alone has the fields from `description` on."""
 
     id: Text = None
     compartment_id: Text = None

@@ -1,4 +1,8 @@
-"""What a problem's fields become in the host's names."""
+"""Maps a Cloud Guard problem's fields to the host's names.
+
+A detector rule finds the same in many resources. So what a problem shares with others of its rule is mapped once and
+remembered (`_cached_kind`); each problem then adds what is its own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.addresses import one_ip
-from signal_client_oci.artifacts.audit.mapping import sender
-from signal_client_oci.artifacts.envelope import base_metadata
-from signal_client_oci.artifacts.lenient_decode import plain_json
+from signal_client_oci.artifacts.envelope import base_metadata, sender_host
+from signal_client_oci.artifacts.lenient_decode import decode_leniently
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.times import utc_moment, utc_text
 from signal_client_oci.artifacts.vocabulary import meaning_of_rule
@@ -18,16 +21,15 @@ if TYPE_CHECKING:
 
     from signal_client_oci.artifacts.envelope import Metadata, Origin
     from signal_client_oci.artifacts.problems.fields import Problem
+    from signal_client_oci.artifacts.sanitize import TextFields
     from signal_client_oci.artifacts.severity import Severity
 
 __all__ = ["problem_metadata"]
 
 _CHANGES: Final = {"RESOLVED": "resolved", "DISMISSED": "dismissed", "DELETED": "deleted"}
-# members of additionalDetails that name who or whence, as activity problems have them
-_WHO: Final = ("principalName", "userName", "user", "actor")
-_WHENCE: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
-
-Pairs = tuple[tuple[str, str | None], ...]
+# members of additionalDetails that name who did it and from where, as problems of activity detectors have them
+_ACTORS: Final = ("principalName", "userName", "user", "actor")
+_ADDRESSES: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
 
 
 def problem_metadata(
@@ -74,7 +76,7 @@ def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every p
     description: str | None,
     recommendation: str | None,
 ) -> tuple[Metadata, Sequence[str]]:
-    """Give the metadata and the techniques of all findings of one rule in one place; copied, never changed."""
+    """Return the metadata and techniques of all problems of one rule in one place; copied, never changed."""
     rule = non_empty(rule_id)
     meaning = meaning_of_rule(rule, detector or "")
     metadata = base_metadata(origin, "oci_cloud_guard", meaning.message_type, severity, sanitize(rule))
@@ -95,27 +97,16 @@ def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every p
     return metadata, meaning.techniques
 
 
-# of harmless records only, whose size bounds what is kept
+# only of clean records, whose small size bounds the cache
 _cached_kind: Final = lru_cache(maxsize=1024)(_kind)
 
 
-def _own_fields(problem: Problem) -> Pairs:
-    """Give the fields that tell one finding from another of its kind."""
-    name, resource, change = (
-        non_empty(problem.resource_name),
-        non_empty(problem.resource_id),
-        _change(problem),
-    )
-    told = non_empty(problem.detector_rule_id) or "a problem"
-    if name or problem.resource_id or problem.resource_type:
-        parts = (non_empty(problem.resource_type), name or resource)
-        told = " ".join([told, "on", *[part for part in parts if part]])
-    told = f"{told} was {change or 'reported'}"
-    if problem.risk_level:
-        told = f"{told}, risk {problem.risk_level}"
+def _own_fields(problem: Problem) -> TextFields:
+    """Return the fields that tell one problem from another of its kind."""
+    name, change = non_empty(problem.resource_name), _change(problem)
     return (
-        ("senderHost", sender(name, resource or problem.id)),
-        ("message", f"{told}: {problem.description}" if problem.description else told),
+        ("senderHost", sender_host(name, non_empty(problem.resource_id) or problem.id)),
+        ("message", _message(problem, change)),
         ("oci.problemId", problem.id),
         ("oci.resourceId", problem.resource_id),
         ("oci.resourceName", problem.resource_name),
@@ -127,8 +118,20 @@ def _own_fields(problem: Problem) -> Pairs:
     )
 
 
+def _message(problem: Problem, change: str) -> str:
+    """Return the problem as a sentence: "BUCKET_IS_PUBLIC on Bucket reports was detected, risk HIGH: ..."."""
+    message = non_empty(problem.detector_rule_id) or "a problem"
+    if problem.resource_name or problem.resource_id or problem.resource_type:
+        name = non_empty(problem.resource_name) or non_empty(problem.resource_id)
+        message = " ".join(part for part in (message, "on", non_empty(problem.resource_type), name) if part)
+    message = f"{message} was {change or 'reported'}"
+    if problem.risk_level:
+        message = f"{message}, risk {problem.risk_level}"
+    return f"{message}: {problem.description}" if problem.description else message
+
+
 def _change(problem: Problem) -> str:
-    """Say what became of a problem last: detected (again), resolved, dismissed or deleted; "" when it does not say."""
+    """Return what last happened to a problem: detected (again), resolved, dismissed or deleted; "" when unknown."""
     detail = non_empty(problem.lifecycle_detail).upper()
     if detail != "OPEN":
         return _CHANGES.get(detail, "")
@@ -141,23 +144,23 @@ def _change(problem: Problem) -> str:
 
 
 def _add_details(metadata: Metadata, problem: Problem) -> None:
-    """Add who did it and whence, where the details of an activity tell."""
+    """Add who did it and from where, when the details of an activity say so."""
     text = bytes(problem.additional_details)
-    details = plain_json(text) if len(text) > len(b"null") else None
+    details = decode_leniently(text) if len(text) > len(b"null") else None
     if not isinstance(details, dict):
         return
     texts = {key: text for key, text in details.items() if isinstance(text, str)}
     set_fields(
         metadata,
         (
-            ("userName", next((texts[name] for name in _WHO if name in texts), None)),
-            ("clientIP", next((ip for name in _WHENCE if (ip := one_ip(texts.get(name)))), None)),
+            ("userName", next((texts[name] for name in _ACTORS if name in texts), None)),
+            ("clientIP", next((ip for name in _ADDRESSES if (ip := one_ip(texts.get(name)))), None)),
         ),
     )
 
 
 def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, clean: bool) -> None:
-    """Add scores, regions and labels; `region` is the older field, and counts where `regions` names none."""
+    """Add scores, regions and labels; `region` is the older field, used when `regions` names none."""
     if isinstance(problem.risk_score, (int, float)):
         metadata["oci.riskScore"] = problem.risk_score
     if isinstance(problem.peak_risk_score, (int, float)):
@@ -175,12 +178,12 @@ def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, clean: bool)
 
 
 def _sanitize_all(texts: Sequence[str | None], *, clean: bool) -> list[str]:
-    """Give labels or regions as metadata may carry them; many problems have the same."""
-    return list(_remembered(tuple(texts))) if clean else _listed(tuple(texts))
+    """Return labels or regions that are safe to show; remembered, because many problems have the same."""
+    return list(_cached_texts(tuple(texts))) if clean else _stripped_texts(tuple(texts))
 
 
-def _listed(texts: tuple[str | None, ...]) -> list[str]:
+def _stripped_texts(texts: tuple[str | None, ...]) -> list[str]:
     return sanitize_list(text.strip() for text in texts if text)
 
 
-_remembered: Final = lru_cache(maxsize=1024)(_listed)
+_cached_texts: Final = lru_cache(maxsize=1024)(_stripped_texts)

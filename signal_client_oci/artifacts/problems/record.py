@@ -1,4 +1,4 @@
-"""Cloud Guard problems: the text of one problem to its identity and its artifact."""
+"""Reads one Cloud Guard problem: its identity first, its artifact when asked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from signal_client_oci.artifacts.envelope import UNREADABLE, build_artifact, bytes_identity, fields_identity
-from signal_client_oci.artifacts.lenient_decode import any_unreadable, read_fields
+from signal_client_oci.artifacts.envelope import (
+    UNREADABLE_RECORD,
+    build_artifact,
+    bytes_identity,
+    fields_identity,
+)
+from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.problems.fields import Problem
 from signal_client_oci.artifacts.problems.mapping import problem_metadata
 from signal_client_oci.artifacts.redaction import mask_record
@@ -27,7 +32,7 @@ _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDet
 
 
 class ProblemRecord:
-    """One problem: its identity now, its artifact when asked.
+    """One problem: its identity at once, its artifact when asked.
 
     `problem_id` is its OCID (None when it has none), `risk_level` as the service spells it, `is_active` whether it
     is open.
@@ -46,14 +51,16 @@ class ProblemRecord:
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._problem, self._parse_errors = read_fields(text, _DECODER, Problem)
+        self._problem, self._parse_errors = decode_fields(text, _DECODER, Problem)
         problem = self._problem
         self.problem_id = problem.id or None
         self.risk_level = problem.risk_level
         self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        sound = problem.id and not any_unreadable(self._parse_errors, _IDENTITY)
+        identified = problem.id and not any_unreadable(self._parse_errors, _IDENTITY)
         self.id = (
-            _identity(problem, origin) if sound else bytes_identity("problem", origin.tenancy_ocid, "", text)
+            _identity(problem, origin)
+            if identified
+            else bytes_identity("problem", origin.tenancy_ocid, "", text)
         )
 
     @property
@@ -62,38 +69,37 @@ class ProblemRecord:
         return utc_moment(self._problem.time_last_detected or "")
 
     def to_artifact(self, details: bytes | None) -> MappedRecord:
-        """Map the problem to its artifact.
+        """Return the problem's artifact.
 
-        `details` is the body of GetProblem; it takes the summary's place when it is a JSON object that is about
-        the same problem.
+        `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
         """
         text, problem, parse_errors = self._text, self._problem, list(self._parse_errors)
         if details is not None:
-            whole, problems = read_fields(details, _DECODER, Problem)
-            if whole.id == problem.id and not any_unreadable(problems, frozenset()):
-                text, problem, parse_errors = details, whole, problems
+            whole, errors = decode_fields(details, _DECODER, Problem)
+            if whole.id == problem.id and not any_unreadable(errors, frozenset()):
+                text, problem, parse_errors = details, whole, errors
         timestamp = utc_text(problem.time_last_detected or "")
         if timestamp is None:
-            parse_errors = [*parse_errors, "timeLastDetected: no time that can be read"]
+            parse_errors = [*parse_errors, ParseError("timeLastDetected", "not a readable time")]
             timestamp = self._origin.read_at
         severity = severity_of_risk(problem.risk_level)
         if problem.risk_level and severity is None:
-            parse_errors = [*parse_errors, "riskLevel: none of the known levels"]
+            parse_errors = [*parse_errors, ParseError("riskLevel", "not a known risk level")]
         clean = not parse_errors and is_clean(text)
         metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
-            metadata["messageType"], metadata["message"] = UNREADABLE
+            metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
         masked, secrets = mask_record(text) if self._origin.redact else (text, [])
         return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
-    """Read the identity of one item of ListProblems; `.to_artifact(details)` maps it. Never raises."""
+    """Return one item of ListProblems as a record; never raises, whatever the bytes."""
     return ProblemRecord(text, origin)
 
 
 def _identity(problem: Problem, origin: Origin) -> str:
-    """Give the id of a problem as it stands: another one as soon as its state, risk or last detection changes."""
+    """Return the id of a problem in its present state: another one when its state, risk or last detection changes."""
     return fields_identity(
         "problem",
         origin.tenancy_ocid,
