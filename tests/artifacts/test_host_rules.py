@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-from support.host_rules import fired, read_correlations, read_rules, repeat_key
+from support.attack import attack
+from support.host_rules import LOUD, fired, read_correlations, read_rules, repeat_key
+from support.quiet_day import quiet_day
 
 RULES = {rule.id: rule for rule in read_rules()}
 CORRELATIONS = read_correlations()
+STREAMS = ("oci_cloud_audit", "oci_cloud_guard", "oci_cloud_logging")
 
 
 def at(minute, **metadata):
@@ -106,3 +111,61 @@ def test_filters_raise_nothing_and_repeats_agree_in_eleven_fields():
     assert {rule.id for rule in fired(metadata)} == {"wf-auth-008", "wf-net-005"}
     assert repeat_key(metadata) == repeat_key({**metadata, "program": "other"})
     assert repeat_key(metadata) != repeat_key({**metadata, "action": "other"})
+
+
+QUIET = [deed.artifact() for deed in quiet_day()]
+STEPS = list(attack())
+ATTACK = [step.deed.artifact() for step in STEPS]
+
+
+def test_the_quiet_day_is_a_day():
+    """It has at least a thousand artifacts, of all three sources, and every record is read without complaint."""
+    assert len(QUIET) >= 1000
+    assert {one["metadata"]["streamName"] for one in QUIET} == set(STREAMS)
+    assert not [one for one in QUIET if "oci.parseError" in one["metadata"]]
+
+
+@pytest.mark.parametrize("fold", [False, True], ids=["as written", "without case"])
+def test_a_quiet_day_is_quiet(fold):
+    """No rule of level high or critical takes an artifact of a quiet day, and any other less than one in a hundred."""
+    hits = Counter(rule for one in QUIET for rule in fired(one["metadata"], fold=fold))
+    assert not {(rule.id, count) for rule, count in hits.items() if rule.level in LOUD}
+    assert all(count < len(QUIET) / 100 for count in hits.values())
+
+
+@pytest.mark.parametrize("name", CORRELATIONS)
+def test_a_quiet_day_concludes_nothing(name):
+    """No correlation comes true on a quiet day."""
+    assert not CORRELATIONS[name].fires(QUIET)
+
+
+@pytest.mark.parametrize(
+    "number", range(len(STEPS)), ids=[f"{n}-{step.rule}" for n, step in enumerate(STEPS)]
+)
+def test_each_step_of_an_attack_is_seen(number):
+    """The rule that describes a step takes its artifact."""
+    metadata = ATTACK[number]["metadata"]
+    assert STEPS[number].rule in {rule.id for rule in fired(metadata)}, metadata["message"]
+
+
+def test_the_attack_is_long_and_wide():
+    """At least 25 steps leave records in all three streams, and none is a repeat that the host would drop."""
+    assert len(STEPS) >= 25
+    assert {one["metadata"]["streamName"] for one in ATTACK} == set(STREAMS)
+    assert len({repeat_key(one["metadata"]) for one in ATTACK}) == len(ATTACK)
+
+
+@pytest.mark.parametrize("name", ["wf-corr-001", "wf-corr-004", "wf-corr-008"])
+def test_what_the_host_concludes_from_an_attack(name):
+    """Brute force, data taken after a scan, and repeated violations are concluded, as each record tells who and whence."""
+    assert CORRELATIONS[name].fires(ATTACK)
+
+
+def test_a_failed_sign_in_tells_who_and_from_where():
+    """Whatever the log, a refused sign-in of the attack has an address, and a user where the record names one."""
+    refused = [one["metadata"] for one in ATTACK if one["metadata"]["messageType"] == "auth_failure"]
+    assert len(refused) >= 10
+    assert all("clientIP" in metadata for metadata in refused)
+    assert (
+        sum("userName" in metadata for metadata in refused) == len(refused) - 1
+    )  # the Windows record names nobody
