@@ -197,11 +197,7 @@ def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> Tex
     """Return the fields that tell what was done, to what, and how it ended."""
     name, resource = non_empty(activity.resource_name), non_empty(activity.resource_id)
     target = resource or non_empty(activity.compartment_id)
-    path = non_empty(activity.path)
-    # one cluster, one compartment holds many things: the path tells which
-    what = name if name and resource else " ".join(part for part in (name, path) if part)
-    if meaning.kubernetes:
-        what = path or name
+    what = _what(name, resource, non_empty(activity.path), meaning)
     return (
         ("program", activity.source),
         ("uri", activity.path),
@@ -223,12 +219,14 @@ def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> Tex
 def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity, outcome: str) -> TextFields:
     """Return the fields that an identity domain knows better than the event around its details."""
     resource = non_empty(activity.resource_name) or domain.resource
-    name = " and ".join(part for part in (resource, domain.member) if part)
+    what = " and ".join(part for part in (resource, domain.member) if part)
     target = non_empty(activity.resource_id) or non_empty(activity.compartment_id)
+    path = "" if activity.resource_id else non_empty(activity.path)
+    name = f"{what} {path} [{domain.event_id}]".replace("  ", " ")
     return (
         ("userName", domain.actor_name(str(metadata.get("userName", "")))),
         ("clientIP", None if "clientIP" in metadata else first_ip(domain.address)),
-        ("senderHost", _sender_host(name, target, activity, outcome) if name else None),
+        ("senderHost", _sender_host(name, target, activity, outcome)),
         ("oci.resourceName", resource),
         ("oci.memberName", domain.member),
         ("oci.domainEvent", domain.event_id),
@@ -236,13 +234,30 @@ def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity,
     )
 
 
+def _what(name: str, resource: str, path: str, meaning: Meaning) -> str:
+    """Return what was acted on, as far as the resource's id does not tell.
+
+    One compartment, one cluster, one user holds many things: the path says which, and the service what kind it is. Where
+    an event's name and type differ, the type is told too.
+    """
+    if meaning.kubernetes:
+        return path or name
+    below = path.partition(resource)[2].strip("/") if resource else path
+    kind = "" if resource else meaning.service
+    if meaning.event and meaning.event.lower() != meaning.action.lower():
+        kind = f"{meaning.service}.{meaning.event}"
+    return " ".join(part for part in (name, below, kind and f"[{kind}]") if part)
+
+
 def _sender_host(name: str, ocid: str, activity: _Activity, outcome: str) -> str:
-    """Return what was acted on, by whom, and that it failed: `web-1 (ocid1...) by ocid1.user...: denied`.
+    """Return what was acted on, by whom, and that it failed: `web-1 (ocid1...) by ocid1.user...: denied 403`.
 
     Two principals may share a name, and a call that succeeds after refused attempts is not a repeat of them.
     """
     host = f"{sender_host(name, ocid)}{activity.caller}".strip()
-    return f"{host}: {outcome}" if host and outcome in _UNSUCCESSFUL else host
+    if outcome not in _UNSUCCESSFUL:
+        return host
+    return f"{host}: {outcome} {activity.status}".strip(": ")
 
 
 def _outcome(status: str, message: str | None) -> str:

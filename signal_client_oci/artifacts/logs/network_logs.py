@@ -194,6 +194,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     name, kind = data.text("qname") or "", data.text("qtype") or ""
     asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
     code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
+    resolver = oracle.resourceid or str(metadata.get("oci.source", ""))
     message = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
     set_fields(
         metadata,
@@ -201,7 +202,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("fqdn", name.rstrip(".")),
             ("action", f"query {asked}".strip()),
             ("protocol", protocol and protocol.upper()),
-            ("senderHost", oracle.resourceid),
+            ("senderHost", resolver if code in {None, "NOERROR"} else f"{resolver}: {code}"),
             ("message", f"{message} ({answer})" if answer else message),
             ("oci.status", code),
             ("oci.dnsAnswer", answer),

@@ -138,7 +138,7 @@ def _sender_host(problem: Problem, user: str) -> str:
     name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
     impacted = sender_host(non_empty(problem.impacted_resource_name), non_empty(problem.impacted_resource_id))
     if user:
-        return f"{impacted or problem.id or ''} by {ocid or name}".strip()
+        return f"{impacted or problem.id or ''} by {sender_host(name, ocid)}".strip()
     about = sender_host(name, ocid or problem.id)
     return f"{about}, impacts {impacted}" if impacted and impacted != about else about
 
