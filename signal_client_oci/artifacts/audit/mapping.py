@@ -181,7 +181,7 @@ def _shared_metadata(
         metadata["protocol"] = "HTTPS"
         metadata["serverPort"] = API_SERVER_PORT if meaning.kubernetes else _HTTPS_PORT
     if domain:
-        set_fields(metadata, _domain_fields(metadata, domain, activity, outcome), clean=clean)
+        set_fields(metadata, _domain_fields(metadata, domain, activity, meaning, outcome), clean=clean)
     techniques = refine(metadata, meaning, activity.status, outcome, parts, activity.identity)
     if metadata["messageType"] in _SIGN_INS:
         add_sign_in_details(metadata, parts)
@@ -216,13 +216,15 @@ def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> Tex
     )
 
 
-def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity, outcome: str) -> TextFields:
+def _domain_fields(
+    metadata: Metadata, domain: DomainEvent, activity: _Activity, meaning: Meaning, outcome: str
+) -> TextFields:
     """Return the fields that an identity domain knows better than the event around its details."""
     resource = non_empty(activity.resource_name) or domain.resource
     what = " and ".join(part for part in (resource, domain.member) if part)
     target = non_empty(activity.resource_id) or non_empty(activity.compartment_id)
-    path = "" if activity.resource_id else non_empty(activity.path)
-    name = f"{what} {path} [{domain.event_id}]".replace("  ", " ")
+    told = _what(what, non_empty(activity.resource_id), non_empty(activity.path), meaning)
+    name = f"{told} [{domain.event_id}]".strip()
     return (
         ("userName", domain.actor_name(str(metadata.get("userName", "")))),
         ("clientIP", None if "clientIP" in metadata else first_ip(domain.address)),
