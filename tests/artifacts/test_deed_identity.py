@@ -133,7 +133,9 @@ def test_every_example_is_varied():
     """Each kind of record has values that are varied, of each of the four at least thirty over all."""
     assert len(VARIANTS) >= 240
     assert {param.values[0]["artifact"]["id"] for param in VARIANTS} >= {
-        example(name)["artifact"]["id"] for name in NAMES if not name.endswith(("_summary", "_text_line", "_no_data"))
+        example(name)["artifact"]["id"]
+        for name in NAMES
+        if not name.endswith(("_summary", "_text_line", "_no_data"))
     }
     for aspect in AUDIT:
         assert sum(f"-{aspect}-" in str(param.id) for param in VARIANTS) >= 15, aspect
