@@ -87,3 +87,22 @@ def test_readme_shows_the_two_commands():
 def test_version_is_one():
     """The version in the package and in the project file are the same."""
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_setup_is_a_guide_as_the_host_checks_it():
+    """The setup page has the front matter and the parts of an integration guide, in their order and no others."""
+    text = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
+    front, body = text.removeprefix("---\n").split("\n---\n", 1)
+    tags = re.findall(r"^  - (\S+)$", front.partition("tags:")[2], re.MULTILINE)
+    assert text.startswith("---\n")
+    assert tags == ["integration", "cloud-security"]
+    outside_code = re.sub(r"^```.*?^```", "", body, flags=re.MULTILINE | re.DOTALL)
+    parts = re.findall(r"^## (.+)$", outside_code, re.MULTILINE)
+    assert [re.sub(r"^(Step [0-9]): \S.*", r"\1", part) for part in parts] == [
+        "Prerequisites",
+        "Step 1",
+        "Step 2",
+        "Step 3",
+        "Troubleshooting",
+    ]
+    assert all(re.fullmatch(r"Step [1-3]: \S.+", part) for part in parts[1:4])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-__all__ = ["endpoint", "one_ip", "port_number"]
+__all__ = ["endpoint", "first_ip", "one_ip", "port_number"]
 
 MAX_LENGTH = 64  # the longest address with a zone and a port, generously
 MAX_PORT = 65535
@@ -24,6 +24,12 @@ def _one_ip(text: str) -> str | None:
     except ValueError:
         return None
     return text
+
+
+def first_ip(text: str | None) -> str | None:
+    """Return the first address of a list, as proxies write it; also one with a port. None when it begins otherwise."""
+    found = one_ip(text)
+    return found or (endpoint(text.partition(",")[0])[0] if text else None)
 
 
 def endpoint(text: str | None) -> tuple[str | None, int | None]:

@@ -32,6 +32,7 @@ __all__ = [
     "base_metadata",
     "build_artifact",
     "bytes_identity",
+    "failed_host",
     "fields_identity",
     "sender_host",
     "set_severity",
@@ -83,8 +84,8 @@ class Facility(NamedTuple):
 
 # the closest that syslog has to what each stream carries
 _FACILITIES: Final = {
-    "oci_audit": Facility(13, "log audit"),
-    "oci_logging": Facility(16, "local0"),
+    "oci_cloud_audit": Facility(13, "log audit"),
+    "oci_cloud_logging": Facility(16, "local0"),
     "oci_cloud_guard": Facility(14, "log alert"),
 }
 
@@ -145,6 +146,11 @@ def sender_host(name: str | None, ocid: str | None) -> str:
     resource, and a name alone is not enough, because two resources may share one.
     """
     return f"{name} ({ocid})" if name and ocid and name != ocid else name or ocid or ""
+
+
+def failed_host(host: str, status: str | None) -> str:
+    """Return a `senderHost` with the HTTP status of what failed, so that it is not a repeat of what succeeded."""
+    return f"{host}: {status}" if host and status and status[:1] in {"4", "5"} else host
 
 
 def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for every record)

@@ -42,7 +42,7 @@ ALWAYS = (
 NUMBERS = {f"{end}{what}" for end in ("client", "server") for what in ("Port", "Bytes", "Packets")}
 NUMBERS |= {"totalBytes", "pid", "severityCode", "facilityCode", "priority"}
 UNSAFE = {"Cc", "Cs", "Zl", "Zp"}
-LISTS = frozenset({"tags", "attackTechniqueIds", "oci.regions", "oci.changedFields"})
+LISTS = frozenset({"tags", "attackTechniqueIds", "oci.regions", "oci.changedFields", "oci.opens"})
 MESSAGE_TYPES = frozenset(row["messageType"] for row in table("message_types"))
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 

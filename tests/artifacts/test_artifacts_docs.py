@@ -31,7 +31,13 @@ OTHER_VALUES = [
 OTHER_TYPES = [
     "com.oraclecloud.identityControlPlane.CreatePolicy.end",
     "com.oraclecloud.objectstorage.listobjects",
+    "com.oraclecloud.objectstorage.deleteobject",
     "admin.app.create.success",
+    "535 Authentication failed",
+    "250 Ok",
+    "SUCCESS",
+    "GRANT",
+    "4720",
 ]
 
 

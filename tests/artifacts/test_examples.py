@@ -68,7 +68,7 @@ def test_every_detector_has_a_meaning_in_an_example():
         for name in NAMES
         if name.startswith("cloud_guard")
     }
-    assert {"policy_violation", "privilege_escalation", "malicious_behavior"} <= seen
+    assert {"iom_match", "privilege_escalation", "malicious_behavior"} <= seen
 
 
 def test_artifacts_are_plain_json():

@@ -63,8 +63,8 @@ def test_who_called(identity, name):
         ("203.0.113.24", "203.0.113.24"),
         ("2001:db8::1", "2001:db8::1"),
         (" 203.0.113.24 ", "203.0.113.24"),
-        ("203.0.113.24, 10.0.0.1", None),
-        ("203.0.113.24:443", None),
+        ("203.0.113.24, 10.0.0.1", "203.0.113.24"),
+        ("203.0.113.24:443", "203.0.113.24"),
         ("internal", None),
         ("3232235777", None),
         ("1" * 5000, None),
@@ -72,10 +72,10 @@ def test_who_called(identity, name):
     ],
 )
 def test_client_ip_is_one_ip(address, ip):
-    """What is not exactly one address is not taken for the client's address, but is not lost."""
+    """The first address of a list counts; what is not exactly one address is not lost."""
     metadata = event_with(identity={"ipAddress": address})
     assert metadata.get("clientIP") == ip
-    assert ("oci.ipAddress" in metadata) == (ip is None)
+    assert ("oci.ipAddress" in metadata) == (ip != address.strip())
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None", "null"])
@@ -88,7 +88,7 @@ def test_nothing_is_absent(nothing):
         not {"oci.compartmentId", "oci.compartmentName", "oci.resourceId", "oci.resourceName"}
         & metadata.keys()
     )
-    assert str(metadata["message"]) == "alice@example.com updated security list: 200"
+    assert str(metadata["message"]) == "alice@example.com updated security list: 200, opens 0.0.0.0/0 tcp/all"
     assert str(nothing) not in {"None", "null"} or str(nothing) not in str(metadata["senderHost"])
 
 
@@ -107,7 +107,10 @@ def test_words_for_nothing_are_not_said():
     """The words that pipelines write for null are not taken for a name, a type or a status."""
     metadata = event_with(eventName="None", response={"status": "None", "message": "null"})
     assert metadata["action"] == "UpdateSecurityList"
-    assert metadata["message"] == "alice@example.com updated security list web-sl in prod"
+    assert (
+        metadata["message"]
+        == "alice@example.com updated security list web-sl in prod, opens 0.0.0.0/0 tcp/all"
+    )
     assert "oci.outcome" not in metadata
     bare = mapped("audit", {**EVENT, "eventType": "None", "data": {**EVENT["data"], "eventName": "null"}})
     assert bare.artifact["metadata"]["message"] == (

@@ -22,7 +22,7 @@ def test_a_copy_of_an_audit_event_is_mapped_like_one():
     content = {"type": record["eventType"], "time": record["eventTime"], "data": record["data"]}
     artifact = mapped("logging", {"datetime": 1772615727348, "logContent": content}).artifact
     metadata = artifact["metadata"]
-    assert (metadata["messageType"], metadata["streamName"]) == ("auth_failure", "oci_audit")
+    assert (metadata["messageType"], metadata["streamName"]) == ("auth_failure", "oci_cloud_audit")
     assert (metadata["userName"], metadata["clientIP"]) == ("mallory", "198.51.100.77")
     assert artifact["timestamp"] == "2026-03-04T09:15:27.348Z"
     record["data"]["resourceName"] = 5

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from signal_client_oci.artifacts.phrases import infinitive, past_tense
+from signal_client_oci.artifacts.phrases import phrase_of
 from signal_client_oci.artifacts.severity import CODES, severity_of_risk, severity_of_word
 from signal_client_oci.artifacts.vocabulary import DETECTORS, meaning_of_event, meaning_of_rule, table
 
@@ -72,7 +72,7 @@ def test_every_technique_is_used():
         for each in techniques(row)
     }
     # these are set by what a log record or a sign-in tells
-    assert TECHNIQUES - used <= {"T1110", "T1609", "T1098.006"}
+    assert TECHNIQUES - used <= {"T1110", "T1609", "T1098.006", "T1613", "T1046", "T1070.001", "T1136.001"}
 
 
 def test_every_detector_of_a_rule_is_known():
@@ -116,19 +116,19 @@ def test_every_detector_of_a_rule_is_known():
         ("com.oraclecloud.objectstorage.deletebucket", "", "data_destruction", "high"),
         ("com.oraclecloud.DatabaseService.DeleteAutonomousDatabase.begin", "", "data_destruction", "high"),
         ("com.oraclecloud.computeApi.ExportImage.begin", "", "data_exfiltration", "high"),
-        ("com.oraclecloud.objectStorage.ListBuckets", "", "service_discovery", "informational"),
-        ("com.oraclecloud.somethingNew.ListThings", "", "service_discovery", "informational"),
+        ("com.oraclecloud.objectStorage.ListBuckets", "", "resource_access", "informational"),
+        ("com.oraclecloud.somethingNew.ListThings", "", "resource_access", "informational"),
         ("com.oraclecloud.somethingNew.GetThing", "", "resource_access", "informational"),
-        ("com.oraclecloud.somethingNew.UpdateThing", "", "config_change", "low"),
-        ("com.oraclecloud.somethingNew.UpdateConfiguration", "", "config_change", "low"),
+        ("com.oraclecloud.somethingNew.UpdateThing", "", "resource_change", "low"),
+        ("com.oraclecloud.somethingNew.UpdateConfiguration", "", "resource_change", "low"),
         ("com.oraclecloud.somethingNew.PurgeThings.end", "", "data_destruction", "medium"),
         ("com.oraclecloud.somethingNew.Frobnicate", "", "api_call", "informational"),
         ("com.oraclecloud.consoleSignOn.SomeNewLogin", "", "auth_success", "informational"),
-        ("", "ListUsers", "service_discovery", "informational"),
+        ("", "ListUsers", "resource_access", "informational"),
         ("com.oraclecloud.identityDomains.AuthenticationUser", "", "auth_success", "informational"),
         ("com.oraclecloud.identityDomains.FactorMfa", "", "auth_success", "informational"),
         ("com.oraclecloud.identityDomains.InitiateSSOAuthFactor", "", "auth_attempt", "informational"),
-        ("com.oraclecloud.identityDomains.DeactivateUser", "", "privilege_escalation", "medium"),
+        ("com.oraclecloud.identityDomains.DeactivateUser", "", "config_change", "medium"),
         ("com.oraclecloud.identityDomains.AddApprole", "", "privilege_escalation", "high"),
         ("com.oraclecloud.identityDomains.CreateMyApiKey", "", "credential_access", "high"),
         (
@@ -140,7 +140,7 @@ def test_every_detector_of_a_rule_is_known():
         ("com.oraclecloud.identityDomains.PatchDynamicResourceGroup", "", "privilege_escalation", "high"),
         ("com.oraclecloud.identityDomains.CreateGrant", "", "privilege_escalation", "high"),
         ("com.oraclecloud.identityDomains.PatchRule", "", "privilege_escalation", "high"),
-        ("com.oraclecloud.somethingNew.PatchRule", "", "config_change", "low"),
+        ("com.oraclecloud.somethingNew.PatchRule", "", "resource_change", "low"),
         ("com.oraclecloud.virtualNetwork.UpdateDrgRouteRules", "", "config_change", "medium"),
         (
             "com.oraclecloud.virtualNetwork.GetIPSecConnectionTunnelSharedSecret",
@@ -149,9 +149,9 @@ def test_every_detector_of_a_rule_is_known():
             "medium",
         ),
         ("com.oraclecloud.KeyManagementService.Decrypt", "", "resource_access", "informational"),
-        ("com.oraclecloud.usageapi.RequestSummarizedUsages", "", "service_discovery", "informational"),
-        ("com.oraclecloud.somethingNew.RequestThing", "", "config_change", "low"),
-        ("com.oraclecloud.somethingNew.ResumeThing", "", "config_change", "low"),
+        ("com.oraclecloud.usageapi.RequestSummarizedUsages", "", "resource_access", "informational"),
+        ("com.oraclecloud.somethingNew.RequestThing", "", "resource_change", "low"),
+        ("com.oraclecloud.somethingNew.ResumeThing", "", "resource_change", "low"),
         ("com.oraclecloud.somethingNew.CheckThing", "", "resource_access", "informational"),
         ("com.oraclecloud.somethingNew.BulkDeleteTags", "", "config_change", "low"),
         ("com.oraclecloud.somethingNew.io.k8s.core.v1.pods.deletecollection", "", "config_change", "low"),
@@ -180,14 +180,14 @@ def test_the_memory_of_meanings_is_bounded():
     """Event types that never repeat do not fill the memory."""
     for number in range(10_000):
         meaning_of_event(f"com.oraclecloud.x.Event{number}", "")
-    assert meaning_of_event("com.oraclecloud.x.ListEvent1", "").message_type == "service_discovery"
+    assert meaning_of_event("com.oraclecloud.x.ListEvent1", "").message_type == "resource_access"
 
 
 @pytest.mark.parametrize(
     ("rule", "detector", "message_type"),
     [
-        ("BUCKET_IS_PUBLIC", "IAAS_CONFIGURATION_DETECTOR", "policy_violation"),
-        (" bucket_is_public ", "", "policy_violation"),
+        ("BUCKET_IS_PUBLIC", "IAAS_CONFIGURATION_DETECTOR", "iom_match"),
+        (" bucket_is_public ", "", "iom_match"),
         ("SUSPICIOUS_IP_ACTIVITY", "IAAS_ACTIVITY_DETECTOR", "anomalous_behavior"),
         ("ocid1.cloudguarddetectorrule.oc1..x", "IAAS_THREAT_DETECTOR", "malicious_behavior"),
         ("A_NEW_RULE", "iaas_log_insight_detector", "anomalous_behavior"),
@@ -221,10 +221,10 @@ def test_every_level_of_cloud_guard_is_on_the_scale():
         ("CopyObject", "copied object", "copy object"),
         ("DeployStack", "deployed stack", "deploy stack"),
         ("PutObjectLifecyclePolicy", "put object lifecycle policy", "put object lifecycle policy"),
-        ("createvcn", "createvcn", "createvcn"),
+        ("createvcn", "created vcn", "create vcn"),
         ("", "", ""),
     ],
 )
 def test_operations_in_words(name, was, is_):
-    """The name of an operation is said in words, in the past tense and in the infinitive."""
-    assert (past_tense(name), infinitive(name)) == (was, is_)
+    """The name of an operation is told in words, as done and as wanted."""
+    assert phrase_of(name)[1:] == (was, is_)

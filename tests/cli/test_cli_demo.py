@@ -48,7 +48,7 @@ def test_new_records_arrive_with_every_poll_and_none_comes_twice(shown):
     artifacts = [json.loads(line) for line in (directory / "artifacts.jsonl").read_text().splitlines()]
     assert len({artifact["id"] for artifact in artifacts}) == len(artifacts)
     streams = Counter(artifact["metadata"]["streamName"] for artifact in artifacts)
-    assert set(streams) == {"oci_audit", "oci_logging", "oci_cloud_guard"}
+    assert set(streams) == {"oci_cloud_audit", "oci_cloud_logging", "oci_cloud_guard"}
     counts = [line.split()[2] for line in ended.out.splitlines() if line.startswith("acme: ok, ")]
     assert len(counts) == 3
     assert sum(map(int, counts)) == len(artifacts)
@@ -76,7 +76,7 @@ def test_a_directory_that_is_not_empty_is_refused(capsys, shown):
 
 def artifact(key, source="audit", identity=None):
     """An artifact of a record with this key."""
-    streams = {"audit": "oci_audit", "logging": "oci_logging"}
+    streams = {"audit": "oci_cloud_audit", "logging": "oci_cloud_logging"}
     raws = {"audit": {"eventId": key}, "logging": {"logContent": {"data": {"sandboxMarker": key}}}}
     metadata = {"streamName": streams[source]}
     return {"id": identity or key, "raw": json.dumps(raws[source]), "metadata": metadata}

@@ -49,7 +49,7 @@ def test_artifacts_go_to_stdout_and_the_report_to_stderr(capsys, toml):
     """A pipe carries nothing but artifacts."""
     ended = call(capsys, "poll", toml)
     assert ended.code == 0
-    assert streams(ended) == {"oci_audit": 2, "oci_logging": 1, "oci_cloud_guard": 1}
+    assert streams(ended) == {"oci_cloud_audit": 2, "oci_cloud_logging": 1, "oci_cloud_guard": 1}
     assert ended.err.startswith("prod: ok, 4 artifacts, ")
     assert "\x1b" not in ended.out + ended.err
 
@@ -61,7 +61,7 @@ def test_with_state_nothing_comes_twice(capsys, tmp_path, tenancy, toml):
     again = call(capsys, "poll", toml, "--state", state)
     assert (len(first.artifacts), again.artifacts) == (4, [])
     tenancy.emit_log_record("us-ashburn-1", tenancy.ocid, time=system_clock() - timedelta(minutes=2))
-    assert streams(call(capsys, "poll", toml, "--state", state)) == {"oci_logging": 1}
+    assert streams(call(capsys, "poll", toml, "--state", state)) == {"oci_cloud_logging": 1}
 
 
 def test_without_state_every_poll_is_a_first_one(capsys, toml):
@@ -85,7 +85,7 @@ def test_since_is_told_to_be_useless_with_a_position(capsys, tmp_path, toml):
 def test_source_switches_the_others_off_for_one_call(capsys, sandbox, toml):
     """Only the named source is asked; its switch in the settings does not matter."""
     ended = call(capsys, "poll", toml, "--source", "logging", "--set", "logging_enabled=false")
-    assert streams(ended) == {"oci_logging": 1}
+    assert streams(ended) == {"oci_cloud_logging": 1}
     assert {request.service for request in sandbox.requests} <= {"logging", "identity"}
 
 

@@ -137,7 +137,7 @@ BATCH_BREACHES = [
     (["artifacts", 0, "metadata", "geoRegion"], 4, "WRONG_TYPE"),
     (["artifacts", 0, "metadata", "geoRegion"], "", "EMPTY"),
     (["artifacts", 0, "metadata", "instance"], "two", "METADATA_INSTANCE"),
-    (["artifacts", 0, "metadata", "streamName"], "oci_logging", "METADATA_STREAM"),
+    (["artifacts", 0, "metadata", "streamName"], "oci_cloud_logging", "METADATA_STREAM"),
     (["artifacts", 0, "metadata", "severityLabel"], "LOW", "SEVERITY"),
     (["artifacts", 0, "metadata", "severityLabel"], 5, "SEVERITY"),
     (["artifacts", 0, "metadata", "severityCode"], 2, "SEVERITY"),

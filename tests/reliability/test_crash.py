@@ -77,7 +77,7 @@ def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path):
 
 
 def _source_of(artifact):
-    return {"oci_audit": "audit", "oci_logging": "logging"}.get(
+    return {"oci_cloud_audit": "audit", "oci_cloud_logging": "logging"}.get(
         artifact["metadata"]["streamName"], "cloud_guard"
     )
 

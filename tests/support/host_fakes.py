@@ -28,7 +28,7 @@ def artifact(
         "raw": f'{{"n":{number}}}' if raw is None else raw,
         "metadata": {
             "instance": instance,
-            "streamName": f"oci_{source}",
+            "streamName": f"oci_cloud_{source.removeprefix('cloud_')}",
             "messageType": "config_change",
             "severityLabel": "low",
             "severityCode": 5,

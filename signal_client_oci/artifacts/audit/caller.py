@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from signal_client_oci.artifacts.addresses import one_ip
+from signal_client_oci.artifacts.addresses import first_ip, one_ip
 from signal_client_oci.artifacts.sanitize import non_empty
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.audit.fields import AuditIdentity
     from signal_client_oci.artifacts.sanitize import TextFields
 
-__all__ = ["caller_fields", "caller_name"]
+__all__ = ["Kind", "caller_fields", "caller_identity", "caller_kind", "caller_name", "real_name"]
 
 # `<tenancy OCID>/<user OCID>/<fingerprint>`
 _API_KEY_ID: Final = re.compile(
     r"ocid1\.tenancy\.[^/\s]{1,200}/ocid1\.[^/\s]{1,200}/((?:[0-9A-Fa-f]{2}:){15}[0-9A-Fa-f]{2})"
 )
+Kind = Literal["person", "service", "workload"]
+# what services write in place of a name that they do not know
+_PLACEHOLDERS: Final = frozenset({"unknownprincipal", "unknown", "*", "-", "n/a"})
+_OCID_TYPE: Final = re.compile(r"ocid1\.([a-z0-9]{1,64})\.")
+_PEOPLE: Final = frozenset({"user", "saml2idp", "tenancy", "federateduser"})
+# resources that act by themselves, for the sake of what somebody configured
+_AUTOMATONS: Final = frozenset(
+    {
+        "autoscalingconfiguration",
+        "bucket",
+        "cluster",
+        "clusternetwork",
+        "instancepool",
+        "nodepool",
+        "resourceschedule",
+        "serviceconnector",
+        "volumebackuppolicy",
+        "volumegroup",
+    }
+)
+_SERVICE_AUTH: Final = frozenset({"svc", "service", "serviceprincipal", "s2s"})
+_WORKLOAD_AUTH: Final = frozenset({"instance", "instanceprincipal", "resource", "resourceprincipal"})
+# names of services as policies have them (`Allow service objectstorage-us-ashburn-1 to ...`), without signs and region
+_SERVICE_NAME: Final = re.compile(
+    r"(?:oci|oracle)?(?:autoscaling|instancepools?|backuppolic|blockstorage|blockvolume|objectstorage|lifecycle|filestorage"
+    r"|computemanagement|compute|containerengine|oke|nodepool|cloudguard|vulnerabilityscanning|resourcescheduler"
+    r"|loganalytics|faas|functions|dbaas|database|keymanagement|vaults|certificates|streaming|serviceconnector|osmh|osms)"
+    r"[a-z]{0,24}"
+)
+_REGION: Final = re.compile(r"-[a-z]{2,4}-[a-z]+-[0-9]$")
 
 
 def caller_fields(identity: AuditIdentity) -> TextFields:
     """Return the fields that tell who called, from where and with which credentials."""
-    address = one_ip(identity.ip_address)
+    address = first_ip(identity.ip_address)
     return (
         ("userName", caller_name(identity)),
         ("clientIP", address),
@@ -36,13 +66,13 @@ def caller_fields(identity: AuditIdentity) -> TextFields:
         ("oci.keyFingerprint", identity.credentials and _key_fingerprint(identity.credentials)),
         ("oci.consoleSessionId", identity.console_session_id),
         # a list of proxies, or something else: kept where it cannot be taken for an address
-        ("oci.ipAddress", None if address else identity.ip_address),
+        ("oci.ipAddress", None if one_ip(identity.ip_address) else identity.ip_address),
     )
 
 
 def caller_name(identity: AuditIdentity) -> str:
     """Return the name of the principal, else of the caller, else the readable part of the id of one of them."""
-    name = non_empty(identity.principal_name) or non_empty(identity.caller_name)
+    name = real_name(identity.principal_name) or real_name(identity.caller_name)
     ocid = "" if name else non_empty(identity.principal_id) or non_empty(identity.caller_id)
     return name or ocid.rpartition("/")[2] or ocid
 
@@ -63,3 +93,45 @@ def _key_fingerprint(credentials: str) -> str:
     """
     found = _API_KEY_ID.fullmatch(credentials)
     return found[1].lower() if found else ""
+
+
+def real_name(text: str | None) -> str:
+    """Return a name, "" for none and for what services write where they do not know one."""
+    name = non_empty(text)
+    return "" if name.lower() in _PLACEHOLDERS else name
+
+
+def caller_identity(identity: AuditIdentity) -> str:
+    """Return what tells callers apart that share a name or an address: ` by ocid1.user... from 203.0.113.9, 10.0.0.7`."""
+    principal = real_name(identity.principal_id) or real_name(identity.caller_id)
+    address = non_empty(identity.ip_address)
+    hidden = "" if not address or one_ip(address) else f" from {address}"
+    return f"{f' by {principal}' if principal else ''}{hidden}"
+
+
+def caller_kind(identity: AuditIdentity | None) -> Kind:
+    """Return whether a person called, one of OCI's services, or a workload with an identity of its own.
+
+    Somebody may call a user after a service: who signs with a user's key or has a user's id is a person.
+    """
+    if identity is None:
+        return "person"
+    name, auth = non_empty(identity.principal_name), (identity.auth_type or "").lower()
+    types = [found[1] for text in (identity.principal_id, name) if text and (found := _OCID_TYPE.match(text))]
+    if any(kind in _PEOPLE for kind in types[:1]) and types[0] != "tenancy":
+        return "person"
+    if auth in _SERVICE_AUTH or any(kind in _AUTOMATONS for kind in types):
+        return "service"
+    if (types and types[0] not in _PEOPLE) or auth in _WORKLOAD_AUTH:
+        return "workload"
+    signed_by_user = non_empty(identity.credentials).startswith("ocid1.tenancy.")
+    return (
+        "service"
+        if not signed_by_user and _is_service_name(name or non_empty(identity.caller_name))
+        else "person"
+    )
+
+
+def _is_service_name(name: str) -> bool:
+    plain = re.sub(r"[^a-z]", "", _REGION.sub("", name.lower())) if "@" not in name else ""
+    return _SERVICE_NAME.fullmatch(plain) is not None

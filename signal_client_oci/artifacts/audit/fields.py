@@ -44,6 +44,7 @@ class AuditRequest(msgspec.Struct, rename="camel", gc=False):
     id: Text = None
     path: Text = None
     action: Text = None
+    parameters: Part = ABSENT
     headers: Part = ABSENT
 
 
@@ -59,8 +60,8 @@ class AuditResponse(msgspec.Struct, rename="camel", gc=False):
 class AuditChange(msgspec.Struct, gc=False):
     """The state before and after (`data.stateChange`)."""
 
-    previous: Members = None
-    current: Members = None
+    previous: Members | str = None
+    current: Members | str = None
 
 
 class AuditData(msgspec.Struct, rename="camel", gc=False):
@@ -74,8 +75,8 @@ class AuditData(msgspec.Struct, rename="camel", gc=False):
     resource_id: Text = None
     availability_domain: Text = None
     message: Text = None
-    freeform_tags: Members = None
-    defined_tags: Members = None
+    freeform_tags: Members | str = None
+    defined_tags: Members | str = None
     identity: AuditIdentity | None = None
     request: AuditRequest | None = None
     response: AuditResponse | None = None

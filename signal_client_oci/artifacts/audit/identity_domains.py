@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from signal_client_oci.artifacts.lenient_decode import decode_leniently
 from signal_client_oci.artifacts.sanitize import non_empty
-from signal_client_oci.artifacts.vocabulary import Meaning, Row, table, techniques_of
+from signal_client_oci.artifacts.table_rows import Row, table, techniques_of
+from signal_client_oci.artifacts.vocabulary import Meaning
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.severity import Severity
@@ -23,7 +24,15 @@ DOMAIN_EVENT_MARKER: Final = (
 )
 # the domain's own principal: it records in its own name what somebody else tried
 _DOMAIN_PRINCIPALS: Final = frozenset({"", "idcssso"})
-_EVENT_ID_PREFIXES: Final = ("sso.", "admin.", "idbridge.", "notification.")
+_EVENT_ID_PREFIXES: Final = (
+    "sso.",
+    "admin.",
+    "saml.",
+    "authentication.",
+    "job.",
+    "idbridge.",
+    "notification.",
+)
 _OUTCOMES: Final = ("success", "failure")
 
 
@@ -31,7 +40,8 @@ class DomainEvent(NamedTuple):
     """What an identity domain says of one of its events in `data.additionalDetails`.
 
     `event_id` is the domain's own id of what happened, such as `sso.authentication.failure`, `outcome` the last part
-    of it where that is one. `resource` is what was acted on, `member` who was added to it or removed from it.
+    of it where that is one. `resource` is what was acted on, `member` who was added to it or removed from it, `comment`
+    what the domain says of a sign-in.
     """
 
     event_id: str
@@ -41,25 +51,37 @@ class DomainEvent(NamedTuple):
     domain: str
     resource: str
     member: str
+    comment: str
+
+    @property
+    def is_lock_out(self) -> bool:
+        """Whether the domain locked an account; `resource` is the account then."""
+        return "locked" in self.event_id and "unlocked" not in self.event_id
 
     def refine_meaning(self, meaning: Meaning) -> Meaning:
         """Return what the event means by the domain's id; `meaning`, that of its type, when the id is not listed."""
-        row = _rows().get(self.event_id.removesuffix(f".{self.outcome}"))
+        stem = self.event_id.removesuffix(f".{self.outcome}")
+        rows = _rows()
+        row = rows.get(self.event_id) or rows.get(stem) or rows.get(stem.partition(".")[0])
         if row is None:
             return meaning
-        signs_in = row["messageType"] == "auth_success"
+        signs_in = row["messageType"] in {"auth_success", "auth_failure"}
+        words = ("was locked out", "be locked out") if self.is_lock_out else ("signed in", "sign in")
         return meaning._replace(
             message_type=row["messageType"],
             severity=cast("Severity", row["severity"]),
             techniques=techniques_of(row),
-            past_tense="signed in" if signs_in else meaning.past_tense,
-            infinitive="sign in" if signs_in else meaning.infinitive,
+            past_tense=words[0] if signs_in else meaning.past_tense,
+            infinitive=words[1] if signs_in else meaning.infinitive,
             signs_in=signs_in,
         )
 
     def actor_name(self, name: str) -> str:
         """Return who acted: `name`, the principal's, unless that is the domain itself and the details name somebody."""
-        return self.actor if self.actor and name.lower() in _DOMAIN_PRINCIPALS else name
+        if name.lower() not in _DOMAIN_PRINCIPALS:
+            return name
+        actor = "" if self.actor.lower() in _DOMAIN_PRINCIPALS else self.actor
+        return actor or (self.resource if self.is_lock_out else "") or self.actor or name
 
 
 def decode_domain_event(details: bytes) -> DomainEvent | None:
@@ -80,6 +102,7 @@ def decode_domain_event(details: bytes) -> DomainEvent | None:
         texts.get("domainDisplayName", "") or texts.get("domainName", ""),
         texts.get("adminResourceName", ""),
         texts.get("adminRefResourceName", ""),
+        texts.get("ssoComments", ""),
     )
 
 

@@ -6,36 +6,40 @@ remembered (`_cached_metadata`); each event then adds what is its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from signal_client_oci.artifacts.addresses import one_ip
-from signal_client_oci.artifacts.audit.caller import caller_fields
+from signal_client_oci.artifacts.addresses import first_ip
+from signal_client_oci.artifacts.audit.caller import caller_fields, caller_identity
 from signal_client_oci.artifacts.audit.fields import (
-    AuditChange,
     AuditData,
     AuditIdentity,
     AuditRequest,
     AuditResponse,
 )
 from signal_client_oci.artifacts.audit.identity_domains import decode_domain_event
+from signal_client_oci.artifacts.audit.openings import may_open, members_of, openings_of, public_access
 from signal_client_oci.artifacts.audit.refinement import (
     NO_PARTS,
     OpenParts,
+    add_sign_in_details,
+    asked_action,
     needs_open_parts,
+    problem_words,
     refine,
-    typed_user_name,
 )
-from signal_client_oci.artifacts.envelope import base_metadata, sender_host
+from signal_client_oci.artifacts.envelope import base_metadata, sender_host, set_severity
+from signal_client_oci.artifacts.kubernetes import API_SERVER_PORT
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
+from signal_client_oci.artifacts.severity import CODES
 from signal_client_oci.artifacts.times import utc_text
 from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 
 if TYPE_CHECKING:
-    from signal_client_oci.artifacts.audit.fields import AuditEvent
+    from signal_client_oci.artifacts.audit.fields import AuditChange, AuditEvent
     from signal_client_oci.artifacts.audit.identity_domains import DomainEvent
     from signal_client_oci.artifacts.envelope import Metadata, Origin
     from signal_client_oci.artifacts.sanitize import TextFields
@@ -48,6 +52,9 @@ NO_RESPONSE: Final = AuditResponse()
 
 _DENIED: Final = ("401", "403")
 _UNSUCCESSFUL: Final = frozenset({"denied", "failure"})
+_SIGN_INS: Final = frozenset({"auth_failure", "auth_attempt", "auth_success"})
+_FINDINGS: Final = frozenset({"policy_violation", "anomalous_behavior"})
+_HTTPS_PORT: Final = 443
 
 
 class _Activity(msgspec.Struct, frozen=True, gc=False):
@@ -72,9 +79,9 @@ class _Activity(msgspec.Struct, frozen=True, gc=False):
     response_message: str | None
 
     @property
-    def principal_id(self) -> str:
-        """The id of who called, "" where the event names none."""
-        return non_empty(self.identity.principal_id) if self.identity else ""
+    def caller(self) -> str:
+        """What tells callers apart that share a name, "" where the event names none."""
+        return caller_identity(self.identity) if self.identity else ""
 
 
 def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
@@ -83,8 +90,10 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
     activity = _activity(event, data, request, response)
     details = bytes(data.additional_details)
-    meaning = meaning_of_event(activity.event_type, activity.event_name)
-    parts = OpenParts(details, bytes(response.payload)) if needs_open_parts(meaning, details) else NO_PARTS
+    meaning = meaning_of_event(activity.event_type, activity.event_name, activity.action or "")
+    parts = NO_PARTS
+    if needs_open_parts(meaning, details, activity.status):
+        parts = _open_parts(meaning, details, request, response)
     if clean:
         shared, techniques = _cached_metadata(origin, activity, parts)
         metadata = shared.copy()
@@ -104,7 +113,22 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
         _add_tags(metadata, data)
     if data.state_change:
         _add_changes(metadata, data.state_change)
+    if may_open(meaning.event):
+        _add_openings(metadata, meaning, data.state_change, parts)
     return metadata
+
+
+def _open_parts(
+    meaning: Meaning, details: bytes, request: AuditRequest, response: AuditResponse
+) -> OpenParts:
+    """Return the open parts that an event is mapped by; the headers of refused calls alone name an address."""
+    refused = meaning.signs_in or response.status in {"401", 401}
+    return OpenParts(
+        details,
+        bytes(response.payload),
+        bytes(request.headers) if refused else b"",
+        bytes(request.parameters) if meaning.action.endswith("Action") else b"",
+    )
 
 
 def _activity(
@@ -139,36 +163,45 @@ def _shared_metadata(
     origin: Origin, activity: _Activity, parts: OpenParts, *, clean: bool
 ) -> tuple[Metadata, Sequence[str]]:
     """Map an activity; return its metadata and its techniques."""
-    meaning = meaning_of_event(activity.event_type, activity.event_name)
+    meaning = meaning_of_event(activity.event_type, activity.event_name, activity.action or "")
     outcome = _outcome(activity.status, activity.message)
     domain = decode_domain_event(parts.details)
     if domain:
         # the domain knows better: the event around its details succeeds also where the sign-in failed
         meaning, outcome = domain.refine_meaning(meaning), domain.outcome or outcome
-    metadata = base_metadata(origin, "oci_audit", meaning.message_type, meaning.severity, meaning.vendor_code)
+    metadata = base_metadata(
+        origin, "oci_cloud_audit", meaning.message_type, meaning.severity, meaning.vendor_code
+    )
     if meaning.action:
-        metadata["action"] = meaning.action
+        metadata["action"] = f"{meaning.action} {asked_action(parts.parameters)}".rstrip()
     if activity.identity:
         set_fields(metadata, caller_fields(activity.identity), clean=clean)
     set_fields(metadata, _activity_fields(activity, meaning, outcome), clean=clean)
+    if "application" in metadata or "uri" in metadata:
+        metadata["protocol"] = "HTTPS"
+        metadata["serverPort"] = API_SERVER_PORT if meaning.kubernetes else _HTTPS_PORT
     if domain:
-        set_fields(metadata, _domain_fields(metadata, domain, activity, outcome), clean=clean)
-    elif meaning.signs_in and "userName" not in metadata:
-        set_fields(metadata, (("userName", typed_user_name(parts.payload)),), clean=clean)
-    message = _message(metadata, meaning, activity, outcome)
+        set_fields(metadata, _domain_fields(metadata, domain, activity, meaning, outcome), clean=clean)
+    techniques = refine(metadata, meaning, activity.status, outcome, parts, activity.identity)
+    if metadata["messageType"] in _SIGN_INS:
+        add_sign_in_details(metadata, parts)
+    message = _message(metadata, meaning, activity, outcome, domain.comment if domain else "")
+    if "ruleName" in metadata:
+        message = f"{message}: {problem_words(parts.details)}"
     # the parts of the sentence are clean already where the record is
     metadata["message"] = message if clean else sanitize(message)
-    return metadata, refine(metadata, meaning, activity.status, outcome, parts)
+    return metadata, techniques
 
 
 def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> TextFields:
     """Return the fields that tell what was done, to what, and how it ended."""
     name, resource = non_empty(activity.resource_name), non_empty(activity.resource_id)
     target = resource or non_empty(activity.compartment_id)
+    what = _what(name, resource, non_empty(activity.path), meaning)
     return (
         ("program", activity.source),
         ("uri", activity.path),
-        ("senderHost", _sender_host(name or non_empty(activity.path), target, activity, outcome)),
+        ("senderHost", _sender_host(what, target, activity, outcome)),
         ("oci.service", meaning.service),
         ("oci.phase", meaning.phase),
         ("oci.compartmentId", activity.compartment_id),
@@ -183,15 +216,19 @@ def _activity_fields(activity: _Activity, meaning: Meaning, outcome: str) -> Tex
     )
 
 
-def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity, outcome: str) -> TextFields:
+def _domain_fields(
+    metadata: Metadata, domain: DomainEvent, activity: _Activity, meaning: Meaning, outcome: str
+) -> TextFields:
     """Return the fields that an identity domain knows better than the event around its details."""
     resource = non_empty(activity.resource_name) or domain.resource
-    name = " and ".join(part for part in (resource, domain.member) if part)
+    what = " and ".join(part for part in (resource, domain.member) if part)
     target = non_empty(activity.resource_id) or non_empty(activity.compartment_id)
+    told = _what(what, non_empty(activity.resource_id), non_empty(activity.path), meaning)
+    name = f"{told} [{domain.event_id}]".strip()
     return (
         ("userName", domain.actor_name(str(metadata.get("userName", "")))),
-        ("clientIP", None if "clientIP" in metadata else one_ip(domain.address)),
-        ("senderHost", _sender_host(name, target, activity, outcome) if name else None),
+        ("clientIP", None if "clientIP" in metadata else first_ip(domain.address)),
+        ("senderHost", _sender_host(name, target, activity, outcome)),
         ("oci.resourceName", resource),
         ("oci.memberName", domain.member),
         ("oci.domainEvent", domain.event_id),
@@ -199,15 +236,30 @@ def _domain_fields(metadata: Metadata, domain: DomainEvent, activity: _Activity,
     )
 
 
+def _what(name: str, resource: str, path: str, meaning: Meaning) -> str:
+    """Return what was acted on, as far as the resource's id does not tell.
+
+    One compartment, one cluster, one user holds many things: the path says which, and the service what kind it is. Where
+    an event's name and type differ, the type is told too.
+    """
+    if meaning.kubernetes:
+        return path or name
+    below = path.partition(resource)[2].strip("/") if resource else path
+    kind = "" if resource else meaning.service
+    if meaning.event and meaning.event.lower() != meaning.action.lower():
+        kind = f"{meaning.service}.{meaning.event}"
+    return " ".join(part for part in (name, below, kind and f"[{kind}]") if part)
+
+
 def _sender_host(name: str, ocid: str, activity: _Activity, outcome: str) -> str:
-    """Return what was acted on, by whom, and that it failed: `web-1 (ocid1...) by ocid1.user...: denied`.
+    """Return what was acted on, by whom, and that it failed: `web-1 (ocid1...) by ocid1.user...: denied 403`.
 
     Two principals may share a name, and a call that succeeds after refused attempts is not a repeat of them.
     """
-    host = sender_host(name, ocid)
-    if activity.principal_id:
-        host = f"{host} by {activity.principal_id}".strip()
-    return f"{host}: {outcome}" if host and outcome in _UNSUCCESSFUL else host
+    host = f"{sender_host(name, ocid)}{activity.caller}".strip()
+    if outcome not in _UNSUCCESSFUL:
+        return host
+    return f"{host}: {outcome} {activity.status}".strip(": ")
 
 
 def _outcome(status: str, message: str | None) -> str:
@@ -222,19 +274,22 @@ def _outcome(status: str, message: str | None) -> str:
     return "failure" if message and message.endswith("failed") else ""
 
 
-def _message(metadata: Metadata, meaning: Meaning, activity: _Activity, outcome: str) -> str:
-    """Return the event as a sentence: "alice updated security list web-sl in prod: 200"."""
-    failed = outcome in _UNSUCCESSFUL
-    text = f"{metadata.get('userName', 'somebody')} {_verb_phrase(meaning, failed=failed)}"
+def _message(metadata: Metadata, meaning: Meaning, activity: _Activity, outcome: str, comment: str) -> str:
+    """Return the event as a sentence: "alice updated security list web-sl in prod: 200"; `comment` is a domain's."""
+    failed = outcome in _UNSUCCESSFUL or (meaning.signs_in and metadata["messageType"] != "auth_success")
+    # Cloud Guard detects by itself, whoever it was that acted
+    actor = "Cloud Guard" if meaning.message_type in _FINDINGS else metadata.get("userName", "somebody")
+    text = f"{actor} {_verb_phrase(meaning, failed=failed)}"
     name, compartment = metadata.get("oci.resourceName"), metadata.get("oci.compartmentName")
-    if name:
+    if name and name != metadata.get("userName"):
         text = f"{text} {name}"
     if "oci.memberName" in metadata:
         text = f"{text} ({metadata['oci.memberName']})"
-    if compartment:
+    if compartment and not meaning.signs_in:
         text = f"{text} in {compartment}"
     ending = activity.status or outcome
-    reason = f" ({activity.response_message})" if failed and non_empty(activity.response_message) else ""
+    explained = non_empty(activity.response_message) or non_empty(comment)
+    reason = f" ({explained})" if failed and explained else ""
     return f"{text}: {ending}{reason}" if ending else text
 
 
@@ -242,6 +297,8 @@ def _verb_phrase(meaning: Meaning, *, failed: bool) -> str:
     """Return what was done in words; a refused call was only tried, and a long one has only begun."""
     if not meaning.past_tense:
         return "did something unnamed"
+    if meaning.past_tense == "was locked out":
+        return meaning.past_tense
     if failed:
         return f"tried to {meaning.infinitive}"
     return f"began to {meaning.infinitive}" if meaning.phase == "begin" else meaning.past_tense
@@ -257,15 +314,37 @@ def _add_tags(metadata: Metadata, data: AuditData) -> None:
 def _add_changes(metadata: Metadata, change: AuditChange) -> None:
     """Add the names of the fields that changed."""
     if change.previous or change.current:
-        changed = sanitize_list(_changed(change.previous or {}, change.current or {}))
+        changed = sanitize_list(_changed(members_of(change.previous), members_of(change.current)))
         if changed:
             metadata["oci.changedFields"] = changed
 
 
-def _tags(tags: dict[str, Any] | None, namespace: str = "") -> list[str]:
+def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | None, parts: OpenParts) -> None:
+    """Add what the event opened to the world: to severity, message and `senderHost`, by which repeats are told."""
+    access = public_access(change, parts.details)
+    if access and "bucket" in meaning.event.lower():
+        metadata["oci.publicAccessType"] = sanitize(access)
+    if metadata.get("oci.outcome") in _UNSUCCESSFUL:
+        return
+    found = openings_of(meaning.event, change, parts.details, parts.payload)
+    if not found:
+        return
+    texts = sanitize_list(opening.text for opening in found)
+    metadata["oci.opens"] = texts
+    told = ", ".join(texts)
+    metadata["message"] = sanitize(f"{metadata['message']}, opens {told}")
+    metadata["senderHost"] = sanitize(f"{metadata.get('senderHost', '')} opens {told}".strip())
+    if metadata["messageType"] not in {"service_activity", "auth_failure"}:
+        worst = min((opening.severity for opening in found), key=CODES.__getitem__)
+        set_severity(metadata, worst, "config_change")
+        if "bucket" in meaning.event.lower():
+            metadata["attackTechniqueIds"] = ["T1530"]
+
+
+def _tags(tags: Mapping[str, Any] | str | None, namespace: str = "") -> list[str]:
     """Return tags as `key=value`, defined ones as `namespace.key=value`."""
     found: list[str] = []
-    for key, value in (tags or {}).items():
+    for key, value in members_of(tags).items():
         if isinstance(value, dict) and not namespace:
             found += _tags(value, f"{key}.")
         elif isinstance(value, (str, int, float)):
@@ -273,7 +352,7 @@ def _tags(tags: dict[str, Any] | None, namespace: str = "") -> list[str]:
     return found
 
 
-def _changed(previous: dict[str, Any], current: dict[str, Any]) -> list[str]:
+def _changed(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Return the names of the fields that differ between the previous and the current state."""
     missing = object()
     return [key for key in {**previous, **current} if previous.get(key, missing) != current.get(key, missing)]

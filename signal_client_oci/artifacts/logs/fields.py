@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditData
-from signal_client_oci.artifacts.lenient_decode import ParseError
+from signal_client_oci.artifacts.lenient_decode import ParseError, decode_leniently
 
 __all__ = [
+    "ADDRESS_MEMBERS",
     "AUDIT_GROUPS",
     "AuditLog",
     "Fields",
@@ -26,6 +27,20 @@ Number = Annotated[int, msgspec.Meta(gt=-_TOO_LARGE, lt=_TOO_LARGE)] | None
 # the log groups that hold audit events
 AUDIT_GROUPS: Final = frozenset({"_Audit", "_Audit_Include_Subcompartment"})
 _MAX_DIGITS: Final = 18
+# where records of whatever origin name the address of a client
+ADDRESS_MEMBERS: Final = (
+    *(
+        "clientIp",
+        "clientIP",
+        "client_ip",
+        "clientIpAddress",
+        "clientAddr",
+        "sourceAddress",
+        "sourceIp",
+        "sourceIPAddress",
+    ),
+    *("source_ip", "remoteAddr", "remote_addr", "remoteIp", "originatingIp", "ipAddress", "ip"),
+)
 
 
 class LogOracle(msgspec.Struct, gc=False):
@@ -142,6 +157,8 @@ class Fields:
     def part(self, name: str) -> Fields:
         """Return a member that is an object; an empty one when it is missing."""
         value = self.values.get(name)
+        if isinstance(value, str) and value.startswith("{"):
+            value = decode_leniently(value.encode("utf-8", "replace"))
         if value is not None and not isinstance(value, dict):
             self._reject(name, "not an object")
         return Fields(value, f"{self.path}.{name}", self.parse_errors)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from signal_client_oci.artifacts.addresses import one_ip
-from signal_client_oci.artifacts.envelope import sender_host, set_severity
+from signal_client_oci.artifacts.addresses import first_ip
+from signal_client_oci.artifacts.audit.caller import real_name
+from signal_client_oci.artifacts.envelope import failed_host, sender_host, set_severity
+from signal_client_oci.artifacts.kubernetes import API_SERVER_PORT, KubernetesCall, meaning_of_call
+from signal_client_oci.artifacts.logs.fields import ADDRESS_MEMBERS
+from signal_client_oci.artifacts.logs.unix_sign_ins import add_sign_in
 from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 
@@ -14,7 +18,15 @@ if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata
     from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
 
-__all__ = ["function", "host_line", "is_kubernetes_audit", "kubernetes", "line", "rule_run"]
+__all__ = [
+    "MESSAGE_MEMBERS",
+    "function",
+    "host_line",
+    "is_kubernetes_audit",
+    "kubernetes",
+    "line",
+    "rule_run",
+]
 
 # `Jan 13 10:00:00 web-1 sshd[812]: ...`, also with an ISO time and with a priority in front
 _SYSLOG: Final = re.compile(
@@ -22,32 +34,11 @@ _SYSLOG: Final = re.compile(
     r" (?P<host>\S{1,255}) (?P<program>[^\s:\[]{1,64})(?:\[(?P<pid>[0-9]{1,10})\])?: (?P<text>.*)",
     re.DOTALL,
 )
-_SSH: Final = re.compile(
-    r"(?P<what>Failed|Accepted|Invalid user)(?: \S{1,32} for(?: invalid user)?)? (?P<user>\S{1,256})"
-    r" from (?P<ip>[0-9A-Fa-f:.]{2,45})"
-)
-_SSH_PROGRAMS: Final = frozenset({"sshd", "sshd-session"})  # since OpenSSH 9.8 the latter logs sign-ins
-# actions of sshd's sign-ins: the message is not used, because the client's port in it differs every time
-_SIGN_INS: Final = {
-    "Accepted": "ssh sign-in accepted",
-    "Failed": "ssh sign-in failed",
-    "Invalid user": "ssh sign-in of unknown user",
-}
-_MESSAGES: Final = ("message", "msg", "log", "text", "event", "MESSAGE")
+MESSAGE_MEMBERS: Final = ("message", "msg", "log", "text", "event", "MESSAGE")
 _LEVELS: Final = ("level", "severity", "loglevel", "log_level", "levelname", "PRIORITY")
-_VERBS: Final = {
-    "list": "service_discovery",
-    "watch": "service_discovery",
-    "get": "resource_access",
-    "create": "config_change",
-    "update": "config_change",
-    "patch": "config_change",
-    "delete": "config_change",
-    "deletecollection": "data_destruction",
-}
-_ROLES: Final = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebindings"})
-_INTO_PODS: Final = frozenset({"exec", "attach", "portforward"})
-_CHANGES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_USERS: Final = ("userName", "username", "user", "principalName", "account", "actor", "actorName", "login")
+_OUTCOMES: Final = ("status", "statusCode", "code", "outcome", "result", "operationStatus")
+_PATH: Final = re.compile(r".*[/\\].*", re.DOTALL)
 
 
 def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
@@ -55,29 +46,31 @@ def line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     level = severity_of_word(data.text(*_LEVELS))
     if level:
         set_severity(metadata, level)
-    address = one_ip(data.text("clientIp", "clientIP", "clientIpAddress", "sourceAddress", "remoteAddr"))
+    address = first_ip(data.text(*ADDRESS_MEMBERS))
     if address:
         metadata["clientIP"] = address
     set_fields(
         metadata,
         (
             ("action", data.text("action", "eventName", "operation")),
-            ("userName", data.text("userName", "username", "user", "principalName")),
-            ("message", data.text(*_MESSAGES)),
+            ("userName", real_name(data.text(*_USERS))),
+            ("message", data.text(*MESSAGE_MEMBERS)),
             ("senderHost", oracle.resourceid or oracle.resource_id or data.text("resourceId")),
             ("oci.requestId", data.text("opcRequestId")),
-            ("oci.status", data.text("status", "statusCode", "code")),
+            ("oci.status", data.text(*_OUTCOMES)),
         ),
     )
 
 
 def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
-    """Map a line that an agent read from a file: host, file, program, and the sign-ins of sshd."""
+    """Map a line that an agent read from a file: host, file, program, and the sign-ins that it tells of."""
     line(data, oracle, metadata)
-    path = data.text("tailed_path", "path", "filename") or str(metadata.get("oci.subject", ""))
-    host = data.text("hostname", "host") or str(metadata.get("oci.source", ""))
+    subject = str(metadata.get("oci.subject", ""))
+    path = data.text("tailed_path", "path", "filename") or (subject if _PATH.fullmatch(subject) else "")
     message = str(metadata.get("message", ""))
-    syslog = _SYSLOG.match(data.text(*_MESSAGES) or "")
+    syslog = _SYSLOG.match(data.text(*MESSAGE_MEMBERS) or "")
+    source = str(metadata.get("oci.source", ""))
+    host = data.text("hostname", "host") or (source if path or syslog else "")
     if syslog:
         message, host = syslog["text"], host or syslog["host"]
         if syslog["pid"]:
@@ -91,11 +84,11 @@ def host_line(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("senderHost", host),
             ("serverHostname", host),
             ("filePath", path),
-            ("fileName", path.rpartition("/")[2]),
+            ("fileName", path.replace("\\", "/").rpartition("/")[2]),
         ),
     )
-    if program in _SSH_PROGRAMS:
-        _sign_in(message, metadata)
+    if program:
+        add_sign_in(message, metadata)
 
 
 def function(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
@@ -141,12 +134,15 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     resource, inner = target.text("resource") or "", target.text("subresource")
     kind = f"{resource}/{inner}" if inner else resource
     user, status = data.part("user").text("username"), data.part("responseStatus").text("code")
-    address = one_ip(data.first("sourceIPs"))
+    address = first_ip(data.first("sourceIPs"))
     if address:
         metadata["clientIP"] = address
-    metadata["messageType"] = _VERBS.get(verb, "api_call")
-    _set_kubernetes_severity(verb, resource, inner or "", status or "", metadata)
+    call = meaning_of_call(KubernetesCall(verb, resource, inner or ""), user or "", status or "")
+    set_severity(metadata, call.severity, call.message_type, call.techniques or None)
+    metadata["protocol"], metadata["serverPort"] = "HTTPS", API_SERVER_PORT
     names = "/".join(part for part in (target.text("namespace"), target.text("name")) if part)
+    what = names or kind or (data.text("requestURI") or "").partition("?")[0]
+    host = sender_host(what, oracle.resourceid or oracle.logid)
     message = (
         f"{user or 'somebody'} {verb or 'called'} {kind or data.text('requestURI') or '?'} {names}".rstrip()
     )
@@ -157,46 +153,10 @@ def kubernetes(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("userName", user),
             ("application", data.text("userAgent")),
             ("uri", data.text("requestURI")),
-            ("senderHost", sender_host(names or kind, oracle.resourceid or oracle.logid)),
+            ("senderHost", failed_host(host, status)),
             ("message", f"{message}: {status}" if status else message),
             ("oci.status", status),
             ("oci.auditId", data.text("auditID")),
             ("oci.stage", data.text("stage")),
-        ),
-    )
-
-
-def _set_kubernetes_severity(verb: str, resource: str, inner: str, status: str, metadata: Metadata) -> None:
-    """Set severity, type and technique of calls that open or grant access in a cluster, or had no valid identity."""
-    if status == "401":
-        set_severity(metadata, "medium", "auth_failure")
-    elif resource == "pods" and inner in _INTO_PODS:
-        set_severity(metadata, "high", "remote_access", ["T1609"])
-    elif resource in _ROLES and verb in _CHANGES:
-        set_severity(metadata, "high", "privilege_escalation", ["T1098.006"])
-    elif resource == "secrets" and verb in {"get", "list", "watch"}:
-        set_severity(metadata, "medium", "credential_access", ["T1552.007"])
-    elif verb in _CHANGES:
-        set_severity(metadata, "low")
-
-
-def _sign_in(message: str, metadata: Metadata) -> None:
-    """Map what sshd says of a sign-in: who, from where, and whether it was accepted."""
-    found = _SSH.match(message)
-    if not found:
-        return
-    accepted = found["what"] == "Accepted"
-    if accepted:
-        set_severity(metadata, "informational", "auth_success", ["T1021"])
-    else:
-        set_severity(metadata, "medium", "auth_failure", ["T1110"])
-    address = one_ip(found["ip"])
-    if address:
-        metadata["clientIP"] = address
-    set_fields(
-        metadata,
-        (
-            ("userName", found["user"]),
-            ("action", None if "action" in metadata else _SIGN_INS[found["what"]]),
         ),
     )

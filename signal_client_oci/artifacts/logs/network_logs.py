@@ -26,6 +26,31 @@ _CLIENT: Final = ("clientIP", "clientPort")
 _SERVER: Final = ("serverIP", "serverPort")
 
 # the statuses of a flow record without a flow
+# ports that systems give to clients begin here; those below 1024, and these, are offered by servers
+_FIRST_CLIENT_PORT: Final = 32768
+_FIRST_FREE_PORT: Final = 1024
+_SERVICE_PORTS: Final = frozenset(
+    {
+        1433,
+        1521,
+        1522,
+        2049,
+        3128,
+        3260,
+        3306,
+        3389,
+        5432,
+        6379,
+        6443,
+        8000,
+        8080,
+        8443,
+        9092,
+        9200,
+        10250,
+        27017,
+    }
+)
 _EMPTY: Final = ("NODATA", "SKIPDATA")
 # threat categories of the firewall that mean one ATT&CK technique; the others, such as spyware, may mean several
 _ATTACKS: Final = {
@@ -34,6 +59,7 @@ _ATTACKS: Final = {
     "overflow": ["T1190"],
     "sql-injection": ["T1190"],
 }
+_STOPPED: Final = ("deny", "drop", "reset", "block", "reject")
 _VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
 
 
@@ -64,23 +90,37 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
         if seconds is not None and (moment := utc_text_of_second(seconds)):
             metadata[name] = moment
-    client = _end(metadata, _CLIENT, data.source_address, data.source_port)
-    server = _end(metadata, _SERVER, data.destination_address, data.destination_port)
+    is_reply = _is_reply(data)
+    source = _end(metadata, _SERVER if is_reply else _CLIENT, data.source_address, data.source_port)
+    destination = _end(
+        metadata, _CLIENT if is_reply else _SERVER, data.destination_address, data.destination_port
+    )
     if data.bytes_out is not None:
-        metadata["clientBytes"] = metadata["totalBytes"] = data.bytes_out
+        metadata["serverBytes" if is_reply else "clientBytes"] = metadata["totalBytes"] = data.bytes_out
     if data.packets is not None:
-        metadata["clientPackets"] = data.packets
+        metadata["serverPackets" if is_reply else "clientPackets"] = data.packets
     protocol = _protocol(data)
     set_fields(
         metadata,
         (
             ("action", data.action if data.action != "-" else None),
             ("protocol", protocol),
-            ("message", _flow_message(data, protocol, f"{client} -> {server}")),
+            ("message", _flow_message(data, protocol, f"{source} -> {destination}")),
             ("oci.flowId", data.flowid if data.flowid != "-" else None),
             ("oci.status", data.status),
         ),
         clean=clean,
+    )
+
+
+def _is_reply(data: Flow) -> bool:
+    """Return whether a flow is the way back of a connection: from a service's port to one that clients are given."""
+    source, destination = data.source_port, data.destination_port
+    return (
+        source is not None
+        and destination is not None
+        and destination >= _FIRST_CLIENT_PORT
+        and (source in _SERVICE_PORTS or 0 < source < _FIRST_FREE_PORT)
     )
 
 
@@ -117,11 +157,17 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             metadata[name] = count
     threat = data.text("threatid", "threat_id", "threat_name")
     category = data.text("threat_category", "category", "thr_category")
-    if threat:
+    if threat and "scan" in (category or "").lower():
+        set_severity(metadata, "medium", "service_discovery", ["T1046"])
+    elif threat:
         severity = severity_of_word(data.text("severity")) or "medium"
         set_severity(metadata, severity, "malicious_behavior", _ATTACKS.get((category or "").lower()))
     action, protocol = data.text("action"), data.text("proto")
+    if not threat and (action or "").lower().startswith(_STOPPED):
+        # a rule that keeps ordinary traffic out takes no action against an attack
+        action = "refused"
     decided = f"{(protocol or 'traffic').upper()} {route} {action or 'seen'}"
+    firewall_id = data.text("firewall-id", "firewall_id") or oracle.resourceid
     set_fields(
         metadata,
         (
@@ -131,7 +177,7 @@ def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("userName", data.text("srcuser")),
             ("ruleName", threat or data.text("rule", "rule_name")),
             ("ruleCategory", category),
-            ("senderHost", data.text("firewall-id", "firewall_id") or oracle.resourceid),
+            ("senderHost", " ".join(part for part in (firewall_id, threat) if part)),
             ("fileName", data.text("filename", "misc")),
             ("message", f"{decided}: {threat}" if threat else decided),
             ("oci.firewallRule", data.text("rule", "rule_name")),
@@ -148,6 +194,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     name, kind = data.text("qname") or "", data.text("qtype") or ""
     asked, answer = f"{kind} {name.rstrip('.')}".strip(), data.text("answer")
     code, protocol = data.text("rcodeName", "rcode"), data.text("protocol")
+    resolver = oracle.resourceid or str(metadata.get("oci.source", ""))
     message = f"{metadata.get('clientIP', 'somebody')} asked for {asked or 'nothing'}: {code or 'no code'}"
     set_fields(
         metadata,
@@ -155,7 +202,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
             ("fqdn", name.rstrip(".")),
             ("action", f"query {asked}".strip()),
             ("protocol", protocol and protocol.upper()),
-            ("senderHost", oracle.resourceid),
+            ("senderHost", resolver if code in {None, "NOERROR"} else f"{resolver}: {code}"),
             ("message", f"{message} ({answer})" if answer else message),
             ("oci.status", code),
             ("oci.dnsAnswer", answer),

@@ -40,4 +40,5 @@ class ProblemFields(msgspec.Struct, rename="camel", gc=False):
     peak_risk_score: Score = None
     impacted_resource_id: Text = None
     impacted_resource_name: Text = None
+    impacted_resource_type: Text = None
     additional_details: msgspec.Raw = ABSENT

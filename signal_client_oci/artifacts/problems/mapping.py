@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["problem_metadata"]
 
+_ACTIVITY: Final = "ACTIVITY"  # part of the id of the detectors that watch what users do
 _CHANGES: Final = {"RESOLVED": "resolved", "DISMISSED": "dismissed", "DELETED": "deleted"}
 # members of additionalDetails that name who did it and from where, as problems of activity detectors have them
 _ACTORS: Final = ("principalName", "userName", "user", "actor")
@@ -108,28 +109,57 @@ _cached_metadata: Final = lru_cache(maxsize=1024)(_shared_metadata)
 
 def _own_fields(problem: ProblemFields) -> TextFields:
     """Return the fields that tell one problem from another of its kind."""
-    name, resource = non_empty(problem.resource_name), non_empty(problem.resource_id)
-    change = _change(problem)
+    change, user = _change(problem), _acting_user(problem)
     return (
-        ("senderHost", sender_host(name, resource or problem.id)),
-        ("message", _message(problem, name or resource, change)),
+        ("senderHost", _sender_host(problem, user)),
+        ("message", _message(problem, change, user)),
+        ("userName", user),
+        ("clientIP", one_ip(problem.impacted_resource_name) or one_ip(problem.impacted_resource_id)),
         ("oci.problemId", problem.id),
         ("oci.resourceId", problem.resource_id),
         ("oci.resourceName", problem.resource_name),
         ("oci.impactedResourceId", problem.impacted_resource_id),
         ("oci.impactedResourceName", problem.impacted_resource_name),
+        ("oci.impactedResourceType", problem.impacted_resource_type),
         ("oci.change", change),
         ("oci.autoResolveDate", problem.auto_resolve_date and utc_text(problem.auto_resolve_date)),
         ("oci.comment", problem.comment),
     )
 
 
-def _message(problem: ProblemFields, name: str, change: str) -> str:
+def _acting_user(problem: Problem) -> str:
+    """Return who acted: of an activity the resource is the user, and what was changed is the impacted resource."""
+    is_activity = _ACTIVITY in (problem.detector_id or "").upper()
+    is_user = (problem.resource_type or "").lower() == "user"
+    return (
+        (non_empty(problem.resource_name) or non_empty(problem.resource_id))
+        if is_activity and is_user
+        else ""
+    )
+
+
+def _sender_host(problem: Problem, user: str) -> str:
+    """Return what a problem is about, and by whom; where an activity does not name its object, the problem's id."""
+    name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
+    impacted = sender_host(non_empty(problem.impacted_resource_name), non_empty(problem.impacted_resource_id))
+    if user:
+        return f"{impacted or problem.id or ''} by {sender_host(name, ocid)}".strip()
+    about = sender_host(name, ocid or problem.id)
+    return f"{about}, impacts {impacted}" if impacted and impacted != about else about
+
+
+def _message(problem: Problem, change: str, user: str) -> str:
     """Return the problem as a sentence: "BUCKET_IS_PUBLIC on Bucket reports was detected, risk HIGH: ..."."""
     message = non_empty(problem.detector_rule_id) or "a problem"
-    if name or problem.resource_id or problem.resource_type:
-        parts = (non_empty(problem.resource_type), name)
-        message = " ".join([message, "on", *[part for part in parts if part]])
+    impacted = (
+        non_empty(problem.impacted_resource_type),
+        non_empty(problem.impacted_resource_name) or non_empty(problem.impacted_resource_id),
+    )
+    if user:
+        message = " ".join([message, "by", user, *(["on", *filter(None, impacted)] if any(impacted) else [])])
+    elif problem.resource_name or problem.resource_id or problem.resource_type:
+        name = non_empty(problem.resource_name) or non_empty(problem.resource_id)
+        message = " ".join(part for part in (message, "on", non_empty(problem.resource_type), name) if part)
     message = f"{message} was {change or 'reported'}"
     if problem.risk_level:
         message = f"{message}, risk {problem.risk_level}"
@@ -153,6 +183,8 @@ def _add_details(metadata: Metadata, problem: ProblemFields) -> None:
     """Add who did it and from where, when the details of an activity say so."""
     text = bytes(problem.additional_details)
     details = decode_leniently(text) if len(text) > len(b"null") else None
+    if isinstance(details, str) and details.startswith("{"):
+        details = decode_leniently(details.encode("utf-8", "replace"))
     if not isinstance(details, dict):
         return
     texts = {key: text for key, text in details.items() if isinstance(text, str)}

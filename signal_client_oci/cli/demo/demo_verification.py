@@ -12,8 +12,8 @@ from signal_client_oci.contract import Artifact
 __all__ = ["STREAMS", "Comparison", "compare", "key_of"]
 
 STREAMS: Final[Mapping[str, str]] = {
-    "oci_audit": "audit",
-    "oci_logging": "logging",
+    "oci_cloud_audit": "audit",
+    "oci_cloud_logging": "logging",
     "oci_cloud_guard": "cloud_guard",
 }
 """`streamName` → source."""

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["HOST_FIELDS", "REQUIRED_FIELDS", "SEVERITY_CODES", "STREAMS", "check_artifact"]
 
 STREAMS: Final = {
-    "audit": ("oci_audit",),
-    "logging": ("oci_logging", "oci_audit"),  # Logging delivers the audit records while Audit is off
+    "audit": ("oci_cloud_audit",),
+    "logging": (
+        "oci_cloud_logging",
+        "oci_cloud_audit",
+    ),  # Logging delivers the audit records while Audit is off
     "cloud_guard": ("oci_cloud_guard",),
 }
 SEVERITY_CODES: Final = {"critical": 2, "high": 3, "medium": 4, "low": 5, "informational": 6}
