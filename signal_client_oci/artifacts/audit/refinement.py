@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signal_client_oci.artifacts.addresses import first_ip
 from signal_client_oci.artifacts.audit.caller import caller_kind
-from signal_client_oci.artifacts.audit.identity_domains import may_be_domain_event, open_members
+from signal_client_oci.artifacts.audit.identity_domains import DOMAIN_EVENT_MARKER, open_members
 from signal_client_oci.artifacts.audit.openings import may_open
 from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.kubernetes import meaning_of_call
@@ -82,7 +82,7 @@ def needs_open_parts(meaning: Meaning, details: bytes, status: str) -> bool:
         meaning.signs_in
         or status == _UNAUTHENTICATED
         or may_open(meaning.event)
-        or may_be_domain_event(details)
+        or DOMAIN_EVENT_MARKER in details
         or _is_problem(meaning)
         or meaning.action.endswith("Action")
     )

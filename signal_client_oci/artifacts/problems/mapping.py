@@ -127,7 +127,7 @@ def _own_fields(problem: ProblemFields) -> TextFields:
     )
 
 
-def _acting_user(problem: Problem) -> str:
+def _acting_user(problem: ProblemFields) -> str:
     """Return who acted: of an activity the resource is the user, and what was changed is the impacted resource."""
     is_activity = _ACTIVITY in (problem.detector_id or "").upper()
     is_user = (problem.resource_type or "").lower() == "user"
@@ -138,7 +138,7 @@ def _acting_user(problem: Problem) -> str:
     )
 
 
-def _sender_host(problem: Problem, user: str) -> str:
+def _sender_host(problem: ProblemFields, user: str) -> str:
     """Return what a problem is about, and by whom; where an activity does not name its object, the problem's id."""
     name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
     impacted = sender_host(non_empty(problem.impacted_resource_name), non_empty(problem.impacted_resource_id))
@@ -148,7 +148,7 @@ def _sender_host(problem: Problem, user: str) -> str:
     return f"{about}, impacts {impacted}" if impacted and impacted != about else about
 
 
-def _message(problem: Problem, change: str, user: str) -> str:
+def _message(problem: ProblemFields, change: str, user: str) -> str:
     """Return the problem as a sentence: "BUCKET_IS_PUBLIC on Bucket reports was detected, risk HIGH: ..."."""
     message = non_empty(problem.detector_rule_id) or "a problem"
     impacted = (

@@ -138,7 +138,7 @@ def read_artifacts(file: Path) -> list[Artifact]:
     return [json.loads(line) for line in file.read_text(encoding="ascii").splitlines()]
 
 
-def telling_one(artifacts: Sequence[Artifact]) -> Artifact:
+def most_severe_event(artifacts: Sequence[Artifact]) -> Artifact:
     """Return the artifact of an Audit event that is most severe, the first of its kind."""
     audit = [one for one in artifacts if one["metadata"]["streamName"] == "oci_cloud_audit"]
     return min(audit or artifacts, key=lambda one: int(str(one["metadata"]["severityCode"])))
