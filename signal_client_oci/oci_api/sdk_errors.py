@@ -115,6 +115,9 @@ def _from_answer(error: ServiceError, service: str, page: str | None) -> Failure
         code = "PAGE_TOKEN_REFUSED"
     elif error.code == "SignUpRequired":
         code = "SIGN_UP_REQUIRED"
+    elif error.code == "FREE_TIER_NOT_SUPPORTED":
+        # a free tenancy cannot enable Cloud Guard, whatever its policies
+        code = "CLOUD_GUARD_NOT_ENABLED" if service == "cloudguard" else "SIGN_UP_REQUIRED"
     elif status == 401 and (skew := _skew_text(error)):  # noqa: PLR2004
         code, words = "CLOCK_SKEW", skew
     return Failure(
