@@ -135,7 +135,7 @@ def test_the_layers_hold():
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "4 kept, 0 broken" in done.stdout
+    assert "5 kept, 0 broken" in done.stdout
 
 
 def test_the_sources_are_the_contracts():

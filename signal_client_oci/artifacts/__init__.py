@@ -1,1 +1,1 @@
-"""Turns the text of one record into the artifact that the host ingests: one module per source."""
+"""Turns the text of one record into the artifact that the host ingests: one package per kind of record."""

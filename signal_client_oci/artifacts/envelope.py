@@ -1,6 +1,6 @@
 """Builds what all artifacts share: their identity, the common part of their metadata and the artifact itself.
 
-Audit, logs and problems map their records with these functions, so that none of them needs another one's mapping.
+Audit, logs and problems map their records with these functions, so that none of them needs the mapping of another.
 """
 
 from __future__ import annotations

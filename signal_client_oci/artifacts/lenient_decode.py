@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
+_RECORD: Final = "record"  # the field of what is wrong with a record as a whole
 
 
 class ParseError(NamedTuple):
@@ -39,8 +40,11 @@ class ParseError(NamedTuple):
     def __str__(self) -> str:
         return f"{self.field}: {self.detail}"
 
+    def within(self, path: str) -> ParseError:
+        """Return the error of a part as one of the record that has the part at a path."""
+        return ParseError(path if self.field == _RECORD else f"{path}.{self.field}", self.detail)
 
-_RECORD: Final = "record"
+
 _TOO_DEEP: Final = ParseError(_RECORD, "nested too deeply")
 _NOT_JSON: Final = ParseError(_RECORD, "not valid JSON")
 NOT_UTF_8: Final = ParseError(_RECORD, "not valid UTF-8")
@@ -83,6 +87,8 @@ def any_unreadable(errors: list[ParseError], fields: frozenset[str]) -> bool:
     Too deep a nesting does not count: the fields themselves were recovered, and where it begins depends on the
     depth of the caller's stack, on which nothing that identifies a record may depend.
     """
+    if not errors:  # nearly always, and cheaper than to build a generator
+        return False
     return any(error.field in fields or (error.field == _RECORD and error != _TOO_DEEP) for error in errors)
 
 

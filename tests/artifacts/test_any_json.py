@@ -61,7 +61,7 @@ JSON_VALUES = st.recursive(
 
 
 def paths_of(value, path=()):
-    """Give the paths of everything inside a JSON value."""
+    """Return the paths of everything inside a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in inner:
         yield (*path, key)
@@ -69,7 +69,7 @@ def paths_of(value, path=()):
 
 
 def replaced(record, path, value):
-    """Give a copy of a record with another value at a path; what is not on the path is shared."""
+    """Return a copy of a record with another value at a path; what is not on the path is shared."""
     if not path:
         return value
     other = copy.copy(record)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.example_records import NAMES, example, mapped
+from support.example_records import NAMES, example, mapped, text_of
 
 from signal_client_oci.artifacts.secrets import names as secret_keys
 from signal_client_oci.artifacts.secrets import patterns as secret_patterns
@@ -42,14 +42,14 @@ OTHER_TYPES = [
 
 
 def section(title):
-    """Give the text under a heading of the page, down to the next heading of its level or above."""
+    """Return the text under a heading of the page, down to the next heading of its level or above."""
     level = title.partition(" ")[0]
     body = PAGE.split(f"\n{title}\n", 1)[1]
     return re.split(rf"\n#{{1,{len(level)}}} ", body)[0]
 
 
 def rows(text):
-    """Give the cells of a section's tables, heads and rules left out."""
+    """Return the cells of a section's tables, heads and rules left out."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     heads = {index for index, line in enumerate(lines[1:]) if set(line) <= set("|- ")}
@@ -57,7 +57,7 @@ def rows(text):
 
 
 def fields_of(title):
-    """Give the mapping rows of a section: field, paths, example."""
+    """Return the mapping rows of a section: field, paths, example."""
     found = []
     for field, paths, _, shown in rows(section(title)):
         if field.startswith("`") and "From" in section(title):
@@ -79,7 +79,7 @@ SOURCES = {"audit": AUDIT, "logging": COMMON + LOGS, "cloud_guard": CLOUD_GUARD}
 
 
 def names_of(source):
-    """Give the examples of a source; audit events that come by way of Logging have both mappings."""
+    """Return the examples of a source; audit events that come by way of Logging have both mappings."""
     return [name for name in NAMES if name.startswith(source)]
 
 
@@ -122,7 +122,7 @@ def test_a_field_comes_from_where_the_page_says(source, field, paths, shown):
 
 
 def moves(name, path, field):
-    """Tell whether a field of an example changes with the value at a path."""
+    """Return whether a field of an example changes with the value at a path."""
     given = example(name)
     kind = "details" if given.get("details") else "record"
     keys = path.split(".")
@@ -182,3 +182,48 @@ def test_the_markers_are_on_the_page():
         for row in rows(section("## Redaction"))
     }
     assert listed == kinds
+
+
+EVENT, FLOW = example("audit_update_security_list")["record"], example("logging_flow_accepted")["record"]
+PROBLEM = example("cloud_guard_summary_only")["record"]
+DATA, CONTENT = EVENT["data"], FLOW["logContent"]
+ODD_RECORDS = [
+    ("audit", text_of(EVENT).replace(b'"PUT"', b"PUT")),
+    ("audit", text_of(EVENT).replace(b"web-sl", b"web-\xff\xfe")),
+    ("audit", text_of(EVENT).replace(b"web-sl", b"web-\x01")),
+    ("audit", text_of(EVENT)[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    ("audit", text_of(EVENT)[:-1]),
+    ("audit", text_of(EVENT) + b"x"),
+    ("audit", b"5"),
+    ("audit", {**EVENT, "data": {**DATA, "eventName": 5, "identity": 5, "response": "{}"}}),
+    ("audit", {**EVENT, "data": None, "eventTime": "never"}),
+    ("audit", {**EVENT, "data": {**DATA, "request": json.dumps(DATA["request"])}}),
+    ("logging", {"logContent": {**CONTENT, "time": None}}),
+    (
+        "logging",
+        {**FLOW, "logContent": {**CONTENT, "data": {**CONTENT["data"], "packets": "many", "action": []}}},
+    ),
+    ("logging", {**FLOW, "logContent": {**CONTENT, "type": "com.oraclecloud.waf", "data": {"request": 5}}}),
+    ("logging", text_of(FLOW).replace(b'"packets":9', b'"packets":NINE')),
+    ("cloud_guard", {**PROBLEM, "riskLevel": "APOCALYPTIC"}),
+]
+
+
+def test_the_parse_errors_are_on_the_page():
+    """Every kind of parse error that a record can have is in the table, and the table has no other."""
+    told = {
+        error
+        for source, record in ODD_RECORDS
+        for error in mapped(source, record).artifact["metadata"]["oci.parseError"].split("; ")
+    }
+    patterns = [
+        re.escape(text)
+        .replace("<field>", r"[\w.]+")
+        .replace(r"<time\ field>", r"[\w.]+")
+        .replace(r"\.\.\.", ".+")
+        for row in rows(section("## Records that cannot be read completely"))
+        for text in re.findall(r"`([^`]+)`", row[0])
+        if text != "oci.parseError"
+    ]
+    assert [error for error in told if not any(re.fullmatch(pattern, error) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, error) for error in told)] == []

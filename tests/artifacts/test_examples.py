@@ -28,7 +28,7 @@ def test_an_example_makes_its_artifact(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_is_read_without_complaint(name):
+def test_an_example_is_read_without_a_parse_error(name):
     """Real shapes are read without a parse error, and have every field that an artifact always has."""
     result = mapped_example(name)
     assert not result.parse_error

@@ -18,20 +18,20 @@ PROBLEM = example("cloud_guard_public_bucket")["record"]
 
 
 def event_with(**data):
-    """Give the metadata of an audit event with other members in its data."""
+    """Return the metadata of an audit event with other members in its data."""
     event = copy.deepcopy(EVENT)
     event["data"] |= data
     return mapped("audit", event).artifact["metadata"]
 
 
 def flow_with(**record):
-    """Give what is made of a flow record with other members."""
+    """Return what is made of a flow record with other members."""
     return mapped("logging", {**FLOW, **record})
 
 
 @pytest.mark.parametrize("identity", [{}, None, {"principalName": None, "ipAddress": ""}])
 def test_an_identity_without_content_names_nobody(identity):
-    """An identity that is empty or null is no error, and no field says "None"."""
+    """An identity that is empty or null is not an error, and no field says "None"."""
     metadata = event_with(identity=identity)
     assert "userName" not in metadata
     assert "clientIP" not in metadata
@@ -80,7 +80,7 @@ def test_client_ip_is_one_ip(address, ip):
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None", "null"])
 def test_nothing_is_absent(nothing):
-    """Null, blanks, and the words pipelines write for them, are no values."""
+    """Null, blanks, and the words that pipelines write for them, count as no value."""
     metadata = event_with(
         compartmentId=nothing, compartmentName=nothing, resourceName=nothing, resourceId=nothing
     )
@@ -104,7 +104,7 @@ def test_an_object_written_as_a_string_is_read_and_named():
 
 
 def test_words_for_nothing_are_not_said():
-    """The words that pipelines write for null are no name, no type and no status of anything."""
+    """The words that pipelines write for null are not taken for a name, a type or a status."""
     metadata = event_with(eventName="None", response={"status": "None", "message": "null"})
     assert metadata["action"] == "UpdateSecurityList"
     assert (
@@ -134,7 +134,7 @@ def test_open_parts_written_as_strings_are_read():
 
 @pytest.mark.parametrize("absent", ["null", "missing"])
 def test_an_event_without_data_says_so_and_keeps_what_it_has(absent):
-    """An event that lost its own part still tells what it was, under the id that its event id gives."""
+    """An event without its main part still says what it was, under the id that its event id gives."""
     event = {name: value for name, value in EVENT.items() if name != "data"}
     artifact = mapped("audit", event | ({"data": None} if absent == "null" else {})).artifact
     assert artifact["metadata"]["oci.parseError"] == "data: missing"
@@ -260,7 +260,7 @@ def test_an_unknown_risk_level_is_said_to_be_one():
     "details", [b"", b"[]", b"<html>", b'{"id":"ocid1.other"}', b"{}", b'{"id":', b"null"]
 )
 def test_details_that_are_no_such_problem_are_left_out(details):
-    """A GetProblem answer that is no object about this problem does not take the summary's place."""
+    """A GetProblem response that is not an object about this problem does not replace the summary."""
     record = read_problem(text_of(PROBLEM), ORIGIN)
     assert record.to_artifact(details).artifact == record.to_artifact(None).artifact
 
@@ -302,7 +302,7 @@ def test_what_is_no_record_is_delivered(source, text):
 
 
 def test_a_record_with_one_bad_part_is_read_around_it():
-    """A part that is no JSON costs the record nothing but a remark."""
+    """A part that is not JSON costs the record nothing but a parse error."""
     text = text_of(EVENT).replace(b'"parameters":{}', b'"parameters":{"a":\x01 NaN}')
     metadata = mapped("audit", text).artifact["metadata"]
     assert metadata["oci.parseError"] == "record: not valid JSON"

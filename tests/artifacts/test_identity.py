@@ -22,13 +22,13 @@ PROBLEM = example("cloud_guard_public_bucket")["record"]
 
 
 def id_of(source, record, **origin):
-    """Give the id of a record that was read from another origin."""
+    """Return the id of a record that was read from another origin."""
     text = record if isinstance(record, bytes) else text_of(record)
     return READERS[source](text, dataclasses.replace(ORIGIN, **origin)).id
 
 
 def changed(record, path, value):
-    """Give a copy of a record with another value at a path of keys."""
+    """Return a copy of a record with another value at a path of keys."""
     other = copy.deepcopy(record)
     *parents, last = path.split(".")
     place = other

@@ -12,7 +12,7 @@ ADDED = example("audit_domain_member_added")["record"]
 
 
 def with_details(record, **details):
-    """Give the metadata of a domain's event with other details."""
+    """Return the metadata of a domain's event with other details."""
     event = copy.deepcopy(record)
     event["data"]["additionalDetails"] |= details
     return mapped("audit", event).artifact["metadata"]

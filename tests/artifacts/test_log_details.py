@@ -9,7 +9,7 @@ from support.example_records import example, mapped
 
 
 def with_data(name, **data):
-    """Give the metadata of an example log record with other members in its data."""
+    """Return the metadata of an example log record with other members in its data."""
     record = copy.deepcopy(example(name)["record"])
     record["logContent"]["data"] |= data
     return mapped("logging", record).artifact["metadata"]
@@ -44,7 +44,7 @@ def test_a_copy_of_an_audit_event_is_mapped_like_one():
     ],
 )
 def test_a_threats_technique_is_its_categorys(category, techniques):
-    """A spyware beacon or a port scan is no exploit of a public service; only what is sure has a technique."""
+    """A spyware beacon or a port scan is not an exploit of a public service; only what is certain has a technique."""
     metadata = with_data("logging_firewall_threat", thr_category=category)
     assert metadata["messageType"] == "malicious_behavior"
     assert metadata.get("attackTechniqueIds") == techniques
@@ -79,14 +79,14 @@ def test_rules_that_only_let_pass_or_stop_are_named(part):
     ],
 )
 def test_what_sshd_says_of_a_sign_in(program, text, message_type, user, action):
-    """Both programs of OpenSSH tell of sign-ins, and the port of the client is no part of the action."""
+    """Both programs of OpenSSH log sign-ins, and the client's port is not part of the action."""
     metadata = with_data("logging_sshd_failed", msg=f"Mar  4 09:15:27 web-1 {program}[8121]: {text}")
     assert (metadata["messageType"], metadata["userName"], metadata["action"]) == (message_type, user, action)
     assert metadata["clientIP"] == "203.0.113.5"
 
 
 def test_a_cluster_call_without_a_valid_identity_is_an_auth_failure():
-    """The API server answers 401 to a token that is none, whatever was asked."""
+    """The API server answers 401 to an invalid token, whatever the request was."""
     metadata = with_data("logging_kubernetes_secret", responseStatus={"code": 401})
     assert (metadata["messageType"], metadata["severityLabel"]) == ("auth_failure", "medium")
     assert "attackTechniqueIds" not in metadata

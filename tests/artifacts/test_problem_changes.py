@@ -24,7 +24,7 @@ FIRST, LATER = "2026-03-01T22:04:11.007Z", "2026-03-04T09:10:00.412Z"
     ],
 )
 def test_what_became_of_a_problem(detail, first, last, change):
-    """New findings are told from those that were found again, and closed ones say how they were closed."""
+    """New problems are told apart from those that were detected again, and closed ones say how they were closed."""
     record = PROBLEM | {"lifecycleDetail": detail, "timeFirstDetected": first, "timeLastDetected": last}
     metadata = mapped("cloud_guard", record).artifact["metadata"]
     assert metadata.get("oci.change") == change

@@ -23,13 +23,13 @@ FIELDS = (
 
 
 def key(source, record):
-    """Give what the host compares of a record's artifact."""
+    """Return what the host compares of a record's artifact."""
     metadata = mapped(source, record).artifact["metadata"]
     return tuple(metadata.get(field) for field in FIELDS)
 
 
 def changed(record, path, value):
-    """Give a copy of a record with another value at a path of keys."""
+    """Return a copy of a record with another value at a path of keys."""
     other = copy.deepcopy(record)
     *parents, last = path.split(".")
     place = other
@@ -129,7 +129,7 @@ REPEATED = [
     ("name", "path", "value"), REPEATED, ids=[f"{name}-{path}" for name, path, _ in REPEATED]
 )
 def test_true_repeats_are_one(name, path, value):
-    """The same deed again, at another time and under another id, is the same to the host."""
+    """The same call again, at another time and under another id, is the same to the host."""
     given = example(name)
     assert key(given["source"], given["record"]) == key(
         given["source"], changed(given["record"], path, value)

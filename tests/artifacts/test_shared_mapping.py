@@ -25,7 +25,7 @@ def alone(source, record):
 
 
 def variants(record):
-    """Give the record, and copies that differ from it in one value each."""
+    """Return the record, and copies that differ from it in one value each."""
     yield record
     for path in paths_of(record):
         for other in OTHERS:

@@ -15,7 +15,7 @@ TECHNIQUES = {row["id"] for row in table("techniques")}
 
 
 def techniques(row):
-    """Give the technique ids of a row."""
+    """Return the technique ids of a row."""
     return [technique for technique in row.get("techniques", "").split(",") if technique]
 
 

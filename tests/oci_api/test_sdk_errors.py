@@ -122,7 +122,6 @@ def test_a_free_tenancy_has_no_cloud_guard():
     assert failure_of(answer, "cloud_guard").code == "CLOUD_GUARD_NOT_ENABLED"
 
 
-
 def test_refused_page_token():
     """A 400 to a later page means the token, one to a first page the request."""
     answer = {"status": 400, "json": {"code": "InvalidParameter", "message": "page"}}

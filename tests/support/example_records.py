@@ -1,6 +1,6 @@
-"""The example records beside this file, and the artifacts that they make.
+"""Reads the example records of `tests/artifacts/examples`, and maps them to artifacts.
 
-`python tests/artifacts/example_records.py` writes the artifacts anew; look at the difference before committing it.
+`python -m tests.support.example_records` writes the artifacts anew; look at the difference before committing it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ORIGIN = Origin(
 
 
 def example(name: str) -> dict[str, Any]:
-    """Give an example: `source`, `record`, perhaps `details`, and the expected `artifact`."""
+    """Return an example: `source`, `record`, perhaps `details`, and the expected `artifact`."""
     return json.loads((DIRECTORY / f"{name}.json").read_text("utf-8"))
 
 

@@ -89,7 +89,7 @@ def _credential_kind(credentials: str) -> str:
 def _key_fingerprint(credentials: str) -> str:
     """Return the fingerprint of the API key that signed a call, "" for other credentials.
 
-    The id of an API key is no secret, and the fingerprint says which of a user's keys was used.
+    The id of an API key is not secret, and its fingerprint says which of a user's keys was used.
     """
     found = _API_KEY_ID.fullmatch(credentials)
     return found[1].lower() if found else ""

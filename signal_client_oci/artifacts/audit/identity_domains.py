@@ -17,9 +17,11 @@ from signal_client_oci.artifacts.vocabulary import Meaning
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["DomainEvent", "decode_domain_event", "may_be_domain_event", "open_members"]
+__all__ = ["DOMAIN_EVENT_MARKER", "DomainEvent", "decode_domain_event", "open_members"]
 
-_EVENT_ID: Final = b"eventId"
+DOMAIN_EVENT_MARKER: Final = (
+    b"eventId"  # details without it are not worth decoding: no identity domain wrote them
+)
 # the domain's own principal: it records in its own name what somebody else tried
 _DOMAIN_PRINCIPALS: Final = frozenset({"", "idcssso"})
 _EVENT_ID_PREFIXES: Final = (
@@ -82,14 +84,9 @@ class DomainEvent(NamedTuple):
         return actor or (self.resource if self.is_lock_out else "") or self.actor or name
 
 
-def may_be_domain_event(details: bytes) -> bool:
-    """Return whether additional details may be those of an identity domain's event, without decoding them."""
-    return _EVENT_ID in details
-
-
 def decode_domain_event(details: bytes) -> DomainEvent | None:
     """Decode an event's additional details as an identity domain writes them; None when another service wrote them."""
-    if not may_be_domain_event(details):
+    if DOMAIN_EVENT_MARKER not in details:
         return None
     found = open_members(details)
     texts = {name: non_empty(value) for name, value in found.items() if isinstance(value, str)}

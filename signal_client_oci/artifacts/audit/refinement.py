@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signal_client_oci.artifacts.addresses import first_ip
 from signal_client_oci.artifacts.audit.caller import caller_kind
-from signal_client_oci.artifacts.audit.identity_domains import may_be_domain_event, open_members
+from signal_client_oci.artifacts.audit.identity_domains import DOMAIN_EVENT_MARKER, open_members
 from signal_client_oci.artifacts.audit.openings import may_open
 from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.kubernetes import meaning_of_call
@@ -82,13 +82,13 @@ def needs_open_parts(meaning: Meaning, details: bytes, status: str) -> bool:
         meaning.signs_in
         or status == _UNAUTHENTICATED
         or may_open(meaning.event)
-        or may_be_domain_event(details)
+        or DOMAIN_EVENT_MARKER in details
         or _is_problem(meaning)
         or meaning.action.endswith("Action")
     )
 
 
-def refine(
+def refine(  # noqa: PLR0913  (what an event means, how it ended, who called)
     metadata: Metadata,
     meaning: Meaning,
     status: str,
@@ -96,7 +96,7 @@ def refine(
     parts: OpenParts,
     identity: AuditIdentity | None,
 ) -> Sequence[str]:
-    """Set type and severity by what the event itself tells, and return its techniques."""
+    """Set type and severity by what the event itself says, and return its techniques."""
     if meaning.signs_in:
         return _refine_sign_in(metadata, meaning, outcome, parts.payload)
     if status == _UNAUTHENTICATED:

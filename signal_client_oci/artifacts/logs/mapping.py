@@ -48,6 +48,7 @@ _AUDIT_DATA: Final = msgspec.json.Decoder(AuditData)
 NO_CONTENT: Final = LogContent()
 NO_ORACLE: Final = LogOracle()
 
+# by the column `mapping` of the table `log_types`
 _MAPPINGS: Final[dict[str, Callable[[Fields, LogOracle, Metadata], None]]] = {
     "database": database_logs.database_audit,
     "dns": network_logs.dns,
@@ -138,7 +139,8 @@ def _is_audit_copy(data: Fields) -> bool:
 def _audit_copy_metadata(content: LogContent, data: Fields, origin: Origin, timestamp: str) -> Metadata:
     """Map a copy of an audit event as Audit would, however it came into this log."""
     event, errors = decode_fields(bytes(content.data), _AUDIT_DATA, AuditData)
-    data.parse_errors += [ParseError(f"{data.path}.{error.field}", error.detail) for error in errors]
+    data.parse_errors += [error.within(data.path) for error in errors]
+    # `source` names the resource here, where an event of Audit names the service
     service = meaning_of_event(content.type or "", "").service
     copied = AuditEvent(content.type, service, content.id, content.time, event)
     metadata = audit_metadata(copied, origin, timestamp, clean=False)
@@ -151,6 +153,7 @@ def open_data(log: Log, text: bytes, parse_errors: list[ParseError]) -> Fields:
     content = log.log_content
     raw, path = (bytes(content.data), "logContent.data") if content else (text, "record")
     values = decode_leniently(raw) if raw else None
+    # a record with another parse error says already why its data could not be read
     if values is None and raw not in {b"", b"null"} and not parse_errors:
         parse_errors.append(ParseError(path, "not valid JSON"))
     if isinstance(values, str) and values.startswith("{"):
@@ -167,6 +170,7 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean
     metadata = _place_metadata(content, origin, timestamp, clean=clean)
     oracle = content.oracle or NO_ORACLE
     network_logs.known_flow(flow, metadata, clean=clean)
+    # nearly every flow has both, and the check spares the work of completing it
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None, is_open=False, redact=origin.redact)
     return metadata

@@ -6,14 +6,14 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Problem"]
+__all__ = ["ProblemFields"]
 
 Text = str | None
 Score = float | str | None
 ABSENT: Final = msgspec.Raw()
 
 
-class Problem(msgspec.Struct, rename="camel", gc=False):
+class ProblemFields(msgspec.Struct, rename="camel", gc=False):
     """One item of ListProblems, or the body of GetProblem, which alone has the fields from `description` on."""
 
     id: Text = None

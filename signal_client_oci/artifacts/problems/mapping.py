@@ -1,13 +1,15 @@
 """Maps a Cloud Guard problem's fields to the host's names.
 
 A detector rule finds the same in many resources. So what a problem shares with others of its rule is mapped once and
-remembered (`_cached_kind`); each problem then adds what is its own.
+remembered (`_cached_metadata`); each problem then adds what is its own.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from signal_client_oci.artifacts.addresses import one_ip
 from signal_client_oci.artifacts.envelope import base_metadata, sender_host
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from signal_client_oci.artifacts.envelope import Metadata, Origin
-    from signal_client_oci.artifacts.problems.fields import Problem
+    from signal_client_oci.artifacts.problems.fields import ProblemFields
     from signal_client_oci.artifacts.sanitize import TextFields
     from signal_client_oci.artifacts.severity import Severity
 
@@ -33,14 +35,29 @@ _ACTORS: Final = ("principalName", "userName", "user", "actor")
 _ADDRESSES: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
 
 
+class _Finding(msgspec.Struct, frozen=True, gc=False):
+    """What a problem shares with the others of its rule in the same place and state.
+
+    Hashable, because it is what mapped metadata are remembered by.
+    """
+
+    rule_id: str | None
+    detector_id: str | None
+    compartment_id: str | None
+    target_id: str | None
+    resource_type: str | None
+    risk_level: str | None
+    lifecycle_state: str | None
+    lifecycle_detail: str | None
+    description: str | None
+    recommendation: str | None
+
+
 def problem_metadata(
-    problem: Problem, origin: Origin, timestamp: str, severity: Severity, *, clean: bool
+    problem: ProblemFields, origin: Origin, timestamp: str, severity: Severity, *, clean: bool
 ) -> Metadata:
     """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `clean` as for `set_fields`."""
-    kind = _cached_kind if clean else _kind
-    shared, techniques = kind(
-        origin,
-        severity,
+    finding = _Finding(
         problem.detector_rule_id,
         problem.detector_id,
         problem.compartment_id,
@@ -52,6 +69,7 @@ def problem_metadata(
         problem.description,
         problem.recommendation,
     )
+    shared, techniques = (_cached_metadata if clean else _shared_metadata)(origin, severity, finding)
     metadata = shared.copy()
     first = problem.time_first_detected and utc_text(problem.time_first_detected)
     metadata["startTimeUTC"], metadata["endTimeUTC"] = first or timestamp, timestamp
@@ -63,46 +81,33 @@ def problem_metadata(
     return metadata
 
 
-def _kind(  # noqa: PLR0913  (positional, because the cache is asked for every problem)
-    origin: Origin,
-    severity: Severity,
-    rule_id: str | None,
-    detector: str | None,
-    compartment: str | None,
-    target: str | None,
-    resource_type: str | None,
-    risk: str | None,
-    state: str | None,
-    detail: str | None,
-    description: str | None,
-    recommendation: str | None,
-) -> tuple[Metadata, Sequence[str]]:
-    """Return the metadata and techniques of all problems of one rule in one place; copied, never changed."""
-    rule = non_empty(rule_id)
-    meaning = meaning_of_rule(rule, detector or "")
+def _shared_metadata(origin: Origin, severity: Severity, finding: _Finding) -> tuple[Metadata, Sequence[str]]:
+    """Return the metadata and techniques of a finding; the caller copies them and never changes them."""
+    rule = non_empty(finding.rule_id)
+    meaning = meaning_of_rule(rule, finding.detector_id or "")
     metadata = base_metadata(origin, "oci_cloud_guard", meaning.message_type, severity, sanitize(rule))
     fields = (
-        ("action", f"{rule} {non_empty(detail).upper()}".strip()),
+        ("action", f"{rule} {non_empty(finding.lifecycle_detail).upper()}".strip()),
         ("ruleName", rule),
-        ("ruleCategory", detector),
-        ("oci.compartmentId", compartment),
-        ("oci.resourceType", resource_type),
-        ("oci.targetId", target),
-        ("oci.riskLevel", risk),
-        ("oci.lifecycleState", state),
-        ("oci.lifecycleDetail", detail),
-        ("oci.description", description),
-        ("oci.recommendation", recommendation),
+        ("ruleCategory", finding.detector_id),
+        ("oci.compartmentId", finding.compartment_id),
+        ("oci.resourceType", finding.resource_type),
+        ("oci.targetId", finding.target_id),
+        ("oci.riskLevel", finding.risk_level),
+        ("oci.lifecycleState", finding.lifecycle_state),
+        ("oci.lifecycleDetail", finding.lifecycle_detail),
+        ("oci.description", finding.description),
+        ("oci.recommendation", finding.recommendation),
     )
     set_fields(metadata, fields)
     return metadata, meaning.techniques
 
 
 # only of clean records, whose small size bounds the cache
-_cached_kind: Final = lru_cache(maxsize=1024)(_kind)
+_cached_metadata: Final = lru_cache(maxsize=1024)(_shared_metadata)
 
 
-def _own_fields(problem: Problem) -> TextFields:
+def _own_fields(problem: ProblemFields) -> TextFields:
     """Return the fields that tell one problem from another of its kind."""
     change, user = _change(problem), _acting_user(problem)
     return (
@@ -122,7 +127,7 @@ def _own_fields(problem: Problem) -> TextFields:
     )
 
 
-def _acting_user(problem: Problem) -> str:
+def _acting_user(problem: ProblemFields) -> str:
     """Return who acted: of an activity the resource is the user, and what was changed is the impacted resource."""
     is_activity = _ACTIVITY in (problem.detector_id or "").upper()
     is_user = (problem.resource_type or "").lower() == "user"
@@ -133,7 +138,7 @@ def _acting_user(problem: Problem) -> str:
     )
 
 
-def _sender_host(problem: Problem, user: str) -> str:
+def _sender_host(problem: ProblemFields, user: str) -> str:
     """Return what a problem is about, and by whom; where an activity does not name its object, the problem's id."""
     name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
     impacted = sender_host(non_empty(problem.impacted_resource_name), non_empty(problem.impacted_resource_id))
@@ -143,7 +148,7 @@ def _sender_host(problem: Problem, user: str) -> str:
     return f"{about}, impacts {impacted}" if impacted and impacted != about else about
 
 
-def _message(problem: Problem, change: str, user: str) -> str:
+def _message(problem: ProblemFields, change: str, user: str) -> str:
     """Return the problem as a sentence: "BUCKET_IS_PUBLIC on Bucket reports was detected, risk HIGH: ..."."""
     message = non_empty(problem.detector_rule_id) or "a problem"
     impacted = (
@@ -161,7 +166,7 @@ def _message(problem: Problem, change: str, user: str) -> str:
     return f"{message}: {problem.description}" if problem.description else message
 
 
-def _change(problem: Problem) -> str:
+def _change(problem: ProblemFields) -> str:
     """Return what last happened to a problem: detected (again), resolved, dismissed or deleted; "" when unknown."""
     detail = non_empty(problem.lifecycle_detail).upper()
     if detail != "OPEN":
@@ -174,7 +179,7 @@ def _change(problem: Problem) -> str:
     return "detected again" if first and last and first < last else "detected"
 
 
-def _add_details(metadata: Metadata, problem: Problem) -> None:
+def _add_details(metadata: Metadata, problem: ProblemFields) -> None:
     """Add who did it and from where, when the details of an activity say so."""
     text = bytes(problem.additional_details)
     details = decode_leniently(text) if len(text) > len(b"null") else None
@@ -192,7 +197,7 @@ def _add_details(metadata: Metadata, problem: Problem) -> None:
     )
 
 
-def _add_numbers_and_lists(metadata: Metadata, problem: Problem, *, clean: bool) -> None:
+def _add_numbers_and_lists(metadata: Metadata, problem: ProblemFields, *, clean: bool) -> None:
     """Add scores, regions and labels; `region` is the older field, used when `regions` names none."""
     if isinstance(problem.risk_score, (int, float)):
         metadata["oci.riskScore"] = problem.risk_score

@@ -13,7 +13,7 @@ from signal_client_oci.artifacts.envelope import (
     fields_identity,
 )
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
-from signal_client_oci.artifacts.problems.fields import Problem
+from signal_client_oci.artifacts.problems.fields import ProblemFields
 from signal_client_oci.artifacts.problems.mapping import problem_metadata
 from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProblemRecord", "read_problem"]
 
-_DECODER: Final = msgspec.json.Decoder(Problem)
+_DECODER: Final = msgspec.json.Decoder(ProblemFields)
 _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDetected"})
 
 
@@ -51,7 +51,7 @@ class ProblemRecord:
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
-        self._problem, self._parse_errors = decode_fields(text, _DECODER, Problem)
+        self._problem, self._parse_errors = decode_fields(text, _DECODER, ProblemFields)
         problem = self._problem
         self.problem_id = problem.id or None
         self.risk_level = problem.risk_level
@@ -75,7 +75,7 @@ class ProblemRecord:
         """
         text, problem, parse_errors = self._text, self._problem, list(self._parse_errors)
         if details is not None:
-            whole, errors = decode_fields(details, _DECODER, Problem)
+            whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):
                 text, problem, parse_errors = details, whole, errors
         timestamp = utc_text(problem.time_last_detected or "")
@@ -98,7 +98,7 @@ def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
     return ProblemRecord(text, origin)
 
 
-def _identity(problem: Problem, origin: Origin) -> str:
+def _identity(problem: ProblemFields, origin: Origin) -> str:
     """Return the id of a problem in its present state: another one when its state, risk or last detection changes."""
     return fields_identity(
         "problem",
