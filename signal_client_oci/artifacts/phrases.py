@@ -87,7 +87,7 @@ def phrase_of(name: str) -> Phrase:
     return _of_words(words, name)
 
 
-def _of_words(words: list[str], name: str) -> Phrase:
+def _of_words(words: list[str], name: str) -> Phrase:  # noqa: PLR0911  (one for each place of the verb)
     """Return the phrase of words, by where their verb stands."""
     if not words:
         return Phrase("", name, name)

@@ -126,6 +126,9 @@ def _code_of(error: ServiceError, status: int, service: str, page: str | None) -
         code = "PAGE_TOKEN_REFUSED"
     elif error.code == "SignUpRequired":
         code = "SIGN_UP_REQUIRED"
+    elif error.code == "FREE_TIER_NOT_SUPPORTED":
+        # a free tenancy cannot enable Cloud Guard, whatever its policies
+        code = "CLOUD_GUARD_NOT_ENABLED" if service == "cloudguard" else "SIGN_UP_REQUIRED"
     return code, recovery
 
 

@@ -115,6 +115,13 @@ def test_cloud_guard_that_was_never_enabled():
     assert failure_of(answer, "audit").code == "AUDIT_NOT_AUTHORIZED"
 
 
+def test_a_free_tenancy_has_no_cloud_guard():
+    """A free tenancy cannot enable Cloud Guard: the remedy is to switch the source off, not to look for quotas."""
+    body = {"code": "FREE_TIER_NOT_SUPPORTED", "message": "Free tier tenancies are not supported."}
+    answer = {"status": 403, "json": body, "headers": {"opc-request-id": "r1"}}
+    assert failure_of(answer, "cloud_guard").code == "CLOUD_GUARD_NOT_ENABLED"
+
+
 def test_refused_page_token():
     """A 400 to a later page means the token, one to a first page the request."""
     answer = {"status": 400, "json": {"code": "InvalidParameter", "message": "page"}}

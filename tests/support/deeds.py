@@ -55,7 +55,7 @@ def service(name: str, ocid: str | None = None, auth: str | None = None) -> dict
     }
 
 
-def audit(  # noqa: PLR0913  (the parts of one event, each by name)
+def audit(
     second: float,
     event_type: str,
     identity: dict[str, Any],
@@ -115,7 +115,7 @@ def log(second: float, log_type: str, data: dict[str, Any], source: str = "web-1
     return Deed("logging", record)
 
 
-def flow(  # noqa: PLR0913  (the ends of one connection)
+def flow(
     second: float, source: str, source_port: int, target: str, port: int, *, size: int, action: str = "ACCEPT"
 ) -> Deed:
     """Return a record of VCN flow logs."""
@@ -138,7 +138,7 @@ def flow(  # noqa: PLR0913  (the ends of one connection)
     return log(second, "vcn.flowlogs.DataEvent", data, "-")
 
 
-def problem(  # noqa: PLR0913  (the parts of one problem)
+def problem(
     second: float,
     rule: str,
     detector: str,

@@ -88,7 +88,7 @@ def needs_open_parts(meaning: Meaning, details: bytes, status: str) -> bool:
     )
 
 
-def refine(
+def refine(  # noqa: PLR0913  (what an event means, how it ended, who called)
     metadata: Metadata,
     meaning: Meaning,
     status: str,

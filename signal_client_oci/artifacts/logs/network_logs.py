@@ -90,7 +90,7 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
         if seconds is not None and (moment := utc_text_of_second(seconds)):
             metadata[name] = moment
-    is_reply = _is_reply(data)
+    is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
     source = _end(metadata, _SERVER if is_reply else _CLIENT, data.source_address, data.source_port)
     destination = _end(
         metadata, _CLIENT if is_reply else _SERVER, data.destination_address, data.destination_port
@@ -113,15 +113,9 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     )
 
 
-def _is_reply(data: Flow) -> bool:
-    """Return whether a flow is the way back of a connection: from a service's port to one that clients are given."""
-    source, destination = data.source_port, data.destination_port
-    return (
-        source is not None
-        and destination is not None
-        and destination >= _FIRST_CLIENT_PORT
-        and (source in _SERVICE_PORTS or 0 < source < _FIRST_FREE_PORT)
-    )
+def _is_from_service(port: int | None) -> bool:
+    """Return whether a port is a service's: with a port that clients are given at the other end, it is a way back."""
+    return port is not None and (port in _SERVICE_PORTS or 0 < port < _FIRST_FREE_PORT)
 
 
 def _protocol(data: Flow) -> str | None:
