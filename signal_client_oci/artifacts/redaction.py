@@ -57,11 +57,13 @@ def mask_record(
     secrets: list[Secret] = []
     if not may_contain_secret(text):
         return text, secrets
+    looked = True
     if known_of:
         text, rest = _mask_known(text, known_of(), secrets)
         if secrets and not may_contain_secret(rest):
             return text, secrets
-    return mask_text(text, secrets), secrets
+        looked = not secrets
+    return mask_text(text, secrets, looked=looked), secrets
 
 
 def redact_value(text: bytes) -> tuple[bytes, int]:

@@ -21,7 +21,7 @@ _WORD_AFTER: Final = re.compile(rb"[A-Za-z0-9_-]{0,64}")
 _BLANK: Final = rb"(?:[ \t]|\\{1,4}t)"
 # `=`, `: `, `::`, `=>`, `%3D`, also behind a closing quote; then perhaps a line end, a bracket, an opening quote
 _GIVEN: Final = re.compile(
-    rb"(?:\\{0,8}[\"']\]?)?[ \t]{0,8}(?P<sign>:{1,2}=?|={1,2}>?|%(?:25)?3[ADad])"
+    rb"(?:\\{0,8}[\"']\]?|(?P<index>\]|%5[Dd]))?[ \t]{0,8}(?P<sign>:{1,2}=?|={1,2}>?|%(?:25)?3[ADad])"
     + (_BLANK + rb"{0,64}")
     + (rb"(?P<fold>(?:\\{1,4}r|\r)?(?:\\{1,4}n|\n)" + _BLANK + rb"{1,16})?")
     + rb"(?:\[ {0,4}|\((?= {0,2}[\"'])|\{(?!\{))?(?P<quote>\\{0,8}[\"'])?"
@@ -41,8 +41,11 @@ _OPTION: Final = re.compile(
     rb"(?:[ \t]{1,8}|[\"'],? {0,4}[\"'])(?:\\{0,4}\"(?P<double>[^\"\r\n]{1,4096}?)\\{0,4}\""
     rb"|'(?P<single>[^'\r\n]{1,4096})'|(?P<bare>[^\s\"'|&;<>-][^\s\"'|;<>]{0,4095}))"
 )
-# `CREATE USER bob PASSWORD 'X'`
-_STATEMENT: Final = re.compile(rb"[ \t]{1,8}(?:\"(?P<double>[^\"\s]{1,256})\"|'(?P<single>[^'\s]{1,256})')")
+# `CREATE USER bob PASSWORD 'X'`, `SET PASSWORD FOR 'bob'@'%' = 'X'`, `ConvertTo-SecureString -String 'X'`
+_STATEMENT: Final = re.compile(
+    rb"[ \t]{1,8}(?:-[A-Za-z]{1,16}[ \t]{1,8}|(?i:for)[ \t]{1,8}[^=;\r\n]{1,100}=[ \t]{0,8}(?i:password\()?|(?i:= ?N))?"
+    rb"(?:\"(?P<double>[^\"\s]{1,256})\"|'(?P<single>[^'\s]{1,256})')"
+)
 _BEFORE_OPTION: Final = frozenset(b"%c" % one for one in b" \t\r\n\"'=") | {b""}
 _OPTION_NAME: Final = re.compile(rb"--?[A-Za-z][A-Za-z0-9_.-]*")
 _CODE: Final = re.compile(rb"[0-9]{4,8}[.!]?")
@@ -110,14 +113,15 @@ class Assignments:
             kind = "key"
         if not kind:
             return
+        begins = at - len(word)
+        opening = text[begins - 1 : begins] if begins else b""
         given = _GIVEN.match(text, at)
+        if given and given["index"] and opening != b"[" and word[:2] not in {b"5B", b"5b"}:
+            given = None  # `gdm-password]: ` is no `[password] => `
         if given:
             yield from self._given(word, kind, given)
-        elif kind in {"password", "secret", "token", "key"}:
-            begins = at - len(word)
-            is_option = (
-                _OPTION_NAME.fullmatch(word) is not None and text[begins - 1 : begins] in _BEFORE_OPTION
-            )
+        elif kind in {"password", "secret", "token", "key", "directory"}:
+            is_option = _OPTION_NAME.fullmatch(word) is not None and opening in _BEFORE_OPTION
             yield from _named(text, word, kind, at, is_option=is_option)
 
     def _given(self, word: bytes, kind: str, given: re.Match[bytes]) -> Iterator[Span]:

@@ -218,7 +218,7 @@ def _command_name(argument: bytes) -> str:
 def secret_arguments(name: str, arguments: Sequence[bytes]) -> Iterator[Part]:
     """Yield the secrets among a command's arguments, each as the argument's index and the span inside it."""
     command = COMMANDS[name]
-    if command.only_with and not any(one.partition(b"=")[0] in command.only_with for one in arguments):
+    if command.only_with and not _has_one_of(command.only_with, arguments):
         return
     before = b""
     for at, argument in enumerate(arguments):
@@ -240,10 +240,16 @@ def secret_arguments(name: str, arguments: Sequence[bytes]) -> Iterator[Part]:
         yield from _by_place(arguments, command.positional)
 
 
+def _has_one_of(words: frozenset[bytes], arguments: Sequence[bytes]) -> bool:
+    """Tell whether an argument, or the option in it, is one of some words; Windows minds no case."""
+    options = [one.partition(b"=")[0] for one in arguments]
+    return any(one in words or one.lower() in words for one in options)
+
+
 def _by_place(arguments: Sequence[bytes], place: int) -> Iterator[Part]:
     """Yield the secret that is known by its place among the arguments that are no options."""
     plain = [at for at, one in enumerate(arguments) if not one.startswith(b"-") and not _NO_SECRET.match(one)]
-    if plain and arguments[plain[0]] == b"use":  # `net use Z: \\\\host\\share /user:name secret`
+    if plain and arguments[plain[0]].lower() == b"use":  # `net use Z: \\\\host\\share /user:name secret`
         place = 1
     if len(plain) > max(place, 1):
         yield from _whole(plain[place], arguments[plain[place]], 0)

@@ -69,14 +69,19 @@ _BLANK: Final = r"(?:\s|\\+[nrt])"  # also as JSON writes it
 _EQUALS: Final = "(?:=|%3[ad]|%253d)"  # also in URLs
 # what follows a name that gives its secret: a sign and a value, text in XML, the next string of a list
 _GIVES: Final = (
-    rf"""(?:(?:[\s_\\-]|\\[nrt])*(?:[:\]]|{_EQUALS}|\\*["'][\s\\]*\]?{_EQUALS}|\\*["']{_BLANK}*:{_BLANK}*{_VALUE}"""
+    rf"""(?:(?:[\s_\\-]|\\[nrt])*(?:[:\]]|{_EQUALS}|\\*["'](?:[\s\\]|\\[nrt])*\]?{_EQUALS}"""
+    rf"""|\\*["']{_BLANK}*:{_BLANK}*{_VALUE}"""
     rf"""|\\*["']{_BLANK}*[,}}\]]|\\*["']{_BLANK}+(?:value|content))"""
     rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
 )
 _names_a_secret = _matcher(_WORDS + _GIVES)
-# what every name of a secret has in it, by which its places are found
+# what every name of a secret has in it, by which its places are found; where most are missing, asking first is quicker
 _NAMES: Final = tuple(
-    b"token cookie key pass pwd psk authorization secret securestring credential seed otp code".split()
+    (_matcher(name), name.encode())
+    for name in (
+        *("token", "cookie", "key", "pass", "pwd", "psk", "otp", "seed", "code"),
+        *("authorization", "secret", "securestring", "credential"),
+    )
 )
 
 
@@ -118,7 +123,8 @@ _BARE_COMMANDS: Final = (
 _MARKS: Final = (
     *("-----begin", "private-lines:", r"bearer[ \t%+\\]", r"basic[ \t%+\\]", "auth (?:plain|login)"),
     *(":(?:thin|oci8?):", "identified", "user[-_]?data", "stringdata", r"""auth\\*["']\s?:"""),
-    rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset)",
+    rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset|for[^=]{{1,120}}=)",
+    r"securestring[ \t\\]",
     *(r"""kind\\*"\s*:\s*\\*"secret""", "customer[-_ ]?secret[-_ ]?key", r" code[ :\\]"),
     r"\\u00",  # an escape may stand for any letter of what else is looked for
 )
@@ -218,8 +224,8 @@ def candidate_offsets(text: bytes) -> list[int]:
     lower = text.lower()
     characters = lower.decode("utf-8", "replace")
     places: list[int] = []
-    for name in _NAMES:
-        at = lower.find(name)
+    for is_in, name in _NAMES:
+        at = lower.find(name) if is_in(characters) else -1
         while at >= 0:
             places.append(at)
             at = lower.find(name, at + 1)
@@ -229,7 +235,7 @@ def candidate_offsets(text: bytes) -> list[int]:
     for group in groups:
         if group.is_in(characters):
             places += group.offsets(lower, 0, len(lower))
-    if "@" in characters:
+    if "@" in characters and _has_user_info(characters):
         places += [found.start() for found in _user_info_places.finditer(text)]
     places.sort()
     return places

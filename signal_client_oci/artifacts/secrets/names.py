@@ -92,9 +92,10 @@ _LAST_WORD: Final = re.compile(
 _SUFFIX: Final = re.compile(
     r"(?:value|plaintext|plain|text|base64|confirm(?:ation)?|[0-9]{1,3})$", re.IGNORECASE
 )
-# tokens that open nothing: places in a list and marks of a repeated request; and names of Kubernetes secrets
+# tokens that open nothing: places in a list and marks of a repeated request; names of Kubernetes secrets; a switch
 _HARMLESS: Final = frozenset(
     {
+        "assecurestring",
         "clientrequesttoken",
         "continuationtoken",
         "idempotencytoken",

@@ -7,12 +7,12 @@ text and no faster.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from signal_client_oci.artifacts.secrets.assignments import Assignments
 from signal_client_oci.artifacts.secrets.commands import CommandLines
-from signal_client_oci.artifacts.secrets.hints import BASE64_HEADS, candidate_offsets
+from signal_client_oci.artifacts.secrets.hints import BASE64_HEADS
 from signal_client_oci.artifacts.secrets.names import MARKER, is_opaque, is_word
 from signal_client_oci.artifacts.secrets.schemes import (
     Span,
@@ -50,6 +50,7 @@ _WEB_TOKEN: Final = (
     rb"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"
     rb"|\.\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){0,2})"
 )
+_SLASH: Final = rb"\\{0,4}/"  # also in JSON inside of text
 # a pre-authenticated request of Object Storage: `/p/<secret>/n/<namespace>/b/`
 _PAR: Final = (
     rb"(?:/|%2f)p(?:/|%2f)(?P<secret>[^/%\s\"?#<]{6,512})"
@@ -60,8 +61,15 @@ _PUTTY_LINES: Final = (
     rb"(?i:private-lines:) [0-9]{1,3}" + _BREAKS + rb"(?P<secret>[A-Za-z0-9+/=]{20,}"
     rb"(?:" + _BREAKS + rb"[A-Za-z0-9+/=]{20,})*)"
 )
-# `your code is 123456`
-_CODE: Final = rb"(?<=[A-Za-z]) (?i:code)(?: (?:is|was))?:?\s{1,4}(?P<secret>[0-9]{4,8})(?![0-9A-Za-z])"
+# `your verification code is 123456`, and no error, status or postal code
+_CODES: Final = tuple(
+    b"your verification confirmation security login log-in signin sign-in authentication activation recovery backup"
+    b" bypass access reset one-time otp sms mfa 2fa totp".split()
+)
+_CODE: Final = (
+    rb"(?i:" + b"|".join(rb"(?<=" + one + rb")" for one in _CODES) + rb")"
+    rb" (?i:code)(?: (?:is|was))?:?\s{1,4}(?P<secret>[0-9]{4,8})(?![0-9A-Za-z])"
+)
 _ORACLE: Final = rb":(?i:thin|oci8?):[A-Za-z0-9_$#.-]{1,64}/"  # `jdbc:oracle:thin:user/`
 # the first two characters that a shape may begin with, the shape, and the kind of what it finds
 _SHAPES: Final = (
@@ -76,15 +84,29 @@ _SHAPES: Final = (
     ("si", rb"(?i:signature)=\"?(?P<secret>[A-Za-z0-9+/=%_-]{16,1024})", "signature"),
     ("si", rb"(?<![A-Za-z])(?i:sig)=(?P<secret>[A-Za-z0-9+/=%_-]{20,1024})", "signature"),
     # Slack, Discord, Teams, Telegram, PagerDuty
-    ("/s", rb"(?i:/services/)T[A-Za-z0-9]{5,}/B[A-Za-z0-9]{5,}/(?P<secret>[A-Za-z0-9]{12,})", "webhook"),
-    ("we", rb"(?i:webhooks/)[0-9]{10,24}/(?P<secret>[A-Za-z0-9_-]{20,})", "webhook"),
+    (
+        "/s",
+        rb"(?i:/services)"
+        + _SLASH
+        + rb"T[A-Za-z0-9]{5,}"
+        + _SLASH
+        + rb"B[A-Za-z0-9]{5,}"
+        + _SLASH
+        + rb"(?P<secret>[A-Za-z0-9]{12,})",
+        "webhook",
+    ),
+    (
+        "we",
+        rb"(?i:webhooks)" + _SLASH + rb"[0-9]{10,24}" + _SLASH + rb"(?P<secret>[A-Za-z0-9_-]{20,})",
+        "webhook",
+    ),
     (
         "we",
         rb"(?i:webhook/)(?P<secret>[0-9a-fA-F]{16,}(?:/[0-9a-fA-F-]{16,}(?:/[A-Za-z0-9_-]+)?)?)",
         "webhook",
     ),
     ("/b", rb"/bot[0-9]{6,12}(?::|%3A)(?P<secret>[A-Za-z0-9_-]{20,})", "token"),
-    ("/i", rb"(?i:/integrations/)(?P<secret>[0-9a-f]{32})(?=/)", "webhook"),
+    ("/i", rb"(?i:/integrations)" + _SLASH + rb"(?P<secret>[0-9a-f]{32})(?=" + _SLASH + rb")", "webhook"),
     (":t|:o", _ORACLE + rb"\\{0,4}\"(?P<secret>[^\"\r\n\\]{1,128})\\{0,4}\"@", "password"),
     (":t|:o", _ORACLE + rb"(?P<secret>[^\s@\"'<\\]{1,128})@", "password"),
     ("au", rb"(?i:auth (?:plain|login)\s{1,4})(?P<secret>[A-Za-z0-9+/]{8,}={0,2})", "authorization"),
@@ -130,9 +152,9 @@ _ENCODED: Final = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _ENCODED_HEADS: Final = tuple(one.encode() for one in BASE64_HEADS)
 # in JSON with backslashes before its quotes
 _DOUBLE_QUOTED: Final = rb"\\{0,4}\"(?P<double>[^\"\r\n]{1,1024}?)\\{0,4}\""
-# SQL: `IDENTIFIED BY X`, `IDENTIFIED BY VALUES 'X'`
+# SQL: `IDENTIFIED BY X`, `IDENTIFIED WITH plugin BY 'X'`, `IDENTIFIED BY VALUES 'X'`
 _IDENTIFIED: Final = re.compile(
-    rb"identified\s{1,8}by\s{1,8}(?:values\s{1,8}|password\s{1,8})?(?:"
+    rb"identified\s{1,8}(?:with\s{1,8}[A-Za-z0-9_'\"`]{1,64}\s{1,8})?by\s{1,8}(?:values\s{1,8}|password\s{1,8})?(?:"
     + _DOUBLE_QUOTED
     + rb"|'(?P<single>[^'\r\n]{1,1024})'|(?P<bare>[^\s\"';,)]{1,256}))",
     re.IGNORECASE,
@@ -140,16 +162,18 @@ _IDENTIFIED: Final = re.compile(
 _REPLACED: Final = re.compile(rb"\s{1,8}(?i:replace)\s{1,8}" + _DOUBLE_QUOTED)
 
 
-def text_spans(text: bytes, redact: Redact, *, customer_key: bool = False) -> list[Span]:
+def text_spans(
+    text: bytes, places: Iterable[int], redact: Redact, *, customer_key: bool = False
+) -> list[Span]:
     """Return, in order and without overlaps, the secrets in a plain text.
 
-    `redact` masks what is decoded from base64; `customer_key` says that the text tells of a customer secret key, whose
-    secret is called just `key`.
+    `places` are its candidates, in order; `redact` masks what is decoded from base64; `customer_key` says that the text
+    tells of a customer secret key, whose secret is called just `key`.
     """
     assignments, commands = Assignments(text, customer_key=customer_key), CommandLines(text)
     spans: list[Span] = []
     done = 0
-    for place in candidate_offsets(text):
+    for place in places:
         if place < done:
             continue
         head = text[place : place + 8].lower()

@@ -6,7 +6,8 @@ What has no telling place is searched by its shape, also in JSON and base64 insi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from signal_client_oci.artifacts.json_scan import string_end
@@ -60,11 +61,18 @@ _IN_LIST: Final = re.compile(rb"[\[,]\s{0,64}\Z")  # before the quote of an elem
 _OPENS_INNER_LIST: Final = re.compile(rb"[\[,]\s{0,64}\[\s{0,64}\Z")  # a pair in a list of pairs
 # before a string that names what stands under `value` in the same object
 _NAMES_VALUE: Final = re.compile(
-    rb'"(?:key|name|header|headername|field|param|parameter|attribute|variable)"\s{0,20}:\s{0,20}\Z',
+    rb'"(?:(?:property|header|field|param|parameter|attribute|variable|setting|option)?[-_]?(?:key|name)'
+    rb'|header|field|param|parameter|attribute|variable)"\s{0,20}:\s{0,20}\Z',
     re.IGNORECASE,
 )
 _KIND_BEFORE: Final = re.compile(rb'"kind"\s{0,20}:\s{0,20}\Z')  # as every object of Kubernetes has it
-_VALUES: Final = frozenset(b"value values val content #text headervalue defaultvalue".split())
+_VALUES: Final = frozenset(
+    b"value values val content #text defaultvalue headervalue propertyvalue fieldvalue paramvalue parametervalue"
+    b" attributevalue variablevalue settingvalue optionvalue".split()
+)
+_OPENS_JSON: Final = re.compile(
+    rb"\s*(?:\{\s*[\"}]|\[\s*[\"\[{\]])"
+)  # and no line that begins with `[12:00:01]`
 # the `value` that goes with a `key` and stands right before it
 _VALUE_BEFORE: Final = re.compile(
     rb'value(?:s"\s{0,20}:\s{0,20}\[|"\s{0,20}:)\s{0,20}'  # `values": [` or `value": `
@@ -94,15 +102,19 @@ class Secret(NamedTuple):
     mask: bytes
 
 
-def mask_text(text: bytes, secrets: list[Secret], *, nesting: int = 0, plain: bool = False) -> bytes:
+def mask_text(
+    text: bytes, secrets: list[Secret], *, nesting: int = 0, plain: bool = False, looked: bool = False
+) -> bytes:
     """Mask until a further look finds nothing: a mask may end what kept something else from being seen.
 
-    `plain` says that the text need not be JSON. What was masked is added to `secrets`.
+    `plain` says that the text need not be JSON, `looked` that it may contain a secret. What was masked is added to
+    `secrets`.
     """
     for _ in range(MAX_PASSES if not nesting else 1):  # the outermost text is what is looked at again
-        if not may_contain_secret(text):
+        if not looked and not may_contain_secret(text):
             break
-        customer_key = _CUSTOMER_KEY.search(text) is not None
+        looked = False
+        customer_key = _tells_of_a_customer_key(text)
         if plain:
             spans = _spans_of(text, nesting, customer_key=customer_key)
         else:
@@ -112,6 +124,11 @@ def mask_text(text: bytes, secrets: list[Secret], *, nesting: int = 0, plain: bo
         secrets += [Secret(plain_text(text[span.start : span.stop]), span.mask) for span in spans]
         text = replaced(text, spans)
     return text
+
+
+def _tells_of_a_customer_key(text: bytes) -> bool:
+    """Tell whether a text names a customer secret key, as the service or a program would write it."""
+    return (b"ustomer" in text or b"USTOMER" in text) and _CUSTOMER_KEY.search(text) is not None
 
 
 def replaced(text: bytes, spans: Iterable[Span]) -> bytes:
@@ -135,14 +152,21 @@ def _apart(spans: Iterable[Span]) -> list[Span]:
     return kept
 
 
-def _spans_of(text: bytes, nesting: int, *, customer_key: bool) -> list[Span]:
+def _spans_of(
+    text: bytes, nesting: int, *, customer_key: bool, places: Sequence[int] | None = None
+) -> list[Span]:
     """Return what is secret in a string's text: JSON is read as such, anything else by shape.
 
-    `customer_key` says that the record tells of a customer secret key, whose secret is called just `key`.
+    `customer_key` says that the record tells of a customer secret key, whose secret is called just `key`; `places` are
+    the candidates, where they are known.
     """
-    if nesting < MAX_NESTING and text.lstrip()[:1] in {b"{", b"["} and b'"' in text:
+    if nesting < MAX_NESTING and _OPENS_JSON.match(text) and b'"' in text:
         return _apart(Reader(text, nesting + 1, customer_key=customer_key).spans())
-    return text_spans(text, lambda inner: _decoded_redacted(inner, nesting + 1), customer_key=customer_key)
+    if places is None:
+        places = candidate_offsets(text)
+    return text_spans(
+        text, places, lambda inner: _decoded_redacted(inner, nesting + 1), customer_key=customer_key
+    )
 
 
 def _decoded_redacted(text: bytes, nesting: int) -> tuple[bytes, int]:
@@ -173,6 +197,7 @@ class Reader:
 
     def __init__(self, text: bytes, nesting: int, *, customer_key: bool) -> None:
         self.text, self.nesting = text, nesting
+        self.places = candidate_offsets(text)
         self.found: list[Span] = []
         self.done = 0
         self.looked_for_value = self.looked_for_data = (
@@ -183,7 +208,7 @@ class Reader:
 
     def spans(self) -> list[Span]:
         """Return all spans to mask, in no order and perhaps overlapping."""
-        for place in candidate_offsets(self.text):
+        for place in self.places:
             if place >= self.done:
                 self._string(*self._around(place))
         return self.found
@@ -312,8 +337,14 @@ class Reader:
         """Search a string's own text, and the JSON that it may hold."""
         if is_marked(content):
             return
-        inner, escapes = unescaped(content) if b"\\" in content else (content, None)
-        self._add(_spans_of(inner, self.nesting, customer_key=self.customer_key), escapes, start)
+        escapes, places = None, None
+        if b"\\" in content:
+            content, escapes = unescaped(content)
+        else:
+            first, last = (bisect_left(self.places, at) for at in (start, start + len(content)))
+            places = [place - start for place in self.places[first:last]]
+        spans = _spans_of(content, self.nesting, customer_key=self.customer_key, places=places)
+        self._add(spans, escapes, start)
 
     def _value_string(self, pos: int) -> Pair | None:
         """Return the span of the string that begins at a place."""
@@ -359,7 +390,7 @@ class Reader:
         """Mask the `value` that stands behind a `key` in the same object."""
         for string in self._walk(self.behind, pos, most=MAX_MARKS):
             is_key = string.value >= 0 and not string.depth
-            if is_key and self.text[string.start : string.stop].lower() in _VALUES:
+            if is_key and self.text[string.start : string.stop].lower().replace(b"_", b"") in _VALUES:
                 self._mask(string.value, kind)
                 return
 
