@@ -117,7 +117,7 @@ def _phrase(verb: str, rest: list[str]) -> Phrase:
 
 
 def _dotted(name: str) -> Phrase:
-    """Return the phrase of a name with dots, as Kubernetes has them (`io.k8s.core.v1.pods.create`): its verb is last."""
+    """Return the phrase of a name with dots, as Kubernetes has them (`...v1.pods.create`): its verb is last."""
     kind, _, verb = name.rpartition(".")
     return _phrase(verb.lower(), [kind]) if verb.isalpha() else Phrase("", name, name)
 

@@ -91,7 +91,7 @@ class RuleMeaning(NamedTuple):
 
 
 def meaning_of_event(event_type: str, event_name: str, method: str = "") -> Meaning:
-    """Return the meaning of an audit event by its type, `com.oraclecloud.<service>.<event>`, its name and HTTP method."""
+    """Return the meaning of an event by its type (`com.oraclecloud.<service>.<event>`), name and HTTP method."""
     # not an lru_cache, which would remember a name of any length
     found = _meanings.get((event_type, event_name, method))
     if found is None:

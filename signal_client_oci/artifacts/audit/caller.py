@@ -102,7 +102,7 @@ def real_name(text: str | None) -> str:
 
 
 def caller_identity(identity: AuditIdentity) -> str:
-    """Return what tells callers apart that share a name or an address: ` by ocid1.user... from 203.0.113.9, 10.0.0.7`."""
+    """Return what tells callers apart that share a name: ` by ocid1.user... from 203.0.113.9, 10.0.0.7`."""
     principal = real_name(identity.principal_id) or real_name(identity.caller_id)
     address = non_empty(identity.ip_address)
     hidden = "" if not address or one_ip(address) else f" from {address}"

@@ -239,7 +239,7 @@ def _domain_fields(
 def _what(name: str, resource: str, path: str, meaning: Meaning) -> str:
     """Return what was acted on, as far as the resource's id does not tell.
 
-    One compartment, one cluster, one user holds many things: the path says which, and the service what kind it is. Where
+    One compartment, one cluster, one user holds many things: the path says which, and the service of what kind. Where
     an event's name and type differ, the type is told too.
     """
     if meaning.kubernetes:

@@ -35,7 +35,7 @@ _ADDRESS_EVENTS: Final = frozenset({"createpublicip", "updatepublicip", "attachv
 _EVENTS: Final = _RULE_EVENTS | _BUCKET_EVENTS | _SHARING_EVENTS | _ADDRESS_EVENTS
 _WORLD: Final = frozenset({"0.0.0.0/0", "::/0"})
 _PROTOCOLS: Final = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "all"}
-# shells, desktops, file shares, directories, container engines and databases: nobody offers these to the world on purpose
+# shells, desktops, file shares, directories, container engines, databases: nobody offers these to the world on purpose
 _SENSITIVE_PORTS: Final = (
     *(21, 22, 23, 111, 135, 139, 389, 445, 636, 873, 1433, 1521, 1522, 2049, 2375, 2376, 2379, 3306, 3389),
     *(5432, 5900, 5985, 5986, 6379, 6443, 9200, 10250, 11211, 27017),

@@ -41,8 +41,8 @@ _PROBLEM_EVENT: Final = re.compile(r"problem[a-z]{1,32}", re.IGNORECASE)
 _ACTION: Final = re.compile(r"[A-Za-z]{1,32}")
 # posture scanners and enumeration tools that name themselves in the user agent
 _SCANNERS: Final = re.compile(
-    r"scout ?suite|prowler|steampipe|powerpipe|cloudsploit|cartography|cloudquery|cloudfox|cloudmapper|pacu\b|nessus|nmap"
-    r"|nuclei|wpscan|ocigraph|enumerate-?iam",
+    r"scout ?suite|prowler|steampipe|powerpipe|cloudsploit|cartography|cloudquery|cloudfox|cloudmapper|pacu\b"
+    r"|nessus|nmap|nuclei|wpscan|ocigraph|enumerate-?iam",
     re.IGNORECASE,
 )
 _CHANGES: Final = frozenset(

@@ -69,7 +69,8 @@ def database_audit(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
     os_user = data.text("osUserName", "osUsername")
     by = f" by {os_user}" if os_user else ""
     sender = f"{host} {target}".rstrip() + by + (f": {outcome} {code or ''}".rstrip() if is_failed else "")
-    told = f"{user or 'somebody'} {operation.lower() or 'statement'}{f' {target}' if target else ''} on {database or '?'}"
+    statement = f"{operation.lower() or 'statement'} {target}".rstrip()
+    told = f"{user or 'somebody'} {statement} on {database or '?'}"
     reason = data.text("errorMessage")
     set_fields(
         metadata,

@@ -58,7 +58,8 @@ def web(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
         # a listener that passes bytes on knows no request
         backend = data.text("backendAddr")
         metadata["action"] = "connection"
-        told = f"{metadata['clientIP']} connected to listener {listener or '?'}{f', backend {backend}' if backend else ''}"
+        told = f"{metadata['clientIP']} connected to listener {listener or '?'}"
+        told = f"{told}, backend {backend}" if backend else told
         metadata["message"] = sanitize(f"{told}: {status or 'no status'}")
     set_fields(
         metadata,
