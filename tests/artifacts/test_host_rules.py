@@ -157,7 +157,7 @@ def test_the_attack_is_long_and_wide():
 
 @pytest.mark.parametrize("name", ["wf-corr-001", "wf-corr-004", "wf-corr-008"])
 def test_what_the_host_concludes_from_an_attack(name):
-    """Brute force, data taken after a scan, and repeated violations are concluded, as each record tells who and whence."""
+    """Brute force, data taken after a scan and repeated violations are concluded: each record tells who and whence."""
     assert CORRELATIONS[name].fires(ATTACK)
 
 

@@ -158,7 +158,8 @@ SHAPES = {
     "windows logon failed": (
         windows(
             "4625",
-            f"No logon.\r\n\r\nAccount For Which Logon Failed:\r\n\tAccount Name:\t\tvera\r\n\r\nNetwork Information:\r\n\tSource Network Address:\t{ADDRESS}",
+            "No logon.\r\n\r\nAccount For Which Logon Failed:\r\n\tAccount Name:\t\tvera\r\n\r\n"
+            f"Network Information:\r\n\tSource Network Address:\t{ADDRESS}",
         ),
         {
             "messageType": "auth_failure",
@@ -179,7 +180,8 @@ SHAPES = {
     "windows member added": (
         windows(
             "4728",
-            f"Added.\n\n{ADMIN}Member:\n\tAccount Name:\t\tback9\n\nGroup:\n\tGroup Name:\t\tx\n\tAccount Name:\t\tAdmins",
+            f"Added.\n\n{ADMIN}Member:\n\tAccount Name:\t\tback9\n\n"
+            "Group:\n\tGroup Name:\t\tx\n\tAccount Name:\t\tAdmins",
         ),
         {"messageType": "privilege_escalation", "severityLabel": "high", "userName": "admin9"},
     ),

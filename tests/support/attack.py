@@ -1,4 +1,4 @@
-"""An attack from the first probe to the ransom, over all three sources, and which rule of the host must see each step."""
+"""An attack from the first probe to the ransom, over all sources, and which rule of the host must see each step."""
 
 from __future__ import annotations
 

@@ -134,13 +134,17 @@ def _owners(chance: random.Random) -> Iterator[Deed]:
         name = chance.choice(("ada", "linus", "pipeline"))
         agent = TERRAFORM if name == "pipeline" else "Oracle-PythonCLI/3.95.1"
         event = chance.choice(
-            ("computeApi.UpdateInstance", "functions.UpdateFunction", "oracleResourceManager.UpdateStack")
-            + (
+            (
+                "computeApi.UpdateInstance",
+                "functions.UpdateFunction",
+                "oracleResourceManager.UpdateStack",
                 "loadBalancer.UpdateBackendSet",
                 "taggingControlPlane.CreateTag",
                 "virtualNetwork.CreateSubnet",
+                "artifacts.UploadDockerImage",
+                "apiGateway.UpdateDeployment",
+                "objectStorage.CreateBucket",
             )
-            + ("artifacts.UploadDockerImage", "apiGateway.UpdateDeployment", "objectStorage.CreateBucket")
         )
         yield audit(second, event, person(name, agent=agent), resource=f"own-{second}", method="PUT")
 

@@ -47,7 +47,9 @@ _LINES: Final = (
     _Line(re.compile(rf"FAILED SU \(to {_USER}\) (?P<actor>\S{{1,256}}) on "), "su failed"),
     _Line(re.compile(rf"{_USER} : (?:\d{{1,4}} incorrect password attempts?|user NOT in sudoers)"), "sudo failed"),
     _Line(
-        re.compile(rf"pam_faillock\([^)]{{1,64}}\): Consecutive login failures for user {_USER} account .{{0,32}}locked"),
+        re.compile(
+            rf"pam_faillock\([^)]{{1,64}}\): Consecutive login failures for user {_USER} account .{{0,32}}locked"
+        ),
         "account locked",
     ),
 )  # fmt: skip
