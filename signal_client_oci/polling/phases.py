@@ -15,11 +15,11 @@ from signal_client_oci.errors.failure import Failure
 from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.polling.context import Limits, PollContext
 from signal_client_oci.polling.deadline import Deadline
-from signal_client_oci.polling.discovery import IDENTITY, ScopeDiscovery
 from signal_client_oci.polling.loop import PollLoop
 from signal_client_oci.polling.protocol import Source, SourceOutcome
 from signal_client_oci.polling.report import log_report, make_report, size_warnings
 from signal_client_oci.polling.scope import Scope
+from signal_client_oci.polling.scope_discovery import IDENTITY, ScopeDiscovery
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.polling.sources.cloud_guard import CloudGuardSource

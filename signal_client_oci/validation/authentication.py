@@ -76,7 +76,7 @@ def _compared(settings: Settings, subscriptions: Page[RegionSubscription]) -> Au
         unknown = [name for name in ready if not _is_known(name)]
         wanted += [name for name in ready if name not in unknown]
     usable = [name for name in wanted if is_ready.get(name) or name == settings.region]
-    regions = ProbedRegions.first_of(usable)
+    regions = ProbedRegions.first_of(usable, (name for name, ready in is_ready.items() if ready))
     finding = _unusable_regions(wanted[1:], is_ready, unknown) or Finding.ok(
         f"the key is accepted; collecting from {regions.text}{_home_note(subscriptions, usable)}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -21,15 +21,22 @@ _UNAUTHENTICATED: Final = 401
 
 @dataclass(frozen=True)
 class ProbedRegions:
-    """The regions in which the sources are tried, the main one first, and how many there are in all."""
+    """The regions in which the sources are tried.
+
+    Attributes:
+        names: The first few regions, the main one first.
+        total: How many regions there are in all.
+        subscribed: Those that the tenancy's list names as ready.
+    """
 
     names: tuple[str, ...]
     total: int
+    subscribed: frozenset[str] = frozenset()
 
     @classmethod
-    def first_of(cls, regions: Sequence[str]) -> ProbedRegions:
+    def first_of(cls, regions: Sequence[str], subscribed: Iterable[str] = ()) -> ProbedRegions:
         """Return the first few of the regions to collect from."""
-        return cls(tuple(regions[:_MAX_REGIONS]), len(regions))
+        return cls(tuple(regions[:_MAX_REGIONS]), len(regions), frozenset(subscribed))
 
     @property
     def text(self) -> str:
@@ -47,28 +54,33 @@ def probe_regions(
     return dict(zip(regions.names, session.run_parallel(calls), strict=True))
 
 
-def regional_finding(results: Mapping[str, object], what: str) -> Finding | None:
+def regional_finding(results: Mapping[str, object], what: str, subscribed: Collection[str]) -> Finding | None:
     """Return one finding for all regions that failed, None if none did; `what` is what could be read.
 
     Where some regions answer, data flows: that is a warning. Their answers show that the key is right, so a 401 of
-    another region means that the tenancy is not subscribed to it.
+    another region means that the tenancy is not subscribed to it, or, where it is, that users and keys are still being
+    replicated to it.
     """
     failures = {region: one for region, one in results.items() if isinstance(one, Failure)}
     if not failures:
         return None
     working = [region for region in results if region not in failures]
     if working:
-        failures = {region: _with_accepted_key(failure) for region, failure in failures.items()}
+        failures = {
+            region: _with_accepted_key(failure, is_subscribed=region in subscribed)
+            for region, failure in failures.items()
+        }
     first = next(iter(failures.values()))
     finding = Finding.from_failure(first, _message(failures, working, what))
     return replace(finding, status="warning") if working else finding
 
 
-def _with_accepted_key(failure: Failure) -> Failure:
+def _with_accepted_key(failure: Failure, *, is_subscribed: bool) -> Failure:
     """Return what a failure means where other regions accept the same key."""
     if failure.code != "NOT_AUTHENTICATED":
         return failure
-    return Failure("REGION_NOT_SUBSCRIBED", status=_UNAUTHENTICATED, opc_request_id=failure.opc_request_id)
+    code = "REGION_REFUSES_KEY" if is_subscribed else "REGION_NOT_SUBSCRIBED"
+    return Failure(code, status=_UNAUTHENTICATED, opc_request_id=failure.opc_request_id)
 
 
 def _message(failures: Mapping[str, Failure], working: list[str], what: str) -> str:

@@ -9,6 +9,9 @@ import pytest
 from support.redirect_target import unvisited_target
 from support.validating import HOME, OTHER, World, by_name
 
+from signal_client_oci import plugin
+from signal_client_oci.sandbox import InjectedFault, Sandbox
+
 POLICY = "Allow group signal-readers to"
 
 
@@ -629,3 +632,23 @@ def test_groups_are_not_looked_up_without_need(world):
     """A connection that works costs no request for groups."""
     world.validated()
     assert world.asked("list_user_group_memberships") == []
+
+
+def test_a_subscribed_region_that_refuses_the_key_is_told_apart():
+    """A region that is listed as ready and answers 401 is waited for; neither key nor subscription is blamed."""
+    with Sandbox() as sandbox:
+        tenancy = sandbox.add_tenancy("replicating", (HOME, OTHER))
+        sandbox.faults.add(InjectedFault("status", region=OTHER, status=401, code="NotAuthenticated"))
+        settings = {**tenancy.settings(), "additional_regions": ["all"]}
+        checks = {
+            one["name"]: one
+            for one in plugin.signal_client_validate_connection("oci-cloud", settings)["checks"]
+        }
+        assert checks["audit"]["code"] == "REGION_REFUSES_KEY"
+        assert "not subscribed to" not in checks["audit"]["message"]
+        *_, report = plugin.signal_client_poll("oci-cloud", "replicating", settings, None, {})
+    for source in ("audit", "logging"):
+        error = report["sources"][source]["error"]
+        assert error["code"] == "REGION_REFUSES_KEY"
+        assert OTHER in error["message"]
+        assert "fingerprint" not in error["remedy"]

@@ -40,6 +40,13 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         f"In the OCI console, open the {_MANAGE_REGIONS}.",
         "Wait until the OCI console shows the region as subscribed, which takes some minutes, and try again.",
     ),
+    "REGION_REFUSES_KEY": CatalogEntry(
+        "the region rejects the key (401), although other regions accept it",
+        f"In the OCI console, open the {_MANAGE_REGIONS}. A newly subscribed region rejects keys until users "
+        "and keys are replicated to it; a region that is not subscribed rejects them too.",
+        "If the region is subscribed, wait until the replication is complete, which can take some hours; the key is "
+        "right, and reading resumes by itself. Otherwise subscribe to the region or remove it from the settings.",
+    ),
     "REGION_UNKNOWN": CatalogEntry(
         "the installed OCI SDK does not know the region",
         "The SDK does not know regions that are newer than itself. `pip show oci` shows its version.",

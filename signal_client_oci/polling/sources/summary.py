@@ -72,7 +72,7 @@ class ReadFailures:
         shown = {name: count for name, count in sorted(numbers.items()) if count} | always
         rest = {"denied": denied, "failed": failed - denied, "unfinished": unfinished}
         shown |= {name: count for name, count in rest.items() if count}
-        error = self._error(api, asked_for) if failed else None
+        error = self._error(api, asked_for, key_is_accepted=read > 0) if failed else None
         if error is None and unfinished:
             error = Failure("STOPPED").check(api.source, api.title)
         if error is None:
@@ -80,8 +80,12 @@ class ReadFailures:
         is_failed = failed > 0 and not read and not unfinished
         return SourceOutcome("failed" if is_failed else "partial", error, covered_until, shown, changes)
 
-    def _error(self, api: WindowedApi, asked_for: int) -> Check:
+    def _error(self, api: WindowedApi, asked_for: int, *, key_is_accepted: bool) -> Check:
         region, compartment, failure = self._failed[0]
+        if key_is_accepted and failure.code == "NOT_AUTHENTICATED":
+            failure = Failure(
+                "REGION_REFUSES_KEY", status=failure.status, opc_request_id=failure.opc_request_id
+            )
         name = "".join(character for character in compartment.name if character.isprintable())[:60]
         where = f"{compartment.ocid} ({name})" if name else compartment.ocid
         message = f"{where} in {region}: {failure.message}"

@@ -28,7 +28,7 @@ from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.sources.deliveries import RecordMapper
-from signal_client_oci.polling.sources.division import TOO_MUCH, can_begin_again, divided, with_minute
+from signal_client_oci.polling.sources.failed_slices import TOO_MUCH, can_begin_again, divided, with_minute
 from signal_client_oci.polling.sources.planning import Partition, Plan, Planner, Slice
 from signal_client_oci.polling.sources.summary import ReadFailures, covered_until, out_of_scope
 from signal_client_oci.polling.sources.windowed_api import WindowedApi
