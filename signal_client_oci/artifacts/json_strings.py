@@ -14,7 +14,7 @@ from signal_client_oci.artifacts.json_scan import string_end
 __all__ = ["COLON", "Escapes", "JsonString", "outer_place", "plain_text", "strings_from", "unescaped"]
 
 COLON: Final = re.compile(rb"\s{0,20}:\s{0,20}")
-_MARK: Final = re.compile(rb'["{}\[\]]')  # what a walk over JSON stops at
+_MARK: Final = re.compile(rb'"|[{\[]+|[}\]]+')  # what a walk over JSON stops at
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _OTHER_ESCAPE: Final = re.compile(rb"\\[^\"\\/]|\x00")  # an escape that is not just one byte shorter
 _SHORT: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
@@ -59,7 +59,7 @@ def strings_from(
             yield JsonString(pos, stop, depth, colon.end() if colon else -1)
             pos = end if end > 0 else len(text)
         else:
-            depth += 1 if what in b"{[" else -1
+            depth += len(what) if what[:1] in b"{[" else -len(what)
         if depth < lowest:
             return
 

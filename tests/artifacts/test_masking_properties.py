@@ -146,6 +146,7 @@ def test_masking_never_hides_who_and_from_where(name, bait, data):
                 redact_value(before.encode())[0].decode() == after
                 or "logged " in before
                 or "<redacted" in after
+                or "PHJlZGFjdGVk" in after  # a mask in base64
             )
 
 

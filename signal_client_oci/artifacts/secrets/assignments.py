@@ -80,7 +80,7 @@ _ENDS_ENCODED: Final = re.compile(rb"%(?:26|20|22|27|0[AaDd]|3[BbCc]|7[Dd])")
 _PLACEHOLDER: Final = re.compile(rb"\{\{[^{}\r\n]{0,256}\}\}|\$\{[^{}\r\n]{0,256}\}|\$\([^()\r\n]{0,256}\)")
 _BRACED: Final = re.compile(rb"[^}\r\n]{1,256}(?=\}(?:[;\s\"']|\Z))")
 _OPENING: Final = {b")": b"(", b"}": b"{", b"]": b"["}
-_NEAR: Final = 512
+_NEAR: Final = 128
 _MOST_NESTED: Final = 3  # long values in another one
 _LEAST_NAMED: Final = 16
 _SHORTEST_NUMBER: Final = 4
@@ -92,6 +92,7 @@ class Assignments:
     def __init__(self, text: bytes, *, customer_key: bool) -> None:
         """Take a text; `customer_key` says that it tells of a customer secret key, whose secret is just a `key`."""
         self._text, self._customer_key = text, customer_key
+        self._at = -1  # where the word ends that was looked at last
         self._reach = Reach(most=_MOST_NESTED, near=_NEAR)
 
     def spans(self, place: int, done: int) -> Iterator[Span]:
@@ -106,6 +107,9 @@ class Assignments:
         if not after or text.startswith(b"<redacted:", max(0, place - len(before) - 10)):
             return  # a word of a mask
         word, at = before + after.group(), after.end()
+        if at == self._at:
+            return  # another part of the same word
+        self._at = at
         kind = kind_of_key(word)
         if word.endswith(b"chpasswd"):
             yield from _passwords_of_users(text, at)

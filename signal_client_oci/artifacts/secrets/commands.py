@@ -167,7 +167,8 @@ class CommandLines:
             arguments = [
                 one.span("value") for one in islice(shape.finditer(text, first, last), _MOST_ARGUMENTS)
             ]
-            self._reach.went(place, last if len(arguments) < _MOST_ARGUMENTS else arguments[-1][1])
+            read_on = len(arguments) == _MOST_ARGUMENTS and arguments[-1][1] > place
+            self._reach.went(place, arguments[-1][1] if read_on else last)
             yield from _masks(_executed(text, arguments))
 
 

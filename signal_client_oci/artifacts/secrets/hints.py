@@ -29,7 +29,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 # in lower case, and without what stands before their last word
 _WORDS: Final = (
     r"(?:token|cookies?2?|key|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|pwd|psk|otp|seed"
-    r"|(?:otp|sms|totp|verification)[-_. ]?code|authorization|credentials?|securestring"
+    r"|(?:otp|sms|totp|verification)[-_. ]*code|authorization|credentials?|securestring"
     r"|secret(?:[-_]?bundle)?(?:[-_]?content|string)?)"
     r"(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
 )
@@ -50,10 +50,12 @@ def _differs(words: Iterable[str]) -> Iterator[str]:
             yield re.escape(first) + "(?:" + "|".join(_differs(rests)) + ")"
 
 
+_NO_SECRET: Final = ('"', "<redacted:", "ocid1.")
 # the text of a string of JSON, perhaps in a string itself: not empty, no mask, no OCID
 _TEXT: Final = (
-    rf"""\\*"(?:{_other_than('"', "<redacted:", "ocid1.", chr(92) + '"')}|\\+[^\\"]|\\*"(?:[^,\]}}:\s\\]|$)"""
-    r"""|ocid1(?:\.[a-z0-9-]*){0,2}[^a-z0-9.-]|ocid1(?:\.[a-z0-9-]*){3}[a-z0-9._/:-]*[^a-z0-9._"\\/:-])"""
+    rf"""(?:"{_other_than(*_NO_SECRET)}|\\+"(?:{_other_than(*_NO_SECRET, chr(92))}|\\+[^\\"]|\\+"[^,\]}}:\s\\])"""
+    r"""|\\*"(?:<redacted:[a-z-]*>[^"\\]|ocid1(?:\.[a-z0-9-]*){0,2}[^a-z0-9.-]"""
+    r"""|ocid1(?:\.[a-z0-9-]*){3}[a-z0-9._/:-]*[^a-z0-9._"\\/:-]))"""
 )
 # a list with such a string behind others that are none
 _LIST: Final = (
@@ -62,16 +64,15 @@ _LIST: Final = (
 )
 # a value: such a string or list, an object, a number, anything else but null, true and false
 _VALUE: Final = (
-    rf"""(?:{_TEXT}|{_LIST}|"\\+"|\\+"\\{{2,}}"|\\*'|\{{|[0-9-]|[^\s"'ntf\[\{{\\]|\\+[^\\"\s]"""
+    rf"""(?:{_TEXT}|{_LIST}|\\*'|\{{|[0-9-]|[^\s"'ntf\[\{{\\]|\\+[^\\"\s]"""
     rf"""|n{_other_than("ull")}|t{_other_than("rue")}|f{_other_than("alse")}|(?:null|true|false)[^\s,\]}}\\])"""
 )
 _BLANK: Final = r"(?:\s|\\+[nrt])"  # also as JSON writes it
 _EQUALS: Final = "(?:=|%3[ad]|%253d)"  # also in URLs
 # what follows a name that gives its secret: a sign and a value, text in XML, the next string of a list
 _GIVES: Final = (
-    rf"""(?:(?:[\s_\\-]|\\[nrt])*(?:[:\]]|{_EQUALS}|\\*["'](?:[\s\\]|\\[nrt])*\]?{_EQUALS}"""
-    rf"""|\\*["']{_BLANK}*:{_BLANK}*{_VALUE}"""
-    rf"""|\\*["']{_BLANK}*[,}}\]]|\\*["']{_BLANK}+(?:value|content))"""
+    rf"""(?:(?:[\s_.\\-]|\\[nrt])*(?:[:\]]|{_EQUALS}|\\*["'](?:[\s\\]|\\[nrt])*\]?{_EQUALS}|\\*["']{_BLANK}*:{_BLANK}*{_VALUE}"""
+    rf"""|\\*["']{_BLANK}*[,)}}\]]|\\*["'][^\s:,}}\])\\=]|\\*["']{_BLANK}+(?:value|content))"""
     rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
 )
 _names_a_secret = _matcher(_WORDS + _GIVES)
@@ -189,7 +190,9 @@ _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
 _ALWAYS: Final = (_tokens, _heads_and_commands, _marks)
 _commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
 _has_options = _matcher(r"""[ \t\n\r"'=]-|\\[nrt]-""")
-_has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}(?:{_BLANK}|\\*["'])""")
+_has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}[-_.]*(?:{_BLANK}|\\*["'])""")
+# an escape that JSON does not know, so that nobody can tell what it stands for
+_has_unknown_escape = _matcher(r"""(?:^|[^\\])(?:\\\\)*\\[^"\\/bfnrtu]""")
 _has_user_info = _matcher(r""":\\*/\\*/[^/\s:@"]*:[^\s@"<]+@""")
 _user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
 
@@ -205,6 +208,7 @@ def may_contain_secret(text: bytes) -> bool:
         or _tokens.is_in(lower)
         or _heads_and_commands.is_in(lower)
         or _marks.is_in(lower)
+        or ("\\" in lower and _has_unknown_escape(lower))
         or ("$" in lower and _marks_with_dollar.is_in(lower))
         or ("@" in lower and _has_user_info(lower))
         or (

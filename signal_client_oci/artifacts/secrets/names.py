@@ -84,8 +84,8 @@ KINDS: Final = frozenset({*_EXACT.values(), *(kind for _, kind in _ENDINGS)})
 
 # the last word of a telling name is written as one: `pass-word` is a name, `pa-ss` is none
 _LAST_WORD: Final = re.compile(
-    r"(?:authorization|token|cookies?|word|wd|phrase|code|pass|pwd|psk|otp|seed|key|secret|string|credentials?|content"
-    r"|data)2?[-_. ]*$",
+    r"(?:authorization|token|cookies?|pass(?:[-_. ]*(?:word|wd|phrase|code))?|(?:sms|verification|otp)[-_. ]*code"
+    r"|pwd|psk|otp|seed|key|secret|string|credentials?|content|data)2?[-_. ]*$",
     re.IGNORECASE,
 )
 # what may stand behind a telling name without changing what it names: `password1`, `clientSecretValue`

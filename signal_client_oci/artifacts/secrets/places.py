@@ -45,13 +45,14 @@ __all__ = ["Reader", "Secret", "mask_text", "replaced", "value_spans"]
 
 MAX_NESTING: Final = 8  # of JSON and base64 inside strings
 MAX_PASSES: Final = 4
-MAX_MARKS: Final = 64  # quotes and brackets looked at for the `value` that goes with a `key`
+MAX_MARKS: Final = 64  # quotes and runs of brackets looked at for the `value` that goes with a `key`
 MAX_ELEMENTS: Final = 48
 MAX_LINES: Final = 256
 FARTHEST_VALUE: Final = 8192
 FARTHEST_DATA: Final = 16_384
 MAX_NESTED: Final = 4  # objects whose members are looked at from outside of them, and from inside
 LONGEST_NAME: Final = 4096
+SHORTEST_TOKEN: Final = 16  # of one word, among those that tell of themselves
 _BACKSLASH: Final = ord("\\")
 
 _NUMBER: Final = re.compile(rb"-?[0-9]{4,}(?![0-9.eE+-])")  # shorter ones count something
@@ -335,7 +336,7 @@ class Reader:
 
     def _search(self, content: bytes, start: int) -> None:
         """Search a string's own text, and the JSON that it may hold."""
-        if is_marked(content):
+        if is_marked(content) or (len(content) < SHORTEST_TOKEN and content.isalnum()):
             return
         escapes, places = None, None
         if b"\\" in content:
