@@ -164,7 +164,7 @@ def test_the_plugins_sentences_stand_at_their_fields(browser):
     assert list(messages) == ["private_key", *wrong]  # the key is told of as well, though settings are wrong
     assert "part of the private key is missing" in messages["private_key"]
     assert "Did you mean us-ashburn-1 (US East (Ashburn))?" in messages["region"]
-    assert "leave Compartment OCID empty" in messages["compartment_ocid"]
+    assert "Leave Compartment OCID empty" in messages["compartment_ocid"]
     assert "where type = " in messages["logging_query"]
 
 

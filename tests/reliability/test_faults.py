@@ -22,7 +22,7 @@ from support.world import (
 from signal_client_oci.sandbox import RateLimit
 from signal_client_oci.state.seen_records import digest_of
 
-REQUESTS_AT_MOST = 150
+REQUESTS_AT_MOST = 180
 IN_AN_HOUR = format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), usegmt=True)
 
 

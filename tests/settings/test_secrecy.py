@@ -168,7 +168,7 @@ def _unknown():
     return connection.Failure("INTERNAL_ERROR")
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "polling.poll.Run", "oci_api.client.Transport"])
+@pytest.mark.parametrize("stage", [*STAGES, "polling.poll.PollContext", "oci_api.client.Transport"])
 def test_frames_of_a_poll_hold_no_secret(stage, monkeypatch):
     """The same for a poll, from the hook down."""
     monkeypatch.setattr("signal_client_oci.settings.api_key._valid", set())
