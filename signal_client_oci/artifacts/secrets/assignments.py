@@ -41,10 +41,13 @@ _OPTION: Final = re.compile(
     rb"(?:[ \t]{1,8}|[\"'],? {0,4}[\"'])(?:\\{0,4}\"(?P<double>[^\"\r\n]{1,4096}?)\\{0,4}\""
     rb"|'(?P<single>[^'\r\n]{1,4096})'|(?P<bare>[^\s\"'|&;<>-][^\s\"'|;<>]{0,4095}))"
 )
-# `CREATE USER bob PASSWORD 'X'`, `SET PASSWORD FOR 'bob'@'%' = 'X'`, `ConvertTo-SecureString -String 'X'`
-_STATEMENT: Final = re.compile(
-    rb"[ \t]{1,8}(?:-[A-Za-z]{1,16}[ \t]{1,8}|(?i:for)[ \t]{1,8}[^=;\r\n]{1,100}=[ \t]{0,8}(?i:password\()?|(?i:= ?N))?"
-    rb"(?:\"(?P<double>[^\"\s]{1,256})\"|'(?P<single>[^'\s]{1,256})')"
+_QUOTED: Final = rb"(?:\\{0,4}\"(?P<double>[^\"\s\\]{1,256})\\{0,4}\"|'(?P<single>[^'\s]{1,256})')"
+# `CREATE USER bob PASSWORD 'X'`, `WITH PASSWORD = N'X'`, `ConvertTo-SecureString -String 'X'`
+_STATEMENT: Final = re.compile(rb"[ \t]{1,8}(?:-[A-Za-z]{1,16}[ \t]{1,8}|= ?[Nn])?" + _QUOTED)
+# `SET PASSWORD FOR 'bob'@'%' = 'X'`
+_SET_PASSWORD: Final = re.compile(
+    rb"[ \t]{1,8}(?i:for)[ \t]{1,8}[A-Za-z0-9_'\"`@%.:\\-]{1,128}[ \t]{0,8}=[ \t]{0,8}(?i:password\()?"
+    + _QUOTED
 )
 _BEFORE_OPTION: Final = frozenset(b"%c" % one for one in b" \t\r\n\"'=") | {b""}
 _OPTION_NAME: Final = re.compile(rb"--?[A-Za-z][A-Za-z0-9_.-]*")
@@ -178,6 +181,7 @@ def _named(text: bytes, word: bytes, kind: str, at: int, *, is_option: bool) -> 
         (_ATTRIBUTE, True),
         (_OPTION, is_option),
         (_STATEMENT, kind == "password" or word.lower().endswith(b"securestring")),
+        (_SET_PASSWORD, kind == "password" and text[at - len(word) - 4 : at - len(word)].lower() == b"set "),
         (_SAID, kind == "password"),
     )
     for way, fits in ways:

@@ -124,7 +124,8 @@ _BARE_COMMANDS: Final = (
 _MARKS: Final = (
     *("-----begin", "private-lines:", r"bearer[ \t%+\\]", r"basic[ \t%+\\]", "auth (?:plain|login)"),
     *(":(?:thin|oci8?):", "identified", "user[-_]?data", "stringdata", r"""auth\\*["']\s?:"""),
-    rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset|for[^=]{{1,120}}=)",
+    rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset)",
+    rf"set{_BLANK}+password{_BLANK}+for",
     r"securestring[ \t\\]",
     *(r"""kind\\*"\s*:\s*\\*"secret""", "customer[-_ ]?secret[-_ ]?key", r" code[ :\\]"),
     r"\\u00",  # an escape may stand for any letter of what else is looked for
@@ -170,11 +171,16 @@ class _Rare(NamedTuple):
         if not self.is_in(lower[start : stop + _LONGEST_MARK].decode("utf-8", "replace")):
             return []
         if stop - start <= _SLOWLY:
-            last = min(len(lower), stop + _LONGEST_MARK)
-            found = self.places.finditer(lower, start, last)
-            return [one.start() for one in found if one.start() < stop]
+            return list(self._slowly(lower, start, stop))
         middle = (start + stop) // 2
         return self.offsets(lower, start, middle) + self.offsets(lower, middle, stop)
+
+    def _slowly(self, lower: bytes, start: int, stop: int) -> Iterator[int]:
+        """Yield the places between two others; one mark may begin in another."""
+        last = min(len(lower), stop + _LONGEST_MARK)
+        while (found := self.places.search(lower, start, last)) and found.start() < stop:
+            yield found.start()
+            start = found.start() + 1
 
 
 def _rare(alternatives: Iterable[str]) -> _Rare:
