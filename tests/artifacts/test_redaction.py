@@ -140,6 +140,21 @@ def test_what_is_no_secret_is_left(record):
     assert redact(text) == (text, 0)
 
 
+def test_a_mark_that_begins_in_another_is_seen():
+    """What a sentence about a password seems to begin hides no credentials that stand in it."""
+    text = b'{"m":"Failed password for invalid user Basic YWRtaW46YWRtaW4= from 203.0.113.9 x=1"}'
+    masked = text.replace(b"YWRtaW46YWRtaW4=", b"<redacted:authorization>")
+    assert redact(text) == (masked, 1)
+
+
+def test_a_failed_sign_in_sets_no_password():
+    """Only a statement that sets a password for a user has one behind its sign; a log line has evidence there."""
+    text = json.dumps({"m": 'Failed password for invalid user bob, rule="c0bc4d584abb0ba1" from 203.0.113.9'})
+    assert redact(text.encode()) == (text.encode(), 0)
+    statement = json.dumps({"m": "SET PASSWORD FOR 'bob'@'%' = 'c0bc4d584abb0ba1'"})
+    assert b"c0bc4d584abb0ba1" not in redact(statement.encode())[0]
+
+
 def test_everything_else_stays_byte_for_byte():
     """White space, escapes, numbers beyond 2^53 and doubled keys around a secret are untouched."""
     before = b'{ "n" : 12345678901234567890.10, "u":"\\u00e9\\/", "n":1e400,\r\n\t"token"\t:\t"'
