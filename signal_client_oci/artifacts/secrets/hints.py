@@ -24,6 +24,22 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
+def _words(*words: str) -> tuple[tuple[Callable[[str], bool], bytes], ...]:
+    """Return each word with what tells quickly whether a text has it: of many words, most are missing."""
+    return tuple((_matcher(word), word.encode()) for word in words)
+
+
+def _offsets(
+    words: Iterable[tuple[Callable[[str], bool], bytes]], text: bytes, characters: str
+) -> Iterator[int]:
+    """Yield the places of some words in a text."""
+    for is_in, word in words:
+        at = text.find(word) if is_in(characters) else -1
+        while at >= 0:
+            yield at
+            at = text.find(word, at + 1)
+
+
 # --- names of secrets, and what they are given --------------------------------------------------------------------
 
 # in lower case, and without what stands before their last word
@@ -54,8 +70,8 @@ _NO_SECRET: Final = ('"', "<redacted:", "ocid1.")
 # the text of a string of JSON, perhaps in a string itself: not empty, no mask, no OCID
 _TEXT: Final = (
     rf"""(?:"{_other_than(*_NO_SECRET)}|\\+"(?:{_other_than(*_NO_SECRET, chr(92))}|\\+[^\\"]|\\+"[^,\]}}:\s\\])"""
-    r"""|\\*"(?:<redacted:[a-z-]*>[^"\\]|ocid1(?:\.[a-z0-9-]*){0,2}[^a-z0-9.-]"""
-    r"""|ocid1(?:\.[a-z0-9-]*){3}[a-z0-9._/:-]*[^a-z0-9._"\\/:-]))"""
+    r"""|\\*"(?:<redacted:[a-z-]*>[^"\\]|ocid1(?:\.[a-z0-9-]*){0,3}(?:[^a-z0-9.-]|$)"""
+    r"""|ocid1(?:\.[a-z0-9-]*){3}\.(?:["\\]|$|[a-z0-9._/:-]*[^a-z0-9._"\\/:-])))"""
 )
 # a list with such a string behind others that are none
 _LIST: Final = (
@@ -76,13 +92,10 @@ _GIVES: Final = (
     rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
 )
 _names_a_secret = _matcher(_WORDS + _GIVES)
-# what every name of a secret has in it, by which its places are found; where most are missing, asking first is quicker
-_NAMES: Final = tuple(
-    (_matcher(name), name.encode())
-    for name in (
-        *("token", "cookie", "key", "pass", "pwd", "psk", "otp", "seed", "code"),
-        *("authorization", "secret", "securestring", "credential"),
-    )
+# what every name of a secret has in it, by which its places are found
+_NAMES: Final = _words(
+    *("token", "cookie", "key", "pass", "pwd", "psk", "otp", "seed", "code"),
+    *("authorization", "secret", "securestring", "credential"),
 )
 
 
@@ -91,17 +104,10 @@ _NAMES: Final = tuple(
 # base64 of JSON, scripts, cloud-init, PEM and assignments begins like this
 BASE64_HEADS: Final = (
     *("eyJ", "eyAi", "ewog", "ewoJ", "ew0K", "W3si", "W3sK", "Wwog", "IyEv", "I2Nsb3Vk", "I2luY2x1"),
-    *(
-        "Q29udGVudC1U",
-        "TUlNRS1W",
-        "LS0tLS1C",
-        "cGFzc3dvcmQ",
-        "UEFTU1dPUkQ",
-        "ZXhwb3J0",
-        "Z3JhbnRf",
-        "dXNlcm5h",
-    ),
+    *("Q29udGVudC1U", "TUlNRS1W", "LS0tLS1C", "cGFzc3dvcmQ", "UEFTU1dPUkQ"),
+    *("ZXhwb3J0", "Z3JhbnRf", "dXNlcm5h"),
 )
+_HEADS: Final = _words(*BASE64_HEADS)
 # beginnings of tokens that name their maker, and of the parts of URLs that are secret; `\\*` before a slash is JSON's
 _TOKENS: Final = (
     *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-", r"hv[sb]\.[a-z0-9_-]{16}"),
@@ -190,15 +196,16 @@ def _rare(alternatives: Iterable[str]) -> _Rare:
 
 # grouped so that the engine has few words at once: its time leaps where they are too many or too much alike
 _tokens = _rare(_TOKENS)
-_heads_and_commands = _rare((*(one.lower() for one in BASE64_HEADS), *_BARE_COMMANDS))
+_bare_commands = _rare(_BARE_COMMANDS)
 _marks = _rare(_MARKS)
 _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
-_ALWAYS: Final = (_tokens, _heads_and_commands, _marks)
+_ALWAYS: Final = (_tokens, _bare_commands, _marks)
 _commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
-_has_options = _matcher(r"""[ \t\n\r"'=]-|\\[nrt]-""")
+_has_options = _matcher(r"""[ \t\n\r"'=]-[a-z-]|\\[nrt]-[a-z-]""")
 _has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}[-_.]*(?:{_BLANK}|\\*["'])""")
 # an escape that JSON does not know, so that nobody can tell what it stands for
 _has_unknown_escape = _matcher(r"""(?:^|[^\\])(?:\\\\)*\\[^"\\/bfnrtu]""")
+_has_head = _matcher("|".join(BASE64_HEADS))
 _has_user_info = _matcher(r""":\\*/\\*/[^/\s:@"]*:[^\s@"<]+@""")
 _user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
 
@@ -206,13 +213,15 @@ _user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
 def may_contain_secret(text: bytes) -> bool:
     """Tell whether a text may hold a secret at all; a few microseconds, and never wrong when it says no."""
     try:
-        lower = text.decode().lower()
+        characters = text.decode()
     except UnicodeDecodeError:
         return True
+    lower = characters.lower()
     return (
         _names_a_secret(lower)
+        or _has_head(characters)
         or _tokens.is_in(lower)
-        or _heads_and_commands.is_in(lower)
+        or _bare_commands.is_in(lower)
         or _marks.is_in(lower)
         or ("\\" in lower and _has_unknown_escape(lower))
         or ("$" in lower and _marks_with_dollar.is_in(lower))
@@ -233,12 +242,10 @@ def candidate_offsets(text: bytes) -> list[int]:
     """Return, in order, the places that may belong to a secret; a string without one holds no secret of its own."""
     lower = text.lower()
     characters = lower.decode("utf-8", "replace")
-    places: list[int] = []
-    for is_in, name in _NAMES:
-        at = lower.find(name) if is_in(characters) else -1
-        while at >= 0:
-            places.append(at)
-            at = lower.find(name, at + 1)
+    places = list(_offsets(_NAMES, lower, characters))
+    as_is = text.decode("utf-8", "replace")
+    if _has_head(as_is):
+        places += _offsets(_HEADS, text, as_is)
     groups = _ALWAYS if "$" not in characters else (*_ALWAYS, _marks_with_dollar)
     if _may_have_options(characters):
         groups = (*groups, *_commands)
