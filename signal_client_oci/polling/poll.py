@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any
 
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
@@ -14,7 +14,7 @@ from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
-from signal_client_oci.settings.parsing import concealed
+from signal_client_oci.settings.parsing import concealed, read_alone
 from signal_client_oci.state.changes import SetBackfill
 from signal_client_oci.state.checkpoint import CheckpointError, may_be_stored, parse
 from signal_client_oci.state.cursor import newest_readable
@@ -22,9 +22,6 @@ from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.windows import floor_minute
 
 __all__ = ["poll"]
-
-DEFAULT_LOOKBACK: Final = 60
-LONGEST_LOOKBACK: Final = 20_160
 
 
 def poll(
@@ -105,15 +102,12 @@ def _checkpoint_warning(code: str, message: str) -> Check:
 
 def _switched_off(settings: object) -> set[SourceName]:
     """Name the sources that are switched off, also in settings that cannot be used as a whole."""
-    if not isinstance(settings, Mapping):
-        return set()
-    return {source for source in SOURCES if settings.get(f"{source}_enabled") is False}
+    return {source for source in SOURCES if not read_alone(f"{source}_enabled", settings)}
 
 
 def _first_checkpoint(settings: object, started: datetime) -> Checkpoint:
     """Keep the beginning of a first poll whose settings cannot be used, so that nothing is lost until they can."""
-    given = settings.get("lookback_minutes") if isinstance(settings, Mapping) else None
-    lookback = given if isinstance(given, int) and 0 < given <= LONGEST_LOOKBACK else DEFAULT_LOOKBACK
+    lookback: int = read_alone("lookback_minutes", settings)
     state = PollState("")
     state.apply([SetBackfill(max(1, newest_readable(floor_minute(started)) - lookback))])
     return state.checkpoint()

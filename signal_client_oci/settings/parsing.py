@@ -19,7 +19,7 @@ from signal_client_oci.settings.regions import ALL_REGIONS, realm_of
 from signal_client_oci.settings.schema import FIELDS, MAX_PRIVATE_KEY, SECRETS
 from signal_client_oci.settings.values import is_blank, read_text
 
-__all__ = ["SecretText", "SettingsError", "concealed", "read_settings"]
+__all__ = ["SecretText", "SettingsError", "concealed", "read_alone", "read_settings"]
 
 _MAX_WORD: Final = 100  # for a number, a switch or a choice that is given as text
 _MAX_SHOWN_REALM: Final = 60
@@ -92,6 +92,14 @@ def read_settings(given: object) -> dict[str, Any]:
         is_realm = field_errors.keys() <= realm_errors.keys()
         raise SettingsError(field_errors, "REALM_MISMATCH" if is_realm else "SETTINGS_INVALID")
     return values
+
+
+def read_alone(name: str, given: object) -> Any:
+    """Return one optional field of settings that may be unusable as a whole: its default where it cannot be read."""
+    try:
+        return _read_field(name, given.get(name) if isinstance(given, Mapping) else None)
+    except ValueError:
+        return FIELDS[name].default
 
 
 def _read_field(name: str, value: object) -> Any:

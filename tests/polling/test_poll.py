@@ -360,12 +360,16 @@ def test_a_position_exists_from_the_first_checkpoint_on(cloud, tenancy, host, cl
     assert_once(host, tenancy)
 
 
-def test_a_first_poll_that_fails_keeps_its_lookback(tenancy, host, clock):
-    """Settings that are wrong for days at the beginning lose nothing that their lookback covers."""
+@pytest.mark.parametrize(
+    ("lookback", "age"), [(None, 5), (90, 80), ("90", 80), (" 90 ", 80), (90.0, 80), (True, 50), (0, 50)]
+)
+def test_a_first_poll_that_fails_keeps_its_lookback(tenancy, host, clock, lookback, age):
+    """Settings that are wrong for days at the beginning lose nothing that their lookback covers, however written."""
     emit(tenancy)
-    clock.advance(minutes=5)
+    clock.advance(minutes=age)
     good = host.settings
-    host.settings = good | {"user_ocid": "nonsense"}
+    host.settings = good | {"lookback_minutes": lookback}
+    host.settings |= {"user_ocid": "nonsense"}
     assert host.poll()["status"] == "failed"
     clock.advance(days=3)
     host.poll()
@@ -477,9 +481,10 @@ def test_settings_that_are_none_are_a_report(settings, clock):
     assert host.poll()["status"] == "failed"
 
 
-def test_a_source_that_is_off_is_skipped_even_if_the_key_is_wrong(host):
-    """What is switched off has not failed."""
-    host.settings = host.settings | {"fingerprint": ":".join(["ab"] * 16), "logging_enabled": False}
+@pytest.mark.parametrize("off", [False, "false", " False "])
+def test_a_source_that_is_off_is_skipped_even_if_the_key_is_wrong(host, off):
+    """What is switched off has not failed, however that is written."""
+    host.settings = host.settings | {"fingerprint": ":".join(["ab"] * 16), "logging_enabled": off}
     assert host.poll()["sources"]["logging"]["status"] == "skipped"
 
 
