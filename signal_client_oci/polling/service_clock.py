@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.state.changes import BoundByClock
+from signal_client_oci.state.cursor import is_ahead
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.windows import floor_minute, minute_to_text
 
 __all__ = ["ServiceClock"]
-
-_TOLERATED_SKEW: Final = 5  # minutes; OCI refuses requests of a clock that is further off
 
 
 class ServiceClock:
@@ -31,7 +29,7 @@ class ServiceClock:
         if date is None:
             return []
         minute = floor_minute(date)
-        if minute + _TOLERATED_SKEW >= self._latest or minute == self._minute:
+        if not is_ahead(self._latest, minute) or minute == self._minute:
             return []
         self._minute = minute
         return self.bound()
@@ -42,7 +40,7 @@ class ServiceClock:
 
     def warnings(self) -> list[Check]:
         """Return what has to be said where records were taken for read that did not exist yet."""
-        if self._minute is None or self._read_until <= self._minute + _TOLERATED_SKEW:
+        if self._minute is None or not is_ahead(self._read_until, self._minute):
             return []
         begin = minute_to_text(max(1, self._minute - 1 - self._lookback))
         message = f"earlier polls read beyond the service's clock; reading resumes from {begin}"

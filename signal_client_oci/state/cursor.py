@@ -21,6 +21,7 @@ __all__ = [
     "bounded",
     "due_window",
     "fold_rereads",
+    "is_ahead",
     "is_beyond",
     "merged",
     "newest_readable",
@@ -99,7 +100,12 @@ def due_window(cursor: Cursor, newest: int, overlap: int) -> Window | None:
 
 def is_beyond(cursor: Cursor, minute: int) -> bool:
     """True if more was read than existed at `minute`, clocks that are off by a little left aside."""
-    return cursor.was_read and cursor.read_until > minute + _TOLERATED_SKEW
+    return cursor.was_read and is_ahead(cursor.read_until, minute)
+
+
+def is_ahead(read_until: int, minute: int) -> bool:
+    """True if a minute lies further ahead of a clock than OCI lets the two clocks differ."""
+    return read_until > minute + _TOLERATED_SKEW
 
 
 def read_again_from(cursor: Cursor, overlap: int) -> int:

@@ -6,26 +6,12 @@ import copy
 
 import pytest
 from support.example_records import NAMES, example, mapped
-
-FIELDS = (
-    "senderHost",
-    "clientIP",
-    "serverIP",
-    "serverPort",
-    "protocol",
-    "userName",
-    "fileName",
-    "streamName",
-    "messageType",
-    "action",
-    "severityLabel",
-)
+from support.host_rules import repeat_key
 
 
 def key(source, record):
     """Return what the host compares of a record's artifact."""
-    metadata = mapped(source, record).artifact["metadata"]
-    return tuple(metadata.get(field) for field in FIELDS)
+    return repeat_key(mapped(source, record).artifact["metadata"])
 
 
 def changed(record, path, value):
