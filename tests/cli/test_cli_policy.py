@@ -103,24 +103,24 @@ def test_statements_as_json(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        ["--group", "a", "--user", USER],
-        ["--group", "a'b"],
-        ["--group", "a/b/c'd"],
-        ["--group", GROUP],
-        ["--group", f"id {GROUP}"],
-        ["--group", "a\nb"],
-        ["--domain", "d"],
-        ["--user", GROUP],
-        ["--group-ocid", "readers"],
-        ["--terraform", "--json"],
-        ["--instance", "prod"],
+        (["--group", "a", "--user", USER], "--group, --group-ocid and --user cannot be combined; use one"),
+        (["--group", "a'b"], "quotes or control characters cannot be used in a statement; use --group-ocid"),
+        (["--group", "a/b/c'd"], "quotes or control characters"),
+        (["--group", "a\nb"], "quotes or control characters"),
+        (["--group", GROUP], "--group: this is an OCID, not a name; use --group-ocid"),
+        (["--group", f"id {GROUP}"], "--group: this is an OCID, not a name; use --group-ocid"),
+        (["--domain", "d"], "--domain needs the --group in that domain"),
+        (["--user", GROUP], "--user: not the OCID of a user; it begins with ocid1.user."),
+        (["--group-ocid", "readers"], "--group-ocid: not the OCID of a group; it begins with ocid1.group."),
+        (["--terraform", "--json"], "--terraform and --json cannot be combined; use one of them"),
+        (["--instance", "prod"], "--instance needs the FILE that has the instance"),
     ],
 )
-def test_what_fits_no_statement_is_refused(capsys, arguments):
-    """A policy that OCI would refuse, or read differently, is not printed."""
-    one_line(call(capsys, "policy", *arguments))
+def test_what_fits_no_statement_is_refused(capsys, arguments, said):
+    """A policy that OCI would refuse, or read differently, is not printed; the error names the option and the way."""
+    assert said in one_line(call(capsys, "policy", *arguments))
 
 
 def test_schema_is_the_form(capsys):
