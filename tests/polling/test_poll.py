@@ -409,6 +409,7 @@ WRONG = {
     "audit_enabled": ["perhaps"],
     "logging_enabled": ["perhaps"],
     "cloud_guard_enabled": ["perhaps"],
+    "audit_mode": ["export", 1],
     "logging_query": ['search "x"', "where a = 'b", "| sort by time", "where a = 1 | count"],
     "cloud_guard_interval_minutes": [0, 1441, "soon"],
     "cloud_guard_min_risk": ["SEVERE"],

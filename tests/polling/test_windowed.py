@@ -22,6 +22,7 @@ from signal_client_oci.polling.paging import Turns
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
+from signal_client_oci.polling.sources.windowed_api import Margins
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batcher import Batcher
@@ -60,7 +61,8 @@ class Service:
     source: str = "audit"
     title: str = "Audit Events"
     service: str = "audit"
-    min_overlap: int = 0
+    margins: Margins = Margins()  # noqa: RUF009
+    units_name: str = "compartments"
     shortest_retention: int = 90
     records: list = field(default_factory=list)
     now: datetime = NOON
@@ -68,6 +70,10 @@ class Service:
     trouble: object = None
     tells_date: bool = True
     region: str = HOME
+
+    def units(self, scope):
+        """Each compartment by itself."""
+        return scope.compartments
 
     def ask(self, region, compartments, start, end, page):
         """One page: what is visible of the compartments in `[start, end)`; the token is where it goes on."""

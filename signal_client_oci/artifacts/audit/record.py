@@ -47,11 +47,12 @@ IDENTITY_FIELDS: Final = frozenset(
 class AuditRecord:
     """One audit event: its identity at once, its artifact when asked, because most duplicates are never mapped.
 
-    `compartment` is None: a request names one compartment, and all its events belong to it.
+    `compartment` is None: a request names one compartment, and all its events belong to it. Nobody asks for `minute`.
     """
 
     __slots__ = ("_event", "_origin", "_parse_errors", "_text", "id")
     compartment: Final = None
+    minute: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin

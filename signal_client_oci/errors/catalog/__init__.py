@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from signal_client_oci.errors.catalog.audit_search import AUDIT_SEARCH_SECTION
 from signal_client_oci.errors.catalog.authentication import AUTHENTICATION_SECTION
 from signal_client_oci.errors.catalog.authorization import AUTHORIZATION_SECTION
 from signal_client_oci.errors.catalog.connector import CONNECTOR_SECTION
@@ -25,6 +26,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     NETWORK_SECTION,
     RESPONSES_SECTION,
     POLLING_SECTION,
+    AUDIT_SEARCH_SECTION,
     CONNECTOR_SECTION,
 )
 """The catalog by subject; no code is in two sections."""

@@ -38,6 +38,11 @@ class ReadFailures:
         self.deleted = 0
         self._failed: list[_Failed] = []
 
+    @property
+    def regions(self) -> set[str]:
+        """The regions of what could not be read."""
+        return {one.region for one in self._failed}
+
     def add(self, region: str, compartment: Compartment, failure: Failure, *, was_denied: bool) -> None:
         """Note that a compartment could not be read; `was_denied` says that the poll before was refused too."""
         is_refused = failure.recovery is Recovery.COMPARTMENT
@@ -91,7 +96,7 @@ class ReadFailures:
         message = f"{where} in {region}: {failure.message}"
         if asked_for > 1:
             message = (
-                f"{len(self._failed)} of {asked_for} compartments could not be read, among them {message}"
+                f"{len(self._failed)} of {asked_for} {api.units_name} could not be read, among them {message}"
             )
         return failure.check(api.source, api.title, message=message)
 

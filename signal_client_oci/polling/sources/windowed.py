@@ -71,7 +71,7 @@ class WindowedSource:
         self._api = api
         self._context = context
         self._state = state
-        self._overlap = max(context.settings.overlap_minutes, api.min_overlap)
+        self._overlap = max(context.settings.overlap_minutes, api.margins.overlap)
         self._mapper = RecordMapper(api)
         self._origins: dict[str, Origin] = {}
         self._plan = Plan([], {}, 0, [], [])
@@ -182,10 +182,11 @@ class WindowedSource:
         return self._mapper.deliveries(
             page.items,
             stream,
-            end + self._api.min_overlap,  # where the end may be inclusive, that minute comes again too
+            end + self._api.margins.digests,  # where the end may be inclusive, that minute comes again too
             tags,
             self._origins[partition.region],
             self._state.stream(*stream).seen.add,
+            partition.delivered_before,
         )
 
     # --- what goes wrong ----------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ def _call(slice_: Slice, token: str | None) -> Callable[[Client], Page[bytes]]:
     """Return the call that fetches a page of a slice."""
     partition, api = slice_.partition, slice_.api
     # neighbouring slices share what their bounds may leave out
-    first = max(partition.window.start, slice_.start - api.min_overlap)
+    first = max(partition.window.start, slice_.start - api.margins.shared)
     return partial(
         api.fetch,
         compartments=[one.ocid for one in partition.compartments],

@@ -26,6 +26,7 @@ __all__ = ["LogGroup", "SandboxLogging"]
 
 _LARGEST_RANGE = in_micros(timedelta(days=14))
 _DEFAULT_PAGE = 500
+_AUDIT = "_Audit"
 _AUDIT_SUBTREE = "_Audit_Include_Subcompartment"
 
 
@@ -45,14 +46,16 @@ class SandboxLogging:
     """Logging of one tenancy, and how it behaves.
 
     `bounds`: whether start and end of a window belong to it (undocumented), as intervals are written.
-    `empty_pages`: numbers of pages that are empty though more follow. `includes_audit`: Audit events are also
-    searchable as `_Audit`.
+    `empty_pages`: numbers of pages that are empty though more follow. Audit events are searchable as `_Audit`, with
+    `includes_audit` also by a search of their compartment as a whole; those of `unreadable_audit` compartments are left
+    out in silence, as for a user without the right.
     """
 
     tree: CompartmentTree
     bounds: Literal["[)", "[]", "(]", "()"] = "[)"
     empty_pages: frozenset[int] = frozenset()
     includes_audit: bool = False
+    unreadable_audit: set[str] = field(default_factory=set)
     retention: timedelta = timedelta(days=180)
     listings: Listings = field(default_factory=Listings)
     timelines: Timelines = field(default_factory=Timelines)
@@ -99,8 +102,17 @@ class SandboxLogging:
         covered = [(scope, self._compartments(scope)) for scope in scopes]
         compartments = dict.fromkeys(ocid for _scope, ocids in covered for ocid in ocids)
         for entry in self.timelines.between(call.region, compartments, *window, call.now):
-            if any(_is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
+            if entry.group == _AUDIT and entry.compartment in self.unreadable_audit:
+                continue
+            if any(self._is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
                 yield entry
+
+    def _is_covered(self, entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
+        if entry.compartment not in compartments or scope.log not in ("", entry.log):
+            return False
+        if not scope.group:
+            return entry.group != _AUDIT or self.includes_audit
+        return entry.group == (_AUDIT if scope.group == _AUDIT_SUBTREE else scope.group)
 
     def _compartments(self, scope: SearchScope) -> frozenset[str]:
         if scope.compartment not in self.tree:
@@ -126,11 +138,6 @@ def _text(call: ApiCall, name: str) -> str:
     if not isinstance(value, str):
         raise invalid_parameter(f"{name} is required.")
     return value
-
-
-def _is_covered(entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
-    group = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
-    return entry.compartment in compartments and group in ("", entry.group) and scope.log in ("", entry.log)
 
 
 def _meets(entry: TimelineEntry, conditions: tuple[SearchCondition, ...]) -> bool:

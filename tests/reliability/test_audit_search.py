@@ -1,0 +1,136 @@
+"""Audit by search: the same events as by ListEvents, whatever changes, fails or comes late."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from support.world import (
+    FAR,
+    HOME,
+    Instance,
+    assert_exactly_once,
+    emit_everywhere,
+)
+
+
+def searching(tenancy, name="production", **settings):
+    """An instance that searches Audit, and collects nothing else unless asked to."""
+    others = {"logging_enabled": False, "cloud_guard_enabled": False}
+    return Instance(tenancy, name, **{"audit_mode": "search"} | others | settings)
+
+
+def ids(instance):
+    """The ids of the audit artifacts."""
+    return sorted(one["id"] for one in instance.artifacts("audit"))
+
+
+def warnings(report, code):
+    """The warnings of a report with a code."""
+    return [one for one in report["warnings"] if one["code"] == code]
+
+
+def queries(world):
+    """The queries of all searches."""
+    return [one.body["searchQuery"] for one in world.requests("search_logs")]
+
+
+def test_both_modes_deliver_the_same(world):
+    """Equal ids, times and metadata, by one search a region instead of one request a compartment."""
+    tenancy = world.tenancy(HOME, FAR, compartments=5)
+    events, search = searching(tenancy, "events", audit_mode="events"), searching(tenancy, "search")
+    for _ in range(4):
+        emit_everywhere(tenancy, 3, resource_name="web", status="404")
+        world.clock.advance(minutes=5)
+        events.poll()
+        world.sandbox.request_log.clear()
+        assert search.poll()["status"] == "ok"
+        assert len(world.requests("search_logs")) == 2
+        assert world.requests("list_events") == []
+    assert_exactly_once(search, "audit")
+    assert ids(search) == ids(events)
+    told = [
+        {
+            one["id"]: (one["timestamp"], {**one["metadata"], "instance": ""})
+            for one in instance.artifacts("audit")
+        }
+        for instance in (events, search)
+    ]
+    for ident, (moment, metadata) in told[0].items():
+        found = told[1][ident]
+        assert found[0] == moment
+        differing = {name for name in metadata.keys() | found[1] if metadata.get(name) != found[1].get(name)}
+        assert differing <= {"program", "sourceInfo"}
+
+
+@pytest.mark.parametrize("subtree", [True, False])
+def test_the_scope_is_searched_and_nothing_else(world, subtree):
+    """A compartment as scope, with or without those below it, is one query; what is beside it is not collected."""
+    tenancy = world.tenancy(compartments=1)
+    team = tenancy.tree.subtree(tenancy.ocid)[1]
+    below = tenancy.add_compartment("below", team)
+    instance = searching(tenancy, compartment_ocid=team, include_subcompartments=subtree)
+    wanted = [tenancy.emit_audit_event(HOME, one) for one in (team, below) if subtree or one == team]
+    for one in (tenancy.ocid, below):
+        tenancy.emit_audit_event(HOME, one)
+    wanted += [tenancy.ground_truth.of("audit")[-1]] if subtree else []
+    world.clock.advance(minutes=2)
+    instance.poll()
+    group = "_Audit_Include_Subcompartment" if subtree else "_Audit"
+    assert queries(world) == [f'search "{team}/{group}" | sort by datetime asc']
+    assert_exactly_once(instance, "audit", emitted=wanted)
+
+
+@pytest.mark.parametrize("first", ["events", "search"])
+def test_the_mode_changes_with_a_backlog(world, first):
+    """Hours after the last poll, the other mode takes over: nothing is lost, nothing comes twice, either way."""
+    tenancy = world.tenancy(HOME, FAR, compartments=3)
+    instance = searching(tenancy, audit_mode=first)
+    instance.poll()
+    for mode in ("search", "events") * 2 if first == "events" else ("events", "search") * 2:
+        emit_everywhere(tenancy, 2)
+        instance.catch_up(polls=1)
+        for _ in range(5):
+            world.clock.advance(minutes=47)
+            emit_everywhere(tenancy)
+        instance.settings["audit_mode"] = mode
+        assert instance.catch_up(polls=1)["status"] == "ok"
+    instance.catch_up(polls=2)
+    assert_exactly_once(instance, "audit")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_history_of_modes(world, seed):
+    """Compartments at different positions, refusals, dropped polls, late events: each event comes exactly once."""
+    chance = random.Random(seed)
+    tenancy = world.tenancy(HOME, FAR, compartments=3)
+    tenancy.audit.page_size = 4
+    instance = searching(tenancy, audit_mode=chance.choice(["events", "search"]))
+    instance.poll()
+    refused = None
+    for _ in range(14):
+        for _ in range(chance.randrange(1, 4)):
+            late = timedelta(minutes=chance.choice([0, 0, 0, 3, 9]))
+            lag = timedelta(seconds=chance.choice([3, 3, 100]))
+            emit_everywhere(
+                tenancy,
+                processed=world.clock() + lag,
+                event_time=world.clock(),
+                visible=world.clock() + late + lag,
+            )
+            world.clock.advance(minutes=chance.choice([1, 5, 5, 40, 130]))
+        if refused:
+            tenancy.allow("audit", refused)
+            refused = None
+        elif chance.random() < 0.4:
+            refused = chance.choice(tenancy.tree.subtree(tenancy.ocid))
+            tenancy.deny("audit", refused)
+        instance.settings["audit_mode"] = chance.choice(["events", "search"])
+        instance.poll(
+            drop_after=chance.choice([None, None, 1, 3, 6]), max_batch_artifacts=chance.choice([2, 50])
+        )
+    tenancy.allow("audit")
+    world.clock.advance(minutes=20)
+    for mode in ("search", "events"):
+        instance.settings["audit_mode"] = mode
+        assert instance.catch_up(polls=2)["status"] == "ok"
+    assert_exactly_once(instance, "audit")
