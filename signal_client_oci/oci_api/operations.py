@@ -51,6 +51,7 @@ __all__ = [
     "list_region_subscriptions",
     "list_user_group_memberships",
     "reporting_region",
+    "search_audit",
     "search_logs",
     "search_query",
 ]
@@ -64,6 +65,11 @@ _FAILURES: Final[dict[PageErrorKind, tuple[str, Recovery]]] = {
     "unexpected": ("RESPONSE_NOT_JSON", Recovery.RETRY),
     "truncated": ("RESPONSE_CUT_OFF", Recovery.RETRY),
     "too_large": ("RESPONSE_TOO_LARGE", Recovery.REQUEST),
+}
+
+_AUDIT_SEARCH_CODES: Final = {
+    "LOGGING_NOT_AUTHORIZED": "AUDIT_SEARCH_NOT_AUTHORIZED",
+    "INVALID_REQUEST": "AUDIT_SEARCH_REFUSED",
 }
 
 
@@ -252,6 +258,25 @@ def search_logs(  # noqa: PLR0913  (what one request consists of)
     details = {"timeStart": start, "timeEnd": end, "searchQuery": search_query(compartment_ocids, clause)}
     answer = client.call("search_logs", details, limit=limit, page=page)
     return _records(client, answer, split_search_results, bounds)
+
+
+def search_audit(  # noqa: PLR0913  (what one request consists of)
+    client: Client,
+    stream: str,
+    start: datetime,
+    end: datetime,
+    *,
+    limit: int = MAX_PAGE_LIMIT,
+    page: str | None = None,
+    bounds: Bounds = ORDINARY_PAGE,
+) -> Page[bytes]:
+    """Return one page of the events of an `audit_stream` that happened in the window; otherwise as `search_logs`."""
+    try:
+        return search_logs(client, [stream], start, end, limit=limit, page=page, bounds=bounds)
+    except Failure as failure:
+        if failure.code not in _AUDIT_SEARCH_CODES:
+            raise
+        raise failure.with_code(_AUDIT_SEARCH_CODES[failure.code]) from failure
 
 
 def list_log_groups(

@@ -134,3 +134,80 @@ def test_any_history_of_modes(world, seed):
         instance.settings["audit_mode"] = mode
         assert instance.catch_up(polls=2)["status"] == "ok"
     assert_exactly_once(instance, "audit")
+
+
+def hourly(instance, hours=1, minutes=20):
+    """Poll for some hours; return the warnings of the comparison with their report's audit part."""
+    found = []
+    for _ in range(60 * hours // minutes):
+        report = instance.catch_up(minutes=minutes, polls=1)
+        found += [one for one in report["warnings"] if one["code"].startswith("AUDIT_SEARCH")]
+    return found
+
+
+def test_what_the_search_leaves_out_in_silence_is_found_told_and_delivered(world):
+    """Rows that a missing right hides are found within the hour that compares their compartment, and come once."""
+    tenancy = world.tenancy(compartments=1)
+    team = tenancy.tree.subtree(tenancy.ocid)[1]
+    tenancy.logging.unreadable_audit.add(team)
+    instance = searching(tenancy)
+    instance.poll()
+    assert hourly(instance) == []
+    hidden = [tenancy.emit_audit_event(HOME, team).key for _ in range(3)]
+    seen = [tenancy.emit_audit_event(HOME, tenancy.ocid).key for _ in range(3)]
+    (told,) = hourly(instance, hours=3)
+    assert told["code"] == "AUDIT_SEARCH_INCOMPLETE"
+    assert f"lacks 3 events that ListEvents has for {team} (team-0) in {HOME}" in told["message"]
+    assert "read log-content in tenancy" in told["remedy"]
+    assert instance.keys("audit") == sorted(hidden + seen)
+    assert len(world.requests("list_events")) <= 5
+    events = searching(tenancy, "events", audit_mode="events", lookback_minutes=1000)
+    events.poll()
+    assert ids(events) == ids(instance)
+    assert {one["status"] for one in instance.reports} == {"ok"}
+
+
+def test_a_complete_search_is_compared_in_silence(world):
+    """Once an hour one list is asked for; where both agree, nothing is said and nothing comes twice."""
+    tenancy = world.tenancy(HOME, FAR, compartments=2)
+    tenancy.audit.page_size = 2
+    instance = searching(tenancy)
+    instance.poll()
+    for _ in range(24):
+        emit_everywhere(tenancy)
+        assert hourly(instance, minutes=15, hours=1) == []
+    places = [
+        (one.region, *one.compartments) for one in world.requests("list_events") if "page" not in one.params
+    ]
+    assert set(places) == {
+        (region, one) for region in tenancy.regions for one in tenancy.tree.subtree(tenancy.ocid)
+    }
+    assert 20 <= len(places) <= 24
+    assert_exactly_once(instance, "audit")
+
+
+def test_a_compartment_that_cannot_be_listed_is_told_apart(world):
+    """Where ListEvents is refused, the comparison could not be made: that is said, and nothing is called incomplete."""
+    tenancy = world.tenancy()
+    tenancy.deny("audit")
+    instance = searching(tenancy)
+    instance.poll()
+    emit_everywhere(tenancy)
+    told = hourly(instance, hours=2)
+    assert {one["code"] for one in told} == {"AUDIT_SEARCH_NOT_COMPARED"}
+    assert all("404" in one["message"] and tenancy.ocid in one["message"] for one in told)
+    assert instance.reports[-1]["status"] == "ok"
+    assert_exactly_once(instance, "audit")
+
+
+def test_nothing_is_compared_that_was_read_by_events(world):
+    """After a change of mode, what ListEvents delivered before is not called missing, and does not come again."""
+    tenancy = world.tenancy()
+    tenancy.logging.unreadable_audit.add(tenancy.ocid)
+    instance = searching(tenancy, audit_mode="events")
+    instance.poll()
+    emit_everywhere(tenancy, 4)
+    instance.catch_up(minutes=5, polls=4)
+    instance.settings["audit_mode"] = "search"
+    assert hourly(instance, hours=4) == []
+    assert_exactly_once(instance, "audit")

@@ -1,4 +1,4 @@
-"""Audit by Logging Search: one search for each region, whatever the number of compartments (`operations.search_logs`).
+"""Audit by Logging Search: one search for each region, whatever the number of compartments (`operations.search_audit`).
 
 The window filters on the event's own time, not on the time at which OCI processed it, so late events are found only
 by reading again: 15 minutes at least. A missing right answers with success and fewer events; `search_comparison`
@@ -18,7 +18,7 @@ from signal_client_oci.artifacts.logs.audit_record import SearchedEvent, read_se
 from signal_client_oci.contract import SOURCES, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.oci_api.client import Client
-from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, audit_stream, search_logs
+from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, audit_stream, search_audit
 from signal_client_oci.oci_api.pages import Bounds
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import SourceOutcome, Step
@@ -35,11 +35,6 @@ from signal_client_oci.state.windows import DAY, minute_to_text
 __all__ = ["AuditSearchApi", "AuditSearchSource"]
 
 _STALLED_AFTER: Final = 60  # minutes
-
-_CODES: Final = {
-    "LOGGING_NOT_AUTHORIZED": "AUDIT_SEARCH_NOT_AUTHORIZED",
-    "INVALID_REQUEST": "AUDIT_SEARCH_REFUSED",
-}
 
 
 class AuditSearchApi:
@@ -84,14 +79,9 @@ class AuditSearchApi:
         bounds: Bounds,
     ) -> Page[bytes]:
         """Fetch one page of the events that happened in the window, oldest first."""
-        try:
-            return search_logs(
-                client, compartments, start, end, limit=self._records_a_page, page=page, bounds=bounds
-            )
-        except Failure as failure:
-            if failure.code not in _CODES:
-                raise
-            raise failure.with_code(_CODES[failure.code]) from failure
+        (stream,) = compartments
+        limit = self._records_a_page
+        return search_audit(client, stream, start, end, limit=limit, page=page, bounds=bounds)
 
     def with_smaller_pages(self) -> AuditSearchApi | None:
         """Return the same service with a tenth of the records a page, None after a single one."""
