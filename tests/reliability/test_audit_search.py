@@ -1,5 +1,6 @@
 """Audit by search: the same events as by ListEvents, whatever changes, fails or comes late."""
 
+import json
 import random
 from datetime import timedelta
 
@@ -98,7 +99,44 @@ def test_the_mode_changes_with_a_backlog(world, first):
     assert_exactly_once(instance, "audit")
 
 
-@pytest.mark.parametrize("seed", range(3))
+def test_a_compartment_that_lags_makes_nothing_come_twice(world):
+    """The search begins where the last compartment stands, and leaves out what the others delivered since."""
+    tenancy = world.tenancy(HOME, compartments=2)
+    instance = searching(tenancy, audit_mode="events")
+    instance.poll()
+    tenancy.deny("audit", tenancy.tree.subtree(tenancy.ocid)[1])
+    for _ in range(6):
+        emit_everywhere(tenancy)
+        instance.catch_up(minutes=25, polls=1)
+    instance.settings["audit_mode"] = "search"
+    report = instance.catch_up(polls=1)
+    assert report["sources"]["audit"]["fetched"] == 6
+    assert report["sources"]["audit"]["counts"]["duplicates"] >= 12
+    assert_exactly_once(instance, "audit")
+    instance.catch_up(minutes=30, polls=3)
+    (kept,) = json.loads(instance.stored)["sources"]["audit"][HOME]["positions"]
+    assert kept[-1] == "0"
+    assert_exactly_once(instance, "audit")
+
+
+def test_compartments_that_appear_are_read_from_their_creation_after_a_change_back(world):
+    """Created while Audit was searched, while nobody polled, and after the change: all events come once."""
+    tenancy = world.tenancy(compartments=1)
+    instance = searching(tenancy)
+    instance.poll()
+    for mode in ("search", "events", "events"):
+        tenancy.add_compartment(f"new-{len(instance.reports)}")
+        for _ in range(4):
+            emit_everywhere(tenancy)
+            world.clock.advance(minutes=50)
+        instance.settings["audit_mode"] = mode
+        instance.catch_up(polls=1)
+    instance.catch_up(polls=4)
+    assert_exactly_once(instance, "audit")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 def test_any_history_of_modes(world, seed):
     """Compartments at different positions, refusals, dropped polls, late events: each event comes exactly once."""
     chance = random.Random(seed)
@@ -210,4 +248,92 @@ def test_nothing_is_compared_that_was_read_by_events(world):
     instance.catch_up(minutes=5, polls=4)
     instance.settings["audit_mode"] = "search"
     assert hourly(instance, hours=4) == []
+    assert_exactly_once(instance, "audit")
+
+
+@pytest.mark.parametrize("overlap", [0, 5, 15, 40])
+def test_late_events_are_found_whatever_overlap_is_set(world, overlap):
+    """Up to 14 minutes late is not too late; less than 15 in the settings is overruled, which is said once."""
+    tenancy = world.tenancy(HOME, FAR)
+    instance = searching(tenancy, overlap_minutes=overlap)
+    instance.poll()
+    for late in (2, 8, 13):
+        emit_everywhere(tenancy, event_time=world.clock(), visible=world.clock() + timedelta(minutes=late))
+        instance.catch_up(minutes=3, polls=5)
+    assert_exactly_once(instance, "audit")
+    told = [len(warnings(report, "AUDIT_SEARCH_OVERLAP")) for report in instance.reports]
+    assert told == [int(overlap < 15)] + [0] * 15
+
+
+def test_rows_that_logging_shows_late_come_once(world):
+    """Audit has an event at once, Logging minutes later: both the search and a change of mode deliver it once."""
+    tenancy = world.tenancy(compartments=1)
+    instance = searching(tenancy)
+    instance.poll()
+    for mode in ("search", "events", "search"):
+        instance.settings["audit_mode"] = mode
+        emit_everywhere(tenancy, searchable=world.clock() + timedelta(minutes=9))
+        instance.catch_up(polls=4)
+    assert_exactly_once(instance, "audit")
+
+
+def test_with_logging_on_each_event_comes_once_through_audit(world):
+    """Logging's own search finds the audit events too and leaves them to Audit."""
+    tenancy = world.tenancy(compartments=1)
+    tenancy.logging.includes_audit = True
+    instance = searching(tenancy, logging_enabled=True)
+    instance.poll()
+    emit_everywhere(tenancy, 2)
+    report = instance.catch_up(polls=1)
+    assert report["sources"]["logging"]["counts"]["left_to_audit"] == 4
+    assert_exactly_once(instance, "audit", "logging")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        (
+            {"status": 404, "code": "NotAuthorizedOrNotFound"},
+            "AUDIT_SEARCH_NOT_AUTHORIZED",
+            "read log-content in",
+        ),
+        ({"status": 400, "code": "InvalidParameter"}, "AUDIT_SEARCH_REFUSED", "audit_mode to events"),
+        ({"status": 429, "code": "TooManyRequests"}, "THROTTLED", "lower max_concurrency"),
+    ],
+)
+@pytest.mark.usefixtures("few_attempts")
+def test_a_search_that_fails_for_long_says_what_to_do_and_stays_a_search(world, fault, code, words):
+    """The other region is read on; after an hour the report says what to do; nothing is asked of ListEvents."""
+    tenancy = world.tenancy(HOME, FAR, compartments=3)
+    instance = searching(tenancy)
+    instance.poll()
+    emit_everywhere(tenancy)
+    broken = world.fault(operation="search_logs", region=FAR, **fault)
+    before = len(world.requests("list_events"))
+    for minute in range(0, 90, 15):
+        report = instance.catch_up(minutes=15, polls=1)
+        assert report["sources"]["audit"]["error"]["code"] == code
+        assert words in report["sources"]["audit"]["error"]["remedy"]
+        assert "1 of 2 regions could not be read" in report["sources"]["audit"]["error"]["message"]
+        stalled = warnings(report, "AUDIT_SEARCH_STALLED")
+        assert len(stalled) == int(minute >= 45)
+    assert f"in {FAR} since " in stalled[0]["message"]
+    assert "audit_mode to events" in stalled[0]["remedy"]
+    assert len(world.requests("list_events")) - before <= 2
+    world.sandbox.faults.remove(broken)
+    assert instance.catch_up(polls=1)["status"] == "ok"
+    assert_exactly_once(instance, "audit")
+
+
+def test_an_idle_search_of_many_compartments_keeps_a_small_checkpoint(world):
+    """With nothing in the overlap, 600 compartments in three regions are under 1 KB, also after a change of mode."""
+    tenancy = world.tenancy(HOME, FAR, "uk-london-1", compartments=200)
+    instance = searching(tenancy, audit_mode="events", logging_enabled=False)
+    emit_everywhere(tenancy)
+    instance.catch_up(polls=1)
+    assert len(instance.stored) > 10_000
+    instance.settings["audit_mode"] = "search"
+    world.clock.advance(minutes=60)
+    instance.catch_up(minutes=20, polls=2)
+    assert len(instance.stored) < 1000
     assert_exactly_once(instance, "audit")
