@@ -21,8 +21,8 @@ from tests.benchmarks.server import Server
 from tests.benchmarks.texts import TENANCY, minute_text
 from tests.benchmarks.verdicts import at_least, at_most
 
-ONE_OF_EACH_KIND = ("audit-1000", "compartments", "throttled", "idle", "start")
-TARGETS = {"compartments": 2, "throttled": 2, "memory": 2}
+ONE_OF_EACH_KIND = ("audit-1000", "compartments", "throttled", "idle", "thousands", "one-window", "start")
+TARGETS = {"compartments": 2, "throttled": 2, "memory": 2, "thousands": 4}
 """Rows with more than one target → how many."""
 
 

@@ -13,9 +13,9 @@ import json
 from bisect import bisect_left
 from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
-from typing import Final
+from typing import Any, Final
 
-from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event
+from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event, audit_log_content
 from signal_client_oci.sandbox.data.log_records import log_content, search_result
 from signal_client_oci.sandbox.data.problems import RISK_LEVELS, ProblemVersion, StoredProblem
 
@@ -157,6 +157,18 @@ def minute_text(minute: int) -> str:
 
 
 def _audit_event(slot: int) -> bytes:
+    return (
+        json.dumps(_event(slot), separators=(",", ":")).replace(_NUMBER.decode().upper(), "0AB34CD7").encode()
+    )
+
+
+def _searched_event(slot: int) -> bytes:
+    """The same event as a search gives it."""
+    text = search_result(_TIME, audit_log_content(_event(slot), TENANCY, _TIME))
+    return text.replace(_NUMBER.upper(), b"0AB34CD7")
+
+
+def _event(slot: int) -> dict[str, Any]:
     """One of ten kinds of events in turn; one of ten holds secrets to mask."""
     name = f"{_NUMBER.decode()}-0000-4000-8000-{slot:012d}"
     kind = _AUDIT_KINDS[slot % len(_AUDIT_KINDS)]
@@ -166,8 +178,7 @@ def _audit_event(slot: int) -> bytes:
         "response_headers": _RESPONSE_HEADERS,
         "principal_id": _USER,
     }
-    event = audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
-    return json.dumps(event, separators=(",", ":")).replace(_NUMBER.decode().upper(), "0AB34CD7").encode()
+    return audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
 
 
 def _log_record(slot: int) -> bytes:
@@ -199,7 +210,12 @@ def _problem(slot: int) -> bytes:
 
 
 def _block(service: str) -> Block:
-    make = {"audit": _audit_event, "logging": _log_record, "cloudguard": _problem}[service]
+    make = {
+        "audit": _audit_event,
+        "audit_search": _searched_event,
+        "logging": _log_record,
+        "cloudguard": _problem,
+    }[service]
     return Block([make(slot) for slot in range(BLOCK)])
 
 

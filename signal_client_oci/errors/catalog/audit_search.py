@@ -50,7 +50,8 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     ),
     "AUDIT_SEARCH_OVERLAP": CatalogEntry(
         "audit events are read again for longer than overlap_minutes",
-        "A search finds an event by its own time only, so one that arrives late is found by reading again.",
+        "A search finds an event by its own time only, so one that arrives late is found by reading again. With a "
+        "shorter overlap before, the first search may deliver events of the last 15 minutes again, with the same ids.",
         "No action is needed. Set overlap_minutes to 15 or more to choose the overlap yourself.",
     ),
 }

@@ -103,13 +103,17 @@ class AuditComparison:
         return [] if self._now is None else [self._list(self._now, None)]
 
     def _due(self, scope: Scope) -> _Comparison | None:
-        """Return what is compared now; the hour chooses compartment and region, so that all have their turn."""
+        """Return what is compared now; the hour chooses compartment and region, so that all have their turn.
+
+        The turn moves on by one with each round: polls that are some hours apart come to all of them too.
+        """
         hour = self._context.minute // _HOUR
         existing = [one for one in scope.compartments if not one.deleted]
         if not existing:
             return None
-        region = scope.regions[hour % len(scope.regions)]
-        compartment = existing[hour // len(scope.regions) % len(existing)]
+        count = len(existing) * len(scope.regions)
+        turn, place = divmod((hour + hour // count) % count, len(scope.regions))
+        compartment, region = existing[turn], scope.regions[place]
         cursors = self._state.stream(self._api.source, region).cursors
         search = cursors.get(compartment_key(self._unit))
         was_read_otherwise = compartment_key(compartment.ocid) in cursors
@@ -118,6 +122,10 @@ class AuditComparison:
         end = read_again_from(search, self._overlap)
         window = Window(max(search.begin, end - _HOUR), end)
         return _Comparison(region, compartment, window) if window.start < window.end else None
+
+    def finish(self) -> Sequence[Check]:
+        """Say that a comparison did not come to its end before the poll did."""
+        return [] if self._now is None else self._not_compared(self._now, Failure("STOPPED")).warnings
 
     def owns(self, task: Task) -> bool:
         """Tell whether a task is the comparison's."""
@@ -142,7 +150,7 @@ class AuditComparison:
         now.is_whole &= token is None
         now.tokens.restart()
         if not now.events:
-            return Step()
+            return self._end()
         minutes = [one.minute for one in now.events.values()]
         now.searched = Window(min(minutes), max(minutes) + 1)
         return Step([self._search(now, now.searched, None)])
@@ -161,7 +169,7 @@ class AuditComparison:
         for text in page.items:
             now.events.pop(searched_event_id(text), None)
         if not now.events:
-            return Step()
+            return self._end()
         if not is_over:
             return Step([self._search(now, now.searched or now.window, token)])
         if token is None:
@@ -171,11 +179,17 @@ class AuditComparison:
         last = max((self._minute_of(text) for text in page.items), default=0)
         return self._lacking(now, [one for one in now.events.values() if one.minute < last])
 
+    def _end(self) -> Step:
+        """End a comparison that found nothing."""
+        self._now = None
+        return Step()
+
     def _minute_of(self, text: bytes) -> int:
         return self._api.read(text, self._context.origin("")).minute or 0
 
     def _lacking(self, now: _Comparison, events: Sequence[_Event]) -> Step:
         """Deliver what the search lacks, and say so."""
+        self._now = None
         if not events:
             return Step()
         stream = StreamKey(self._api.source, now.region)
@@ -202,6 +216,7 @@ class AuditComparison:
         return self._not_compared(self._now, failure)
 
     def _not_compared(self, now: _Comparison, failure: Failure) -> Step:
+        self._now = None
         message = f"the search could not be compared with ListEvents for {now.place}: {failure.message}"
         return Step(warnings=[self._warning("AUDIT_SEARCH_NOT_COMPARED", message, failure.opc_request_id)])
 

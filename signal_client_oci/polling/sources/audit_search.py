@@ -148,7 +148,8 @@ class AuditSearchSource(WindowedSource):
         counts = Counter(outcome.counts)
         counts.update(self._comparison.counts)
         stalled = [check for region in self._before for check in self._stalled(region)]
-        return replace(outcome, counts=dict(counts), warnings=[*outcome.warnings, *stalled])
+        warnings = [*outcome.warnings, *self._comparison.finish(), *stalled]
+        return replace(outcome, counts=dict(counts), warnings=warnings)
 
     def _stalled(self, region: str) -> Iterator[Check]:
         """Say that nothing of a region was read for long, where this poll read nothing of it either."""

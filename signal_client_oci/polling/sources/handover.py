@@ -63,7 +63,7 @@ class Handover:
         kinds = set(positions)
         if not self._scope.is_complete:
             since = stream.last_attempt() - DAY
-            kinds |= {cursor for cursor in stream.cursors.values() if cursor.last_attempt >= since}
+            kinds |= {one for one in stream.cursors.values() if max(one.last_attempt, one.begin) >= since}
         if not kinds:
             return None
         oldest = reduce(merged, sorted(kinds))
