@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import make_check
+from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens
 from signal_client_oci.polling.scope import Compartment, Scope
@@ -24,6 +25,7 @@ from signal_client_oci.state.windows import DAY, Window, minute_to_text
 __all__ = ["Partition", "Plan", "Planner", "Slice"]
 
 _DELETED_MARGIN: Final = 30
+_PAGES_OF_BUSY: Final = 4
 _LONGEST_RETENTION: Final = 366 * DAY  # Audit keeps 365 days at most, Logging 180
 
 
@@ -216,11 +218,23 @@ class Planner:
                     some,
                     window,
                     cursor,
-                    cursor.slice_minutes,
+                    cursor.slice_minutes or self._minutes_of_busy(stream, window),
                     ceiling,
                     planned=window.start,
                     delivered_before=delivered_before,
                 )
+
+    def _minutes_of_busy(self, stream: StreamState, window: Window) -> int:
+        """Return the minutes of slices that are read side by side where a search found much before, 0 where it did not.
+
+        The digests tell how much lies in the overlap. A slice of several pages costs few requests more.
+        """
+        if not self._is_search:
+            return 0
+        parts = min(
+            self._context.settings.max_concurrency, len(stream.seen) // (_PAGES_OF_BUSY * MAX_PAGE_LIMIT)
+        )
+        return max(1, (window.end - window.start) // parts) if parts > 1 else 0
 
     def _cursor_now(self, key: StreamKey, stream: StreamState, compartment: Compartment) -> Cursor | None:
         """Return where reading of a compartment stands; None if it is not read any more."""
