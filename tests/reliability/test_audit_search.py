@@ -10,8 +10,16 @@ from support.world import (
     HOME,
     Instance,
     assert_exactly_once,
+    assert_one_id_each,
     emit_everywhere,
 )
+
+from signal_client_oci.polling.context import PollContext
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.sources.audit_search import AuditSearchApi
+from signal_client_oci.polling.sources.planning import Planner
+from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.state.poll_state import PollState
 
 
 def searching(tenancy, name="production", **settings):
@@ -341,3 +349,64 @@ def test_an_idle_search_of_many_compartments_keeps_a_small_checkpoint(world):
     instance.catch_up(minutes=20, polls=2)
     assert len(instance.stored) < 1000
     assert_exactly_once(instance, "audit")
+
+
+def test_the_scope_changes_while_audit_is_searched(world):
+    """Narrower, without what is below it, and wider again: nothing of what is in the scope is lost."""
+    tenancy = world.tenancy(compartments=2)
+    team = tenancy.tree.subtree(tenancy.ocid)[1]
+    below = tenancy.add_compartment("below", team, created=tenancy.tree.root.created)
+    instance = searching(tenancy)
+    instance.poll()
+    wanted = set()
+    for scope, subtree, mode in (
+        ("", True, "search"),
+        (team, True, "search"),
+        (team, False, "search"),
+        (team, True, "events"),
+        ("", True, "search"),
+        ("", True, "events"),
+    ):
+        instance.settings |= {
+            "compartment_ocid": scope,
+            "include_subcompartments": subtree,
+            "audit_mode": mode,
+        }
+        covered = set(tenancy.tree.subtree(scope or tenancy.ocid)) if subtree else {team}
+        wanted |= {
+            one.key
+            for one in emit_everywhere(tenancy)
+            if one.service == "audit" and one.compartment in covered
+        }
+        assert instance.catch_up(minutes=40, polls=2)["status"] == "ok"
+    assert below in covered
+    assert wanted <= set(instance.keys("audit"))
+    assert_one_id_each(instance)
+
+
+def test_a_comparison_that_the_poll_s_end_cuts_off_is_told(world):
+    """Whoever polls with short deadlines learns that nothing was compared; the poll is not degraded by it."""
+    tenancy = world.tenancy()
+    instance = searching(tenancy)
+    instance.poll()
+    instance.catch_up(minutes=70, polls=1)
+    world.clock.advance(minutes=70)
+    world.fault("hang", operation="list_events", seconds=20)
+    report = instance.poll(deadline_seconds=1.0)
+    (told,) = [one for one in report["warnings"] if one["code"] == "AUDIT_SEARCH_NOT_COMPARED"]
+    assert "stopped" in told["message"]
+    assert report["sources"]["audit"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("known", "slices"), [(0, 1), (7_000, 1), (9_000, 2), (500_000, 8)])
+def test_a_busy_window_is_searched_in_slices_side_by_side(world, known, slices):
+    """Where the overlap held thousands of events, the next window is cut for as many requests as may be in flight."""
+    tenancy = world.tenancy()
+    settings = parse_settings(tenancy.settings(audit_mode="search"))
+    context = PollContext("acme", settings, world.clock, world.clock())
+    state = PollState(tenancy.ocid)
+    state.stream("audit", HOME).seen = [b""] * known
+    scope = Scope((HOME,), (Compartment(tenancy.ocid, "", 0, deleted=False),))
+    planner = Planner(AuditSearchApi(settings), context, state, scope, 15)
+    (partition,) = planner.plan().partitions
+    assert partition.slice_minutes == (60 // slices if slices > 1 else 0)
