@@ -1,7 +1,7 @@
 """Audit by Logging Search: one search for each region, whatever the number of compartments (`operations.search_audit`).
 
 The window filters on the event's own time, not on the time at which OCI processed it, so late events are found only
-by reading again: 15 minutes at least. A missing right answers with success and fewer events; `search_comparison`
+by reading again: 15 minutes at least. A missing right answers with success and fewer events; `audit_comparison`
 watches for that.
 """
 
@@ -130,11 +130,9 @@ class AuditSearchSource(WindowedSource):
 
     def on_page(self, task: Task, page: Page[bytes]) -> Step:
         """Take a page of events, or one of the comparison."""
-        return (
-            self._comparison.on_page(task, page)
-            if self._comparison.owns(task)
-            else super().on_page(task, page)
-        )
+        if self._comparison.owns(task):
+            return self._comparison.on_page(task, page)
+        return super().on_page(task, page)
 
     def on_failure(self, task: Task, failure: Failure, lane: LaneHealth) -> Step:
         """Do what every windowed source does; a comparison that fails affects nothing else."""
@@ -147,7 +145,8 @@ class AuditSearchSource(WindowedSource):
         outcome = super().finish(interrupted=interrupted)
         counts = Counter(outcome.counts)
         counts.update(self._comparison.counts)
-        stalled = [check for region in self._before for check in self._stalled(region)]
+        unread = {one.region for one in self._plan.partitions if not one.finished} | self.failures.regions
+        stalled = [check for region in sorted(unread) for check in self._stalled(region)]
         warnings = [*outcome.warnings, *self._comparison.finish(), *stalled]
         return replace(outcome, counts=dict(counts), warnings=warnings)
 
