@@ -18,6 +18,7 @@ from signal_client_oci.host.conformance.contract_checks import ContractError, fa
 from signal_client_oci.host.conformance.hook_checks import check_schema, check_validation
 from signal_client_oci.host.conformance.poll_checks import PollConformance
 from signal_client_oci.host.conformance.poll_terms import PollTerms
+from signal_client_oci.host.delivery import Deliverer
 from signal_client_oci.host.metrics import Metrics
 from signal_client_oci.host.plugins import describe
 
@@ -82,8 +83,7 @@ class Host:
     ) -> None:
         self.plugins = plugins
         self.metrics = metrics or Metrics()
-        self._checkpoints = checkpoints
-        self._sink = sink
+        self._deliverer = Deliverer(checkpoints, sink)
         self._instances: dict[str, Instance] = {}
         self._locks: dict[str, threading.Lock] = {}
         for instance in instances:
@@ -132,9 +132,9 @@ class Host:
     ) -> PollResult:
         """Poll an instance once, whether it is enabled or not; `context` goes to the plugin unchanged.
 
-        Raises `InstanceBusyError` while another thread polls the instance, and what sink and store raise (OSError,
-        `StateError`). However the poll ends, its generator is closed, and a later poll resumes from the checkpoint
-        that was stored last.
+        Raises `InstanceBusyError` while another thread polls the instance, `DeliveryError` (an OSError) when
+        artifacts or the checkpoint cannot be written, and `StateError`. However the poll ends, its generator is
+        closed, and a later poll resumes from the checkpoint that was stored last.
         """
         instance = self.instance(name)
         info = self.plugins.connector(instance.connector)
@@ -182,7 +182,7 @@ class Host:
 
     def _start(self, instance: Instance, context: Context) -> Iterator[object]:
         hook = "signal_client_poll"
-        checkpoint = self._checkpoints.load(instance.name)
+        checkpoint = self._deliverer.checkpoint(instance.name)
         with _as_contract_errors(hook):
             poll = self.plugins.hook.signal_client_poll(
                 connector=instance.connector,
@@ -202,10 +202,11 @@ class Host:
         conformance: PollConformance,
         on_progress: Callable[[BatchProgress], None] | None,
     ) -> None:
-        if item["type"] == "batch" and item["artifacts"]:
-            self._sink.publish(name, item["artifacts"])
-            self.metrics.published(name, len(item["artifacts"]))
-        self._checkpoints.save(name, item["checkpoint"])
+        artifacts = item["artifacts"] if item["type"] == "batch" else []
+        if artifacts:
+            self._deliverer.publish(name, artifacts)
+            self.metrics.published(name, len(artifacts))
+        self._deliverer.save(name, item["checkpoint"], has_artifacts=bool(artifacts))
         if item["type"] == "batch" and on_progress is not None:
             delivered = sum(conformance.delivered.values())
             on_progress(

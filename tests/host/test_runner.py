@@ -1,5 +1,6 @@
 """One poll, driven as the contract's delivery rule says."""
 
+import errno
 import logging
 import threading
 
@@ -22,6 +23,7 @@ from support.host_fakes import (
 from signal_client_oci.host import (
     BatchProgress,
     ContractError,
+    DeliveryError,
     Host,
     InstanceBusyError,
     MemoryCheckpoints,
@@ -87,11 +89,8 @@ def test_a_batch_is_published_then_stored_then_the_next_is_asked_for():
 def test_an_empty_batch_moves_the_position_only():
     """Nothing is published for it, its checkpoint is stored."""
     diary = Diary()
-    host = host_of(
-        lambda *_: iter([batch(checkpoint={"next": 4}), report(checkpoint={"next": 5})]), sink=diary
-    )
-    host._checkpoints = diary
-    host.poll_once("one")
+    items = [batch(checkpoint={"next": 4}), report(checkpoint={"next": 5})]
+    host_of(lambda *_: iter(items), sink=diary, checkpoints=diary).poll_once("one")
     assert diary.notes == [("load",), ("save", 4), ("save", 5)]
 
 
@@ -113,6 +112,70 @@ def test_a_batch_that_could_not_be_kept_comes_again(failure):
     assert diary.notes[-1] == failure
     assert closed == [True]
     assert host.metrics.snapshot()["one"]["signal_client_errors"] == 1
+
+
+class FullDisk(MemoryCheckpoints):
+    """A store that fails so many times, as a full disk does."""
+
+    def __init__(self, failures):
+        super().__init__()
+        self.left = failures
+
+    def save(self, instance, checkpoint):
+        """Fail, or keep it."""
+        if self.left:
+            self.left -= 1
+            raise OSError(errno.ENOSPC, "No space left on device", "/data/one.json")
+        super().save(instance, checkpoint)
+
+
+def test_a_checkpoint_that_cannot_be_stored_does_not_deliver_its_batch_for_ever():
+    """While the disk is full nothing is read and nothing delivered again; then the poll goes on from there."""
+    polls = []
+
+    def poll(*args):
+        polls.append(args[2])
+        yield from counting(6)(*args)
+
+    sink = MemorySink()
+    host = host_of(poll, sink=sink, checkpoints=FullDisk(4))
+    for _ in range(4):
+        with pytest.raises(DeliveryError):
+            host.poll_once("one")
+    assert (len(sink.artifacts()), polls) == (3, [None])
+    host.poll_once("one")
+    assert [int(item["id"], 16) for item in sink.artifacts()] == list(range(6))
+    assert polls[1] == {"version": 1, "next": 3}
+
+
+def test_what_cannot_be_stored_names_the_file_the_way_out_and_what_comes_again():
+    """Each error is one sentence for each of these, for the artifacts and for the checkpoint, read and written."""
+
+    class Broken(MemorySink, MemoryCheckpoints):
+        def publish(self, *_):
+            raise OSError(errno.EDQUOT, "Disk quota exceeded", "/data/one.jsonl")
+
+        def load(self, *_):
+            raise PermissionError(errno.EACCES, "Permission denied", "/data/one.json")
+
+    def words(**parts):
+        with pytest.raises(DeliveryError) as caught:
+            host_of(counting(3), **parts).poll_once("one")
+        assert isinstance(caught.value.__cause__, OSError)
+        return str(caught.value)
+
+    assert words(sink=Broken()) == (
+        "/data/one.jsonl: Disk quota exceeded; free some space, or raise the quota. Nothing is lost: this batch of "
+        "3 artifacts comes again with the next poll, with the same ids"
+    )
+    assert words(checkpoints=FullDisk(1)) == (
+        "/data/one.json: No space left on device; free some space. Nothing is lost: the artifacts delivered with this "
+        "checkpoint come again, with the same ids, if it cannot be stored before this process ends"
+    )
+    assert words(checkpoints=Broken()) == (
+        "/data/one.json: Permission denied; let this user write to it. Nothing is lost: "
+        "the next poll tries again, and nothing was read before"
+    )
 
 
 def test_the_next_poll_goes_on_at_the_stored_checkpoint():

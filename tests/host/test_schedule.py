@@ -59,9 +59,10 @@ class Watching(Observer):
         self.outcomes.append(outcome)
 
 
-def host_of(poll, *instances):
+def host_of(poll, *instances, sink=None):
     """A host in memory."""
-    return Host(plugins_of(Fake(poll)), MemoryCheckpoints(), MemorySink(), instances or [instance()])
+    sink = sink or MemorySink()
+    return Host(plugins_of(Fake(poll)), MemoryCheckpoints(), sink, instances or [instance()])
 
 
 def run(host, clock, **more):
@@ -101,9 +102,9 @@ def test_a_poll_longer_than_its_interval_is_followed_at_once():
 
 def test_each_poll_goes_on_where_the_last_ended():
     """Over many rounds every artifact comes once."""
-    host = host_of(counting(20))
-    run(host, Clock(4))
-    assert [int(item["id"], 16) for item in host._sink.artifacts()] == list(range(20))
+    sink = MemorySink()
+    run(host_of(counting(20), sink=sink), Clock(4))
+    assert [int(item["id"], 16) for item in sink.artifacts()] == list(range(20))
 
 
 def test_the_context_holds_deadline_and_stop():
@@ -215,9 +216,9 @@ def test_an_observer_that_fails_does_not_stop_the_collecting(caplog):
         def finished(self, _outcome):
             raise ValueError
 
-    host = host_of(counting(5))
-    run(host, Clock(2), observer=Failing())
-    assert len(host._sink.artifacts()) == 5
+    sink = MemorySink()
+    run(host_of(counting(5), sink=sink), Clock(2), observer=Failing())
+    assert len(sink.artifacts()) == 5
     assert "the observer failed: ValueError at test_schedule.py" in caplog.text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -76,7 +77,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
 
 
 def _print_error(where: str, message: str) -> None:
-    sys.stderr.write(f"{where}: {printable(message)}\n")
+    with contextlib.suppress(OSError):  # nobody reads it; the exit code says that something failed
+        sys.stderr.write(f"{where}: {printable(message)}\n")
+        sys.stderr.flush()
 
 
 def _discard_stdout() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.host.files.file_safety import (
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
 __all__ = [
     "StateError",
     "keep_aside",
+    "last_line_start",
     "lock_file",
     "named_error",
     "parent_directory",
     "private_directory",
     "read_file",
     "replace_file",
+    "require_writable",
     "write_all",
+    "write_some",
 ]
 
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BLOCK: Final = 64 * 1024
 _READ_AT_ONCE: Final = 1024 * 1024
 
 
@@ -95,7 +100,22 @@ def replace_file(path: Path, body: bytes) -> None:
             raise named_error(error, path) from error
 
 
-def named_error(error: OSError, path: Path) -> OSError:
+def require_writable(path: Path) -> None:
+    """Raise `StateError` unless `replace_file` can write beside a file, which need not exist; leaves nothing behind."""
+    temporary = f".{path.name}.tmp"
+    with _open_directory(path.parent) as directory:
+        try:
+            _remove_leftover(path.with_name(temporary), directory)
+            _write_new(temporary, directory, b"can be written\n")
+        except OSError as error:
+            problem = f"no file can be written there ({error.strerror}), so no checkpoint could be kept"
+            raise StateError(f"{path.parent}: {problem}; make it writable, or name another path") from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=directory)
+
+
+def named_error(error: OSError, path: Path | str) -> OSError:
     """Return the error of a call on a descriptor, with the path of its file."""
     return OSError(error.errno, error.strerror or type(error).__name__, str(path))
 
@@ -153,7 +173,28 @@ def write_all(descriptor: int, body: bytes) -> None:
     """Write every byte, in several calls if the system takes fewer at once."""
     view = memoryview(body)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[write_some(descriptor, view) :]
+
+
+def write_some(descriptor: int, view: memoryview) -> int:
+    """Write and return how many bytes were taken; waits for a pipe that is full."""
+    while True:
+        try:
+            return os.write(descriptor, view)
+        except BlockingIOError:  # another process that shares the pipe made it non-blocking
+            select.select((), (descriptor,), ())
+
+
+def last_line_start(descriptor: int, size: int) -> int:
+    """Return where the last line of a file of `size` bytes begins: `size` if the line before it has its end."""
+    end = size
+    while end:
+        start = max(0, end - _BLOCK)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def lock_file(path: Path) -> int:

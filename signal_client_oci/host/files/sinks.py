@@ -1,16 +1,15 @@
-"""Artifacts as JSON lines: a file that is held, or a stream such as standard output."""
+"""Artifacts as JSON lines in a file that is held."""
 
 from __future__ import annotations
 
-import io
 import logging
 import os
-import stat
 import threading
 from typing import TYPE_CHECKING
 
 from signal_client_oci.host.files.atomic_files import (
     StateError,
+    last_line_start,
     lock_file,
     named_error,
     parent_directory,
@@ -21,16 +20,14 @@ from signal_client_oci.host.storage import json_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from typing import TextIO
 
     from typing_extensions import Self
 
     from signal_client_oci.contract import Artifact
 
-__all__ = ["JsonLinesSink", "StreamSink"]
+__all__ = ["JsonLinesSink"]
 
 _log = logging.getLogger(__name__)
-_BLOCK = 64 * 1024
 
 
 class JsonLinesSink:
@@ -89,47 +86,13 @@ class JsonLinesSink:
         self._intact = None
 
 
-class StreamSink:
-    """Writes to a text stream and flushes; a regular file is synced too.
-
-    A reader that went away (`signal-client-oci poll | head`) raises BrokenPipeError.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def publish(self, instance: str, artifacts: Sequence[Artifact]) -> None:  # noqa: ARG002  metadata names the instance
-        """Write one line per artifact."""
-        with self._lock:
-            self._stream.writelines(map(json_line, artifacts))
-            self._stream.flush()
-            _sync_if_file(self._stream)
-
-
 def _remove_incomplete_line(descriptor: int, path: Path) -> int:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, 0) != b"{":
         raise StateError(f"{path}: is not a file of artifacts; name another file")
-    end = size
-    while end:
-        start = max(0, end - _BLOCK)
-        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
-            break
-        end = start
+    end = last_line_start(descriptor, size)
     if end < size:
         os.ftruncate(descriptor, end)
         os.fsync(descriptor)
         _log.warning("%s: removed an incomplete last line of %d bytes, left by a crash", path, size - end)
     return size - end
-
-
-def _sync_if_file(stream: TextIO) -> None:
-    try:
-        descriptor = stream.fileno()
-    except (AttributeError, io.UnsupportedOperation):
-        return  # a stream in memory has nothing to sync
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.fsync(descriptor)
