@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,24 +18,19 @@ from signal_client_oci.cli.redirections import refuse_redirection
 FEW_BYTES = 200  # less than any checkpoint
 
 
-def shell(*arguments: object, stdout: IO[str] | int = subprocess.PIPE, **more: object) -> Sequence[object]:
-    """Run a command with its outputs where the test wants them; return exit code, stdout and stderr."""
-    ended = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        stdout=stdout,
-        stderr=more.pop("stderr", subprocess.PIPE),
-        text=True,
-        check=False,
-        timeout=WAIT_SECONDS,
-        env=environment(),
-        **more,
+def shell(
+    *arguments: object,
+    stdout: IO[str] | int = subprocess.PIPE,
+    stderr: IO[str] | int = subprocess.PIPE,
+    most_bytes: int = resource.RLIM_INFINITY,
+) -> tuple[int, str, str]:
+    """Run a command that can write no file beyond a size, as with a quota; return exit code, stdout and stderr."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=stdout, stderr=stderr, text=True, env=environment()
     )
-    return ended.returncode, ended.stdout, ended.stderr
-
-
-def limited(size: int):
-    """What makes a process unable to write a file beyond this size, as a quota does."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    return process.returncode, out, err
 
 
 def test_a_device_that_is_full_is_one_line(toml):
@@ -53,7 +47,7 @@ def test_a_device_that_is_full_is_one_line(toml):
 def test_a_checkpoint_that_cannot_be_written_is_told_of_its_own_file(capsys, tmp_path, toml):
     """Not of the output, which was fine; no temporary file stays, and the next poll delivers the same artifacts."""
     state = tmp_path / "prod.state"
-    code, out, told = shell("poll", toml, "--state", state, preexec_fn=limited(FEW_BYTES))
+    code, out, told = shell("poll", toml, "--state", state, most_bytes=FEW_BYTES)
     assert code == 1
     assert told.startswith(
         f"signal-client-oci: {state}: File too large; raise the limit on the size of files"
@@ -75,7 +69,7 @@ def test_after_a_full_disk_an_output_ends_with_a_whole_line(capsys, tmp_path, to
     poll = ("poll", toml, "--source", "audit", "--state", state)
     for limit, expected in ((len(whole) - 9, ""), (resource.RLIM_INFINITY, whole)):
         with out.open("a") as file:
-            code, _, told = shell(*poll, stdout=file, preexec_fn=limited(limit))
+            code, _, told = shell(*poll, stdout=file, most_bytes=limit)
         assert out.read_text() == expected
         assert (code, f"{out}: File too large" in told) == ((0, False) if expected else (1, True))
 

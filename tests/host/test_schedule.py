@@ -1,6 +1,7 @@
 """Instances polled on their intervals, each for itself."""
 
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -165,6 +166,54 @@ def test_a_failure_is_logged_once_without_secrets(caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert caplog.records[0].getMessage().startswith("one: the poll was aborted: RuntimeError at ")
     assert "canary" not in caplog.text
+
+
+def test_a_polling_thread_that_dies_starts_anew(caplog):
+    """A log handler that raises costs no more than a minute, and the line that says so is tried too."""
+    rounds = []
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            if record.levelno == logging.WARNING:
+                raise OSError("canary-secret")
+
+    def poll(*_):
+        rounds.append(True)
+        if len(rounds) == 1:
+            raise RuntimeError
+        yield report()
+
+    handler, clock = Failing(), Clock(3)
+    logger = logging.getLogger("signal_client_oci.host")
+    logger.addHandler(handler)
+    try:
+        run(host_of(poll), clock)
+    finally:
+        logger.removeHandler(handler)
+    assert clock.waited == [60.0, 300.0, 300.0]
+    assert len(rounds) == 3
+    (died,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert re.fullmatch(
+        r"one: the polling thread died \(OSError at test_schedule\.py:\d+\) and starts anew in 60 seconds; "
+        "nothing is lost",
+        died.getMessage(),
+    )
+
+
+def test_a_plugin_that_exits_ends_one_poll():
+    """`sys.exit` in a plugin is an aborted poll, not the end of the instance's thread in silence."""
+    rounds = []
+
+    def poll(*_):
+        rounds.append(True)
+        if len(rounds) == 1:
+            raise SystemExit(3)
+        yield report()
+
+    watching = Watching()
+    run(host_of(poll), Clock(2), observer=watching)
+    assert [outcome.problem is None for outcome in watching.outcomes] == [False, True]
+    assert watching.outcomes[0].problem.startswith("SystemExit at test_schedule.py:")
 
 
 def test_an_instance_that_hangs_or_fails_delays_no_other():

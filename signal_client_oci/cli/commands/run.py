@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.live import Live
 
 from signal_client_oci.cli.host import host_for, one_line_errors
 from signal_client_oci.cli.interruption import terminate_like_interrupt
@@ -23,10 +22,10 @@ from signal_client_oci.cli.options import (
     expand_path,
 )
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
-from signal_client_oci.cli.output.live_table import LiveTable
-from signal_client_oci.cli.output.log_lines import all_lines, host_lines
-from signal_client_oci.cli.output.one_line_errors import CommandError
+from signal_client_oci.cli.output.one_line_errors import FAILED, CommandError
 from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.cli.run_display.live_table import LiveTable
+from signal_client_oci.cli.run_display.run_output import open_output
 from signal_client_oci.host import Host, Schedule, StateDirectory
 from signal_client_oci.host.instances import Instance
 
@@ -47,11 +46,12 @@ In a pipe or a file, log lines replace the table.
 \b
 Exit codes:
   0    stopped (Ctrl-C, SIGTERM)
+  1    standard output could not be written to any more
   2    a wrong option or file
   130  exited at once (Ctrl-C twice)
 """
 _GRACE_SECONDS: Final = 5.0
-_REFRESHES_A_SECOND: Final = 4
+_RESUMES: Final = "nothing is lost, and the next poll resumes from the last checkpoint"
 
 
 def command(  # noqa: PLR0913  one parameter for each option
@@ -92,25 +92,18 @@ def command(  # noqa: PLR0913  one parameter for each option
 def _keep_polling(host: Host, instances: Sequence[Instance], screen: Screen, directory: Path) -> None:
     heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
     table = LiveTable(instances, screen, _utc_now, heading)
-    if screen.can_redraw:
-        with (
-            host_lines(table.add_note),
-            Live(
-                get_renderable=table.render,
-                console=screen.console,
-                refresh_per_second=_REFRESHES_A_SECOND,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            ),
-        ):
-            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
-    else:
-        screen.print(heading)
-        with all_lines(screen.print):
-            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
-    for name in still_running:
-        screen.warn([f"{name}: the poll was aborted; the next one resumes from the last checkpoint"])
-    screen.print(f"stopped: {table.summary()} in {directory}/artifacts")
+    schedule = Schedule(host, observer=table)
+    with open_output(screen, table, heading, schedule) as output:
+        still_running = schedule.run(_GRACE_SECONDS)
+        last_lines = [
+            *(f"warning: {name}: the poll was aborted; {_RESUMES}" for name in still_running),
+            f"stopped: {table.summary()} in {directory}/artifacts",
+        ]
+        output.end(last_lines)
+    if not output.is_complete:
+        Screen.err().print(*last_lines)
+    if output.failure:
+        raise CommandError(f"{output.failure}; the run ended in order: {_RESUMES}", FAILED)
 
 
 def _count(instances: Sequence[Instance]) -> str:

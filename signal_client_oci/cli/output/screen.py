@@ -161,6 +161,6 @@ class _OccasionalLine:
             self._screen.print(text)
 
 
-def word(status: str) -> Text:
-    """Return a status in its colour."""
-    return Text(printable(status), style=_STYLES.get(status, ""))
+def word(status: str, text: str | None = None) -> Text:
+    """Return a status, or the text that tells of it, in the colour of the status."""
+    return Text(printable(status if text is None else text), style=_STYLES.get(status, ""))
