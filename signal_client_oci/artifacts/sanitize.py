@@ -22,6 +22,7 @@ __all__ = [
     "non_empty",
     "sanitize",
     "sanitize_list",
+    "sanitize_name",
     "set_fields",
 ]
 
@@ -86,6 +87,11 @@ def non_empty(text: str | None) -> str:
 def sanitize(text: str) -> str:
     """Return a text that is safe to show; "" for what stands for no value (blanks, `None`, `null`)."""
     return _remembered(text) if len(text) <= SHORT else _sanitize(text)
+
+
+def sanitize_name(name: str) -> str:
+    """Return a name that somebody chose, safe to show and never empty: `null` is a name too, and blanks are none."""
+    return sanitize(name) or name.strip() or "unnamed"
 
 
 def _sanitize(text: str) -> str:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any, Final
 
 from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.cursor import newest_readable
 from signal_client_oci.state.windows import floor_minute, to_millisecond, to_text
@@ -72,6 +74,11 @@ class PollContext:
     now: Callable[[], datetime]
     started: datetime
 
+    @cached_property
+    def safe_name(self) -> str:
+        """The instance's name as artifacts and logs have it."""
+        return sanitize_name(self.instance)
+
     @property
     def polled_at(self) -> int:
         """Second of the poll's beginning."""
@@ -108,7 +115,7 @@ class PollContext:
     def origin(self, region: str) -> Origin:
         """Return what the artifacts of a region share."""
         return Origin(
-            instance=self.instance,
+            instance=self.safe_name,
             tenancy_ocid=self.settings.tenancy_ocid,
             region=region,
             redact=self.settings.redact_secrets,

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Literal, cast
 
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.polling.context import PollContext, in_utc
@@ -124,7 +125,7 @@ def failed_report(  # noqa: PLR0913  (what such a report consists of)
 
 def log_report(report: Report, instance: str) -> None:
     """Write one line for each source that was read, and one for each failure and warning."""
-    name = "".join(character if character.isprintable() else "?" for character in instance)
+    name = sanitize_name(instance)
     for source, one in report["sources"].items():
         if one["status"] != "skipped":
             logger.info("oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
