@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
+from signal_client_oci.oci_api.loading import load_sdk
 from signal_client_oci.polling.context import Limits, PollContext
 from signal_client_oci.polling.host_clock import ContextError, HostClock, as_context, instance_name
 from signal_client_oci.polling.phases import PollPhases
@@ -50,6 +51,7 @@ def poll(instance: object, settings: object, checkpoint: object, context: object
     try:
         fixed = PollContext(name, parsed, clock, started)
         state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
+        load_sdk(parsed.enabled_sources)
         phases = PollPhases(fixed, state, api_key, Limits.of_host(given), warnings)
         with closing(phases.batches_and_report()) as items:
             for item in items:

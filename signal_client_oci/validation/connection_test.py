@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from signal_client_oci.contract import SOURCES, Validation
 from signal_client_oci.errors.failure import Failure
+from signal_client_oci.oci_api.loading import load_sdk
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed
@@ -73,6 +74,7 @@ class ConnectionTest:
         api_key = self._open_key(settings) if settings else None
         if settings is None or api_key is None:
             return
+        load_sdk(settings.enabled_sources)
         with ProbeSession(settings, api_key, self._began + AUTHENTICATION_SECONDS) as session:
             authentication = self._authenticate(session)
             if not authentication.refused:
