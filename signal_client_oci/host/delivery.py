@@ -6,11 +6,11 @@ stored before anything else is read; while that fails, nothing is read and so no
 
 from __future__ import annotations
 
-import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.host.files.file_safety import StateError
+from signal_client_oci.host.files.system_errors import way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,17 +18,8 @@ if TYPE_CHECKING:
     from signal_client_oci.contract import Artifact, Checkpoint
     from signal_client_oci.host.storage import CheckpointStore, Sink
 
-__all__ = ["Deliverer", "DeliveryError", "way_out"]
+__all__ = ["Deliverer", "DeliveryError"]
 
-_REMEDIES: Final = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or raise the quota",
-    errno.EFBIG: "raise the limit on the size of files, or move the file away",
-    errno.EROFS: "mount it for writing",
-    errno.EACCES: "let this user write to it",
-    errno.EPERM: "let this user write to it",
-    errno.EIO: "look at the system's log",
-}
 _COME_AGAIN: Final = (
     "the artifacts delivered with this checkpoint come again, with the same ids, if it cannot be stored before this "
     "process ends"
@@ -73,11 +64,6 @@ class Deliverer:
         with _explained(_COME_AGAIN if has_artifacts else "a little is read again, and nothing comes twice"):
             self._checkpoints.save(instance, checkpoint)
         del self._unsaved[instance]
-
-
-def way_out(error: OSError) -> str:
-    """Return what an operator can do about an error of the system, in a few words."""
-    return _REMEDIES.get(error.errno or 0, "repair it")
 
 
 @contextmanager

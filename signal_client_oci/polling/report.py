@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal, cast
 
@@ -128,10 +129,11 @@ def log_report(report: Report, instance: str) -> None:
     name = sanitize_name(instance)
     for source, one in report["sources"].items():
         if one["status"] != "skipped":
-            logger.info("oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
+            _log(logging.INFO, "oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
     errors = {id(one["error"]): one["error"] for one in report["sources"].values() if one["error"]}
     for check in [*errors.values(), *report["warnings"]]:
-        logger.warning(
+        _log(
+            logging.WARNING,
             "oci-cloud: %s (instance %s): %s. %s",
             check["code"],
             name,
@@ -140,12 +142,18 @@ def log_report(report: Report, instance: str) -> None:
         )
 
 
+def _log(level: int, line: str, *values: object) -> None:
+    """Write a log line; a handler of the host that fails must not cost the poll its report."""
+    with suppress(Exception):
+        logger.log(level, line, *values)
+
+
 def internal_error(error: Exception) -> Check:
     """Name the kind and the place of an unexpected exception; its text could hold a secret."""
     places = traceback.extract_tb(error.__traceback__)
     place = f"{places[-1].name} line {places[-1].lineno}" if places else "unknown place"
     message = f"unexpected {type(error).__name__} in {place}"
-    logger.error("oci-cloud: %s", message)
+    _log(logging.ERROR, "oci-cloud: %s", message)
     return make_check("settings", "Connector", "failed", "INTERNAL_ERROR", message)
 
 

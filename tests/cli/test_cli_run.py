@@ -95,6 +95,17 @@ def test_on_a_small_terminal_the_failing_one_of_twenty_is_seen(tmp_path, tenancy
 
 
 @pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path, toml):
+    """The process does not live on unseen: checkpoints are stored, and the exit code is 1."""
+    data = tmp_path / "data"
+    terminal = Terminal("run", toml, "--directory", data, columns=80, lines=24)
+    terminal.drawing("1 instance, all ok", most_lines=24)
+    terminal.close()
+    assert terminal.process.wait(WAIT_SECONDS) == 1
+    assert [path.suffix for path in (data / "checkpoints").iterdir()] == [".json"]
+
+
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path, toml):
     """`run | head -1`: the polls end and store their checkpoints, it is told on stderr, and the exit code is 1."""
     data = tmp_path / "data"

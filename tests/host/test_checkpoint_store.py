@@ -253,7 +253,7 @@ def test_a_place_where_no_checkpoint_can_be_written_is_refused_at_the_start(tmp_
             use(path)
     assert str(caught.value) == (
         f"{place}: no file can be written there (No space left on device), so no checkpoint could be kept; "
-        "make it writable, or name another path"
+        "free some space, or name another path"
     )
     with use(path) as store:
         assert [one for one in place.iterdir() if one.suffix == ".tmp"] == []

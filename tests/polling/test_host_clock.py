@@ -113,6 +113,25 @@ def test_a_hostile_name_is_safe_in_every_artifact_and_log_line(oci, instance, ca
     json.dumps(artifact, ensure_ascii=False).encode()
 
 
+def test_a_log_handler_that_fails_costs_no_report(oci, instance):
+    """Lines are for people: whoever cannot take them loses lines, not records."""
+
+    class Failing(logging.Handler):
+        def emit(self, _record):
+            raise RuntimeError("canary")
+
+    oci.audit(Answer([{"eventId": "1"}]))
+    host, handler = instance("audit"), Failing()
+    logger = logging.getLogger("signal_client_oci")
+    logger.addHandler(handler)
+    try:
+        assert host.poll(now=lambda: at("09:00:00"))["status"] == "ok"
+        assert only_report({})["status"] == "failed"
+    finally:
+        logger.removeHandler(handler)
+    assert host.keys("audit") == ["1"]
+
+
 class Unprintable:
     """An object without a text."""
 

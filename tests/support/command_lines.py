@@ -123,6 +123,11 @@ class Terminal:
                     return lines
         raise AssertionError(f"not seen: {words}: {self.written[-3000:]}")
 
+    def close(self) -> None:
+        """Close the terminal, whatever runs on it."""
+        os.close(self._slave)
+        os.close(self._master)
+
     def interrupt(self) -> Ended:
         """Press Ctrl-C; return what was written in all."""
         self.process.send_signal(signal.SIGINT)

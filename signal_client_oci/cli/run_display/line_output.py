@@ -86,14 +86,16 @@ class LineOutput:
     def _write_line(self, line: str) -> bool:
         """Write one line, and again from where a failed attempt ended; return False once there is no way."""
         view = memoryview(f"{line}\n".encode(self._encoding, "backslashreplace"))
+        is_last_attempt = False
         while view:
             try:
                 view = view[self._write(view) :]
             except OSError as error:
-                if is_gone(error) or self._closing.wait(_RETRY_SECONDS):
+                if is_gone(error) or is_last_attempt:
                     self.failure = error
                     self._on_failure(error)
                     return False
+                is_last_attempt = self._closing.wait(_RETRY_SECONDS)
         return True
 
 

@@ -5,6 +5,7 @@ An output that is gone for good ends the run in order, because a service that ca
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,8 +52,11 @@ def open_output(screen: Screen, table: LiveTable, heading: str, schedule: Schedu
     else:
         lines = _LinesOutput(screen, schedule)
         lines.print(heading)
-        with all_lines(lines.print):
-            yield lines
+        try:
+            with all_lines(lines.print):
+                yield lines
+        finally:
+            lines.end(())
 
 
 class _LinesOutput:
@@ -129,14 +133,20 @@ class _TableOutput:
 
     def _keep_drawing(self) -> None:
         while not self.failure:
-            self._attempt(self._live.refresh)
+            self._attempt(self._draw)
             if self._over.wait(_REFRESH_SECONDS):
                 return
+
+    def _draw(self) -> None:
+        if not self._screen.stream.isatty():  # rich draws nothing then, in silence
+            raise OSError(errno.EIO, "the terminal was closed")
+        self._live.refresh()
 
     def _attempt(self, draw: Callable[[], None]) -> None:
         """Draw; any failure ends the run, because a table that stands still would look like a calm day."""
         try:
             draw()
         except Exception as error:  # noqa: BLE001
-            self.failure = f"the table could not be drawn ({describe(error)})"
+            reason = error.strerror if isinstance(error, OSError) else describe(error)
+            self.failure = f"standard output: {reason}; the table could not be drawn"
             self._schedule.stop()

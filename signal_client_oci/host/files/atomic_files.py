@@ -20,6 +20,7 @@ from signal_client_oci.host.files.file_safety import (
     require_own_directory,
     require_own_file,
 )
+from signal_client_oci.host.files.system_errors import named_error, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ __all__ = [
     "keep_aside",
     "last_line_start",
     "lock_file",
-    "named_error",
     "parent_directory",
     "private_directory",
     "read_file",
@@ -72,6 +72,8 @@ def read_file(path: Path, max_bytes: int) -> bytes | None:
     try:
         while piece := os.read(descriptor, min(_READ_AT_ONCE, max_bytes - len(body))):
             body += piece
+    except OSError as error:
+        raise named_error(error, path) from error
     finally:
         os.close(descriptor)
     return bytes(body)
@@ -109,15 +111,10 @@ def require_writable(path: Path) -> None:
             _write_new(temporary, directory, b"can be written\n")
         except OSError as error:
             problem = f"no file can be written there ({error.strerror}), so no checkpoint could be kept"
-            raise StateError(f"{path.parent}: {problem}; make it writable, or name another path") from None
+            raise StateError(f"{path.parent}: {problem}; {way_out(error)}, or name another path") from None
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=directory)
-
-
-def named_error(error: OSError, path: Path | str) -> OSError:
-    """Return the error of a call on a descriptor, with the path of its file."""
-    return OSError(error.errno, error.strerror or type(error).__name__, str(path))
 
 
 def _remove_leftover(path: Path, directory: int) -> None:
@@ -143,8 +140,15 @@ def _write_new(name: str, directory: int, body: bytes) -> None:
 def keep_aside(path: Path, suffix: str, limit: int) -> Path | None:
     """Rename a file to its name plus `suffix`, with a number from the second one on; None if all names are taken.
 
-    No existing file is overwritten, and the renamed one is private.
+    No existing file is overwritten, and the renamed one is private. Raises OSError.
     """
+    try:
+        return _keep_aside(path, suffix, limit)
+    except OSError as error:
+        raise named_error(error, path) from error
+
+
+def _keep_aside(path: Path, suffix: str, limit: int) -> Path | None:
     with _open_directory(path.parent) as directory:
         for number in range(1, limit + 1):
             name = f"{path.name}{suffix}" if number == 1 else f"{path.name}{suffix}.{number}"

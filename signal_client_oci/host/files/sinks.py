@@ -11,10 +11,10 @@ from signal_client_oci.host.files.atomic_files import (
     StateError,
     last_line_start,
     lock_file,
-    named_error,
     parent_directory,
     write_all,
 )
+from signal_client_oci.host.files.system_errors import named_error
 from signal_client_oci.host.storage import json_line
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from signal_client_oci.host.files.atomic_files import last_line_start, named_error, write_all, write_some
+from signal_client_oci.host.files.atomic_files import last_line_start, write_all, write_some
+from signal_client_oci.host.files.system_errors import named_error
 from signal_client_oci.host.storage import json_line
 
 if TYPE_CHECKING:
