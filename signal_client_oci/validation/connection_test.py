@@ -19,7 +19,7 @@ from signal_client_oci.contract import SOURCES, Validation
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
-from signal_client_oci.settings.parsing import concealed
+from signal_client_oci.settings.parsing import concealed, read_alone
 from signal_client_oci.validation.audit import check_audit
 from signal_client_oci.validation.authentication import Authentication, check_authentication
 from signal_client_oci.validation.cloud_guard import check_cloud_guard
@@ -103,8 +103,8 @@ class ConnectionTest:
     def _check_key_despite(self, error: SettingsError) -> None:
         """Report a key that cannot be used together with the other settings' errors, not only after them."""
         if isinstance(self._given, Mapping) and not set(_KEY_FIELDS) & set(error.field_errors):
-            private_key, passphrase, fingerprint = (self._given.get(name) or "" for name in _KEY_FIELDS)
-            self._load_key(private_key, passphrase, fingerprint)
+            private_key, passphrase = (self._given.get(name) or "" for name in _KEY_FIELDS[:2])
+            self._load_key(private_key, passphrase, read_alone("fingerprint", self._given))
 
     def _open_key(self, settings: Settings) -> ApiKey | None:
         began = time.monotonic()
