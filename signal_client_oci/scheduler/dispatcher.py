@@ -79,7 +79,9 @@ class Dispatcher:
         self._in_hand = 0
 
     def submit(self, tasks: Iterable[Task]) -> None:
-        """Queue tasks; each is sent as soon as its lane has a place."""
+        """Queue tasks; each is sent as soon as its lane has a place. After `abort`, nothing is sent or waited for."""
+        if self._workers.is_aborted:
+            return
         for task in tasks:
             self._open += 1
             self._pending[task.source] = self._pending.get(task.source, 0) + 1
