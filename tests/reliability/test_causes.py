@@ -112,3 +112,33 @@ def test_a_stop_while_a_service_hangs_says_how_long_it_did(world):
     error = _error(instance.poll(should_stop=stop))
     assert error["code"] == "STOPPED"
     assert "no answer for 0." in error["message"]
+
+
+@pytest.mark.parametrize("status", [401, 503])
+@pytest.mark.usefixtures("few_attempts")
+def test_one_cause_is_told_once(world, caplog, status):
+    """What stops every source and the list is one line of the log, which names them; the report has it at each."""
+    tenancy = world.tenancy()
+    world.fault(status=status)
+    report = Instance(tenancy).poll()
+    assert len(codes(report)) == 1
+    assert all(one["error"] for one in report["sources"].values())
+    (line,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "Audit Events, Logging Search, Cloud Guard Problems, Compartments: " in line
+    assert line.count(report["warnings"][0]["remedy"]) == 1
+
+
+def test_two_causes_are_told_apart(world, caplog):
+    """Sources that fail for different reasons each have their line, and so has each other warning."""
+    tenancy = world.tenancy()
+    world.fault(status=404, service="audit")
+    world.fault(status=404, service="logging")
+    instance = Instance(tenancy, cloud_guard_enabled=False)
+    instance.poll()
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert [line.split()[1] for line in told] == ["AUDIT_NOT_AUTHORIZED", "LOGGING_NOT_AUTHORIZED"]
+    caplog.clear()
+    world.sandbox.faults.clear()
+    instance.catch_up(polls=1, minutes=60 * 24 * 120)
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert [line.split()[1] for line in told] == ["RETENTION_EXCEEDED"] * 2
