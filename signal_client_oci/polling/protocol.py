@@ -75,7 +75,7 @@ class Hindsight:
         A region can answer 401 although the tenancy is subscribed to it, while users are replicated to it
         (cd3-automation-toolkit#138). `names_scope` says that the request was about the scope or what is below it.
         """
-        if failure.code == "NOT_AUTHENTICATED" and self.accepting and region not in self.accepting:
+        if failure.code == "NOT_AUTHENTICATED" and self.accepting - {region}:
             return failure.recoded("REGION_REFUSES_KEY", region)
         if self.scope_error and names_scope and failure.code in DENIED_CODES:
             return failure.recoded(self.scope_error)

@@ -16,7 +16,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from signal_client_oci.contract import SOURCES, Validation
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.policies import GROUP_PLACEHOLDER
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed, read_alone
@@ -170,6 +172,15 @@ class ConnectionTest:
         if compartments.code in ("COMPARTMENT_UNKNOWN", "COMPARTMENT_DELETED"):
             text = compartments.check("compartments")["message"]
             self.field_errors = {"compartment_ocid": f"{text} {compartments.remedy}"}
+            self._blame_scope(compartments.code)
+
+    def _blame_scope(self, code: str) -> None:
+        """Where the scope itself is wrong, no source of it lacks a policy."""
+        for name, one in self.findings.items():
+            if name in SOURCES and one.is_of_scope and GROUP_PLACEHOLDER in one.remedy:
+                message = f"nothing can be read, because {CATALOG[code].summary}"
+                remedy = f"Follow the remedy of {TITLES['compartments']}, then check again."
+                self.findings[name] = replace(one, code=code, message=message, remedy=remedy)
 
 
 def _timed(check: Callable[[], Finding]) -> Finding:
