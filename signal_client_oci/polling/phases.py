@@ -168,7 +168,8 @@ class PollPhases:
             loop.warn(outcome.warnings)
         checkpoint = loop.checkpoint()
         loop.warn(size_warnings(self._state, loop.dropped))
-        loop.warn(self._clock.warnings())
+        told = {outcome.error["code"] for outcome in outcomes.values() if outcome.error}
+        loop.warn(one for one in self._clock.warnings() if one["code"] not in told)
         numbers = {
             source: {
                 "fetched": fetched,
