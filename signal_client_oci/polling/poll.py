@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.oci_api.loading import load_sdk
-from signal_client_oci.polling.context import Limits, PollContext
-from signal_client_oci.polling.host_clock import ContextError, HostClock, as_context, instance_name
+from signal_client_oci.polling.context import (
+    ContextError,
+    Limits,
+    PollContext,
+    clock_of,
+    in_utc,
+    instance_name,
+)
 from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
@@ -25,7 +33,7 @@ from signal_client_oci.state.windows import floor_minute
 __all__ = ["poll"]
 
 
-def poll(instance: object, settings: object, checkpoint: object, context: object) -> Iterator[Batch | Report]:
+def poll(instance: object, settings: object, checkpoint: object, context: Any) -> Iterator[Batch | Report]:
     """Yield everything new as batches, then the report.
 
     Args:
@@ -35,24 +43,23 @@ def poll(instance: object, settings: object, checkpoint: object, context: object
         context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
     """
     settings = concealed(settings)
-    name, started = instance_name(instance), datetime.now(timezone.utc)
-    clock = HostClock(None)
+    name, began, started = instance_name(instance), time.monotonic(), datetime.now(timezone.utc)
     try:
-        given = as_context(context)
-        clock = HostClock(given.get("now"))
-        started = clock()
+        clock, limits = clock_of(context), Limits.of_host(context)
+        first = clock()
+        started = in_utc(first)
         parsed = parse_settings(settings)
         api_key = _api_key(parsed)
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook)
-        yield _unstarted(error, name, settings, checkpoint, (started, _ended(clock, started)))
+        yield _unstarted(error, name, settings, checkpoint, (started, _later(started, began)))
         return
     kept = _storable(checkpoint) or _first_checkpoint(settings, started)
     phases: PollPhases | None = None
     try:
-        fixed = PollContext(name, parsed, clock, started)
+        fixed = PollContext(name, parsed, clock, started, first.utcoffset() is None)
         state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
         load_sdk(parsed.enabled_sources)
-        phases = PollPhases(fixed, state, api_key, Limits.of_host(given), warnings)
+        phases = PollPhases(fixed, state, api_key, limits, warnings)
         with closing(phases.batches_and_report()) as items:
             for item in items:
                 kept = item["checkpoint"]
@@ -61,7 +68,7 @@ def poll(instance: object, settings: object, checkpoint: object, context: object
         # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
         delivered = phases.delivered() if phases else {}
         check, off = _check_of(error), _switched_off(settings)
-        report = failed_report(check, started, _ended(clock, started), kept, off, delivered)
+        report = failed_report(check, started, _later(started, began), kept, off, delivered)
         log_report(report, name)
         yield report
 
@@ -77,14 +84,6 @@ def _unstarted(
         report["warnings"].append(_replaced_check())
     log_report(report, name)
     return report
-
-
-def _ended(clock: HostClock, started: datetime) -> datetime:
-    """Return the time of the end; a clock that has failed, or fails now, has none."""
-    try:
-        return clock()
-    except ContextError:
-        return started
 
 
 def _continued(tenancy: str, checkpoint: object) -> tuple[PollState, list[Check]]:
@@ -135,10 +134,15 @@ def _api_key(settings: Settings) -> ApiKey:
 
 def _check_of(error: Exception) -> Check:
     if isinstance(error, ContextError):
-        return error.check()
+        return make_check("settings", "Context", "failed", "CONTEXT_INVALID", str(error))
     if isinstance(error, PrivateKeyError):
         return make_check("private_key", "Private key", "failed", error.code, error.message, error.remedy)
     if not isinstance(error, SettingsError):
         return internal_error(error)
     message = "; ".join(f"{field}: {text}" for field, text in error.field_errors.items())
     return make_check("settings", "Settings", "failed", "SETTINGS_INVALID", message)
+
+
+def _later(started: datetime, began: float) -> datetime:
+    """Return when a poll ended that began at `started`; the host's clock may be what failed, so it is not asked."""
+    return started + timedelta(seconds=time.monotonic() - began)

@@ -12,6 +12,7 @@ from typing import Final, Literal, cast
 
 from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
+from signal_client_oci.errors.causes import told_once
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.polling.context import PollContext, in_utc
 from signal_client_oci.polling.protocol import SourceOutcome
@@ -125,18 +126,18 @@ def failed_report(  # noqa: PLR0913  (what such a report consists of)
 
 
 def log_report(report: Report, instance: str) -> None:
-    """Write one line for each source that was read, and one for each failure and warning."""
+    """Write one line for each source that was read, and one for each cause of failures and each warning."""
     name = sanitize_name(instance)
     for source, one in report["sources"].items():
         if one["status"] != "skipped":
             _log(logging.INFO, "oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
-    errors = {id(one["error"]): one["error"] for one in report["sources"].values() if one["error"]}
-    for check in [*errors.values(), *report["warnings"]]:
+    for check in told_once(report):
         _log(
             logging.WARNING,
-            "oci-cloud: %s (instance %s): %s. %s",
+            "oci-cloud: %s (instance %s): %s: %s. %s",
             check["code"],
             name,
+            check["title"],
             check["message"].rstrip("."),
             check["remedy"],
         )

@@ -79,8 +79,8 @@ class Dispatcher:
         self._in_hand = 0
 
     def submit(self, tasks: Iterable[Task]) -> None:
-        """Queue tasks; each is sent as soon as its lane has a place."""
-        for task in tasks:
+        """Queue tasks; each is sent as soon as its lane has a place. After `abort`, nothing is sent or waited for."""
+        for task in () if self._workers.is_aborted else tasks:
             self._open += 1
             self._pending[task.source] = self._pending.get(task.source, 0) + 1
             self._lane(task.lane).waiting.append(Request(task))

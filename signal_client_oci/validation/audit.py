@@ -25,7 +25,7 @@ def check_audit(session: ProbeSession, regions: ProbedRegions, children: ChildCo
     """Read two minutes of the scope's events in every region, then of a few compartments below it in the main one."""
     settings = session.settings
     results = probe_regions(session, "audit", regions, partial(_probe_events, settings.scope_ocid))
-    finding = regional_finding(results, "events", regions.subscribed)
+    finding = regional_finding(results, "events", regions)
     if finding is not None:
         return finding
     tried = children.wait()[:_MAX_CHILDREN]

@@ -19,6 +19,7 @@ from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.polling import paging
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import Turns
+from signal_client_oci.polling.protocol import Hindsight
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
@@ -146,7 +147,7 @@ class Reader:
             self.stored = json.loads(json.dumps(state.checkpoint()))
             if number == crash_after:
                 return
-        self.result = source.finish(interrupted=stop_after is not None)
+        self.result = source.finish(Hindsight())
         state.apply(self.result.changes)
         self.warnings += self.clock.warnings()
         self.stored = json.loads(json.dumps(state.checkpoint()))

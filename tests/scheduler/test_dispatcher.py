@@ -449,6 +449,19 @@ def test_what_was_answered_before_the_abort_still_comes(office):
     assert sorted(one.result for one in office.dispatcher.last_outcomes()) == ["here", "just in time"]
 
 
+def test_what_follows_an_answer_after_the_abort_is_not_waited_for(office):
+    """The next page of an answer that was here is never sent, so the end does not wait a second for it."""
+    office.submit(["here"])
+    while not office.sent:
+        time.sleep(0.001)
+    office.dispatcher.abort()
+    outcomes = office.dispatcher.last_outcomes()
+    assert next(outcomes).result == "here"
+    office.submit(["its next page"])
+    assert not office.dispatcher.busy
+    assert list(outcomes) == []
+
+
 def test_how_long_was_waited_in_vain_is_known(office):
     """After an abort, the longest unanswered wait of each source can be told."""
     office.submit([lambda client: client.transport.aborted.wait(5) and failure("STOPPED")])

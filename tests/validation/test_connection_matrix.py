@@ -95,6 +95,16 @@ def _main_region_in_progress(world):
     return {"region": "uk-london-1", "additional_regions": [HOME]}
 
 
+def _main_region_replicating(world):
+    world.fault("status", region=HOME, status=401, code="NotAuthenticated")
+    return {"additional_regions": [OTHER]}
+
+
+def _further_region_replicating(world):
+    world.fault("status", region=OTHER, status=401, code="NotAuthenticated")
+    world.tenancy.deny("audit")
+
+
 def _new_region(world):
     world.tenancy.set_region("xx-newtown-1")
     return {"additional_regions": ["all"]}
@@ -222,7 +232,7 @@ ROWS = {
     "main region not subscribed, list denied": Row(
         _main_region_missing_and_list_denied,
         "authentication",
-        "REGION_NOT_SUBSCRIBED",
+        "REGION_REFUSES_KEY",
         "failed",
         "failed",
         (f"accepted in {OTHER} and not in uk-london-1",),
@@ -241,10 +251,27 @@ ROWS = {
     "further region not subscribed, list denied": Row(
         _further_region_missing_and_list_denied,
         "audit",
-        "REGION_NOT_SUBSCRIBED",
+        "REGION_REFUSES_KEY",
         "warning",
         "degraded",
         (f"can be read in {HOME}, but in uk-london-1",),
+    ),
+    "main region ready, but still replicating": Row(
+        _main_region_replicating,
+        "authentication",
+        "REGION_REFUSES_KEY",
+        "failed",
+        "failed",
+        (f"accepted in {OTHER} and not in {HOME}, although the tenancy is subscribed",),
+        ("replication",),
+    ),
+    "further region replicating, Audit denied in the main one": Row(
+        _further_region_replicating,
+        "audit",
+        "AUDIT_NOT_AUTHORIZED",
+        "failed",
+        "degraded",
+        (f"in {OTHER}: the region rejects the key (401)",),
     ),
     "further region in progress": Row(
         _region(OTHER, "IN_PROGRESS"), "authentication", "REGION_NOT_READY", "warning", "degraded", (OTHER,)

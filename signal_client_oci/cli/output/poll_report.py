@@ -11,6 +11,7 @@ from signal_client_oci.cli.output.findings import print_check
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import SOURCES, Check, Report, SourceReport
+from signal_client_oci.errors.causes import told_once
 from signal_client_oci.host import PollResult
 
 __all__ = ["SOURCE_TITLES", "checks_to_resolve", "format_minute", "print_report"]
@@ -49,12 +50,8 @@ def print_report(screen: Screen, result: PollResult) -> None:
 
 
 def checks_to_resolve(report: Report) -> list[Check]:
-    """Return the errors and warnings of a report, each once: one failure can stop several sources."""
-    found: list[Check] = []
-    for check in [*(source["error"] for source in report["sources"].values()), *report["warnings"]]:
-        if check is not None and check not in found:
-            found.append(check)
-    return found
+    """Return the errors and warnings of a report, each cause once: one failure can stop several sources."""
+    return told_once(report)
 
 
 def _cells(source: SourceReport) -> tuple[str, str, str]:

@@ -19,12 +19,6 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "No records are lost: the next poll resumes there. If the problem persists, give the poll more time or raise "
         "max_concurrency.",
     ),
-    "CONTEXT_INVALID": CatalogEntry(
-        "the host passed a value that breaks its contract with the connector",
-        "The message names the key of `context` and what it has to be.",
-        "This is a defect of the host: report it there. No records are lost: the next poll resumes from the last "
-        "checkpoint.",
-    ),
     "RETENTION_EXCEEDED": CatalogEntry(
         "the gap since the last poll is longer than OCI keeps the records",
         "Audit keeps records for 90 to 365 days, Logging for 30 to 180 days by log, Cloud Guard for 90 days.",
@@ -58,6 +52,23 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "The tenancy_ocid in the settings was changed.",
         "Collection of the new tenancy starts from the lookback. To collect from both tenancies, create one instance "
         "for each.",
+    ),
+    "CONTEXT_INVALID": CatalogEntry(
+        "the host passed a context that cannot be used",
+        "The message names the key of `context`. The host contract lists the keys and what each may be.",
+        "Correct that value in the host. No records are lost: the next poll resumes from the stored checkpoint.",
+    ),
+    "HOST_CLOCK_NAIVE": CatalogEntry(
+        "`now` in the host's context returns a time without a time zone, which is taken as UTC",
+        "Call the function that the host passes: the `tzinfo` of its result must not be None.",
+        "Let the host return an aware UTC time, such as `datetime.now(timezone.utc)`, or pass no `now`.",
+    ),
+    "HOST_CLOCK_WRONG": CatalogEntry(
+        "`now` in the host's context is far from OCI's own clock",
+        "The message contains the difference. Compare what the host's function returns with `date -u`. A difference of "
+        "whole hours is usually a local time without its time zone.",
+        "Let the host return the current time as an aware UTC time, such as `datetime.now(timezone.utc)`, or pass no "
+        "`now`. No records are lost; while that clock is behind, they arrive late.",
     ),
     "CLOCK_WENT_BACK": CatalogEntry(
         "earlier polls read beyond OCI's own clock",

@@ -46,10 +46,4 @@ def can_begin_again(slice_: Slice, failure: Failure) -> bool:
 def with_minute(failure: Failure, slice_: Slice) -> Failure:
     """Return the failure with the minute that cannot be read; the report adds compartment and region."""
     minute = f"in the minute from {minute_to_text(slice_.start)}"
-    return Failure(
-        failure.code,
-        detail=f"{failure.detail}, {minute}" if failure.detail else minute,
-        recovery=failure.recovery,
-        status=failure.status,
-        opc_request_id=failure.opc_request_id,
-    )
+    return failure.recoded(failure.code, f"{failure.detail}, {minute}" if failure.detail else minute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -130,14 +130,14 @@ class Plan(NamedTuple):
     Attributes:
         partitions: Those that waited longest first, among them those that failed last.
         keys: Compartment OCID → key in the checkpoint.
-        asked_for: (region, compartment) pairs that the poll is to read.
+        asked_for: Region → how many compartments the poll is to read there.
         changes: Where reading of each compartment stands now.
         warnings: What can no longer be read.
     """
 
     partitions: list[Partition]
     keys: Mapping[str, str]
-    asked_for: int
+    asked_for: Mapping[str, int]
     changes: list[Change]
     warnings: list[Check]
 
@@ -156,7 +156,7 @@ class Planner:
         self._keys = {one.ocid: compartment_key(one.ocid) for one in scope.compartments}
         self._changes: list[Change] = []
         self._warnings: list[Check] = []
-        self._asked_for = 0
+        self._asked_for: Counter[str] = Counter()
 
     def plan(self) -> Plan:
         """Return what is read in all regions."""
@@ -173,7 +173,7 @@ class Planner:
         for compartment in self._scope.compartments:
             cursor = self._cursor_now(key, stream, facts, compartment)
             if cursor is not None:
-                self._asked_for += 1
+                self._asked_for[region] += 1
                 together.setdefault(cursor, []).append(compartment)
         for cursor, members in together.items():
             window = due_window(cursor, self._context.newest, self._overlap)
