@@ -139,8 +139,7 @@ def _check_of(error: Exception) -> Check:
         return make_check("private_key", "Private key", "failed", error.code, error.message, error.remedy)
     if not isinstance(error, SettingsError):
         return internal_error(error)
-    message = "; ".join(f"{field}: {text}" for field, text in error.field_errors.items())
-    return make_check("settings", "Settings", "failed", "SETTINGS_INVALID", message)
+    return make_check("settings", "Settings", "failed", error.code, error.sentences)
 
 
 def _later(started: datetime, began: float) -> datetime:

@@ -13,7 +13,7 @@ from signal_client_oci.polling.context import PollContext, in_utc
 from signal_client_oci.state.changes import BoundByClock
 from signal_client_oci.state.cursor import is_ahead
 from signal_client_oci.state.poll_state import PollState
-from signal_client_oci.state.windows import floor_minute, minute_to_text
+from signal_client_oci.state.windows import floor_minute, minute_in_words
 
 __all__ = ["ServiceClock"]
 
@@ -59,7 +59,7 @@ class ServiceClock:
             summary = CATALOG["HOST_CLOCK_NAIVE"].summary
             found.append(make_check("settings", "Clock", "warning", "HOST_CLOCK_NAIVE", summary))
         if self._minute is not None and is_ahead(self._read_until, self._minute):
-            begin = minute_to_text(max(1, self._minute - 1 - self._lookback))
+            begin = minute_in_words(max(1, self._minute - 1 - self._lookback))
             message = f"earlier polls read beyond the service's clock; reading resumes from {begin}"
             found.append(make_check("settings", "Clock", "warning", "CLOCK_WENT_BACK", message))
         return found

@@ -41,6 +41,12 @@ class SettingsError(ValueError):
         self.code = code
         super().__init__(" ".join(f"{field}: {sentence}" for field, sentence in field_errors.items()))
 
+    @property
+    def sentences(self) -> str:
+        """The errors as one text, each behind the title of its field."""
+        titles = {name: field.schema["title"] for name, field in FIELDS.items()}
+        return " ".join(f"{titles.get(name, name)}: {text}" for name, text in self.field_errors.items())
+
 
 class SecretText(SecretStr):
     """A `SecretStr` that cannot be pickled; a copy is the secret itself."""

@@ -184,6 +184,6 @@ def _possible_causes(failure: Failure, regions: list[str]) -> str:
     answers = "answers" if len(regions) == 1 else "answer"
     return (
         f"OCI does not accept the signature: {join_names(regions)} {answers} 401 ({failure.detail}). The private key "
-        "fits the fingerprint and the clock is right, so this key is not among the API keys of user_ocid, the user "
-        "is not one of tenancy_ocid, or the tenancy is not subscribed to the region"
+        "fits the fingerprint and the clock is right, so this key is not among the API keys of User OCID, the user "
+        "is not one of Tenancy OCID, or the tenancy is not subscribed to the region"
     )

@@ -196,7 +196,4 @@ def _timed(check: Callable[[], Finding]) -> Finding:
 
 
 def _settings_finding(error: SettingsError) -> Finding:
-    fields = Settings.model_fields
-    titles = {name: (fields[name].title if name in fields else None) or name for name in error.field_errors}
-    message = " ".join(f"{titles[name]}: {text}" for name, text in error.field_errors.items())
-    return Finding.from_code("failed", error.code, message)
+    return Finding.from_code("failed", error.code, error.sentences)

@@ -198,7 +198,7 @@ ROWS = {
         "failed",
         "failed",
         (f"{HOME} and {OTHER} answer 401", "private key fits the fingerprint and the clock is right"),
-        ("user_ocid", "Tenancy > OCID", "API keys"),
+        ("User OCID", "Tenancy > OCID", "API keys"),
     ),
     "wrong tenancy": Row(_wrong_tenancy, "authentication", "NOT_AUTHENTICATED", "failed", "failed"),
     "key deleted in the console": Row(
@@ -328,7 +328,7 @@ ROWS = {
         "failed",
         "failed",
         ("no compartment ocid1.compartment.oc1..aaaaaaaanowhere",),
-        ("compartment_ocid",),
+        ("Correct Compartment OCID",),
     ),
     "compartment of another tenancy": Row(
         _foreign_scope, "compartments", "COMPARTMENT_UNKNOWN", "failed", "failed"
@@ -362,7 +362,7 @@ ROWS = {
         "SUBCOMPARTMENTS_NOT_AUTHORIZED",
         "warning",
         "degraded",
-        ("1 of 1 compartments",),
+        ("1 of 1 compartment tried below it answers 404",),
         (f"{POLICY} read audit-events in tenancy",),
     ),
     "policy for Logging missing": Row(
@@ -399,7 +399,7 @@ ROWS = {
         "failed",
         "degraded",
         ("InvalidParameter: The search query is not valid",),
-        ("logging_query",),
+        ("Logging Query",),
     ),
     "policy for Cloud Guard missing": Row(
         _denied("cloudguard"),
@@ -435,7 +435,7 @@ ROWS = {
         "failed",
         "degraded",
         ("switched off",),
-        ("cloud_guard_enabled",),
+        ("Collect Cloud Guard Problems",),
     ),
     "free tenancy": Row(
         _fault(service="cloudguard", **FREE),
@@ -473,7 +473,7 @@ ROWS = {
         "warning",
         "degraded",
         ("429",),
-        ("max_concurrency",),
+        ("Requests in Flight",),
     ),
     "trouble at Oracle": Row(
         _fault(service="logging", status=503),

@@ -17,7 +17,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "the poll was stopped before this was read",
         "The host asked the poll to stop, or its deadline was reached.",
         "No records are lost: the next poll resumes there. If the problem persists, give the poll more time or raise "
-        "max_concurrency.",
+        "Requests in Flight.",
     ),
     "RETENTION_EXCEEDED": CatalogEntry(
         "the gap since the last poll is longer than OCI keeps the records",
@@ -28,7 +28,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "OVERLAP_TOO_FULL": CatalogEntry(
         "the overlap contains more records than the checkpoint can remember",
         "The limit is 50,000 records for each instance.",
-        "Lower overlap_minutes, or split the tenancy into instances by compartment. Until then some records are "
+        "Lower Overlap (minutes), or split the tenancy into instances by compartment. Until then some records are "
         "delivered again, with the same ids.",
     ),
     "CHECKPOINT_TOO_LARGE": CatalogEntry(
@@ -40,7 +40,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "CHECKPOINT_UNREADABLE": CatalogEntry(
         "the stored checkpoint cannot be read",
         "It was truncated, was written by another program, or is larger than 900 KB. The message contains the reason.",
-        f"{_RESTARTED} If the outage was longer than the lookback, raise lookback_minutes once.",
+        f"{_RESTARTED} If the outage was longer than the lookback, raise First Poll Reaches Back (minutes) once.",
     ),
     "CHECKPOINT_VERSION": CatalogEntry(
         "the stored checkpoint was written by another version of the plugin",
@@ -49,7 +49,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     ),
     "TENANCY_CHANGED": CatalogEntry(
         "the stored checkpoint belongs to another tenancy",
-        "The tenancy_ocid in the settings was changed.",
+        "Tenancy OCID in the settings was changed.",
         "Collection of the new tenancy starts from the lookback. To collect from both tenancies, create one instance "
         "for each.",
     ),

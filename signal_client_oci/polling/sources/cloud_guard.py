@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import (
     MAX_PAGE_LIMIT,
@@ -337,6 +338,7 @@ def _was_closed_before(problem: ProblemRecord, known: SeenProblems) -> bool:
 def _details_warnings(failure: Failure | None, count: int) -> list[Check]:
     if failure is None:
         return []
-    message = f"{count} problems were delivered without details: {failure.message}"
+    were = "was" if count == 1 else "were"
+    message = f"{counted(count, 'problem')} {were} delivered without details: {failure.message}"
     code, request = "PROBLEM_DETAILS_MISSING", failure.opc_request_id
     return [make_check("cloud_guard", TITLE, "warning", code, message, opc_request_id=request)]

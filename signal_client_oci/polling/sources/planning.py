@@ -18,7 +18,7 @@ from signal_client_oci.state.changes import Change, DropCursors, OpenStream, Pla
 from signal_client_oci.state.cursor import Cursor, due_window, read_again_from, start_at
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key
-from signal_client_oci.state.windows import DAY, Window, minute_to_text
+from signal_client_oci.state.windows import DAY, Window, minute_in_words
 
 __all__ = ["Partition", "Plan", "Planner", "Slice"]
 
@@ -267,7 +267,7 @@ class Planner:
         kept_from = self._context.minute - days * DAY
         if window.start < kept_from:
             message = (
-                f"{self._api.title}: records from {minute_to_text(window.start)} to {minute_to_text(kept_from)} "
+                f"{self._api.title}: records from {minute_in_words(window.start)} to {minute_in_words(kept_from)} "
                 f"may be missing, because OCI may keep no more than {days} days"
             )
             check = make_check(self._api.source, self._api.title, "warning", "RETENTION_EXCEEDED", message)
