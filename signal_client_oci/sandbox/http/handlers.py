@@ -73,9 +73,9 @@ class RequestHandler:
             cloud.request_log.close(recorded, response.status)
         head = response.head(cloud.answer_time(response.status), self._request_id())
         if fault and kind.send:
-            kind.send(fault, connection, head, response.body)
+            kind.send(fault, connection, head, response.content(self._request))
             return False
-        connection.send(head + response.body)
+        connection.send(head + response.content(self._request))
         return self._request.headers.get("connection", "").lower() != "close"
 
     def _latency(self) -> float:

@@ -14,12 +14,17 @@ from signal_client_oci.sandbox.data.identifiers import region_key
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_response
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
 
 __all__ = ["SandboxIdentity"]
 
 _NO_TAGS: dict[str, Any] = {"freeformTags": {}, "definedTags": {}}
+_COMPARTMENT_STATES = ("CREATING", "ACTIVE", "INACTIVE", "DELETING", "DELETED")
+_SORT_KEYS: SortKeys[SandboxCompartment] = {
+    "TIMECREATED": (lambda one: one.created, "DESC"),
+    "NAME": (lambda one: one.name, "ASC"),
+}
 
 
 @dataclass
@@ -41,9 +46,12 @@ class SandboxIdentity:
             raise invalid_parameter("compartmentIdInSubtree can only be set for the tenancy.")
         found = self.tree.below_root() if call.is_subtree else self.tree.children(call.compartment)
         accessible_only = call.params.get("accessLevel") == "ACCESSIBLE"
+        state = call.params.get("lifecycleState", "ACTIVE").upper()  # documented as case-insensitive
+        if state not in _COMPARTMENT_STATES:
+            raise invalid_parameter(f"lifecycleState must be one of {', '.join(_COMPARTMENT_STATES)}.")
         items = [
             _compartment(one, is_accessible=True if accessible_only else None)
-            for one in found
+            for one in call.in_order(found, _SORT_KEYS)
             if not (accessible_only and one.ocid in call.denied) and _is_wanted(one, call)
         ]
         return call.list_page(self.listings, items)
@@ -84,8 +92,10 @@ class SandboxIdentity:
         return json_response(user | self._active() | {"isMfaActivated": False} | _NO_TAGS)
 
     def list_user_group_memberships(self, call: ApiCall) -> HttpResponse:
-        """Answer ListUserGroupMemberships of the user asked for."""
-        groups = self.groups if call.params.get("userId", self.user) == self.user else {}
+        """Answer ListUserGroupMemberships of the user or group asked for."""
+        groups = [one for one in self.groups if call.params.get("groupId", one) == one]
+        if call.params.get("userId", self.user) != self.user:
+            groups = []
         items = [
             {"id": f"{group}.membership", "groupId": group, "userId": self.user} | self._active()
             for group in groups

@@ -18,7 +18,7 @@ from signal_client_oci.sandbox.data.timeline import TimelineEntry, TimelinePosit
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpResponse
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree
 from signal_client_oci.sandbox.services.search_query import SearchCondition, SearchScope, parse_query
 
@@ -38,6 +38,13 @@ class LogGroup:
     region: str
     compartment: str
     logs: dict[str, str] = field(default_factory=dict)
+
+
+_CREATED = "2026-01-15T10:00:00.000Z"
+_SORT_KEYS: SortKeys[LogGroup] = {
+    "timeCreated": (lambda _group: _CREATED, "DESC"),
+    "displayName": (lambda group: group.name, "ASC"),
+}
 
 
 @dataclass
@@ -80,14 +87,21 @@ class SandboxLogging:
         return call.page(_results(records), token.next(position) if position else None)
 
     def list_log_groups(self, call: ApiCall) -> HttpResponse:
-        """Answer one page of ListLogGroups, of exactly one compartment; raises `ApiError`."""
+        """Answer one page of ListLogGroups; raises `ApiError`."""
         if not self.tree.is_readable(call.compartment):
             raise not_found()
-        place = (call.region, call.compartment)
+        covered = self.tree.subtree(call.compartment) if call.is_subtree else [call.compartment]
+        compartments = {one for one in covered if self.tree.is_readable(one)} - call.denied
         groups = [
-            _group_summary(one) for one in self.groups.values() if (one.region, one.compartment) == place
+            one
+            for one in self.groups.values()
+            if one.region == call.region
+            and one.compartment in compartments
+            and one.name == call.params.get("displayName", one.name)
         ]
-        return call.list_page(self.listings, groups)
+        return call.list_page(
+            self.listings, [_group_summary(one) for one in call.in_order(groups, _SORT_KEYS)]
+        )
 
     def _matching(
         self,
@@ -169,7 +183,7 @@ def _group_summary(group: LogGroup) -> dict[str, Any]:
         "description": f"Log group {group.name}",
         "definedTags": {},
         "freeformTags": {},
-        "timeCreated": "2026-01-15T10:00:00.000Z",
-        "timeLastModified": "2026-01-15T10:00:00.000Z",
+        "timeCreated": _CREATED,
+        "timeLastModified": _CREATED,
         "lifecycleState": "ACTIVE",
     }
