@@ -20,7 +20,8 @@ from signal_client_oci.sandbox.http.http_connection import HttpResponse
 from signal_client_oci.sandbox.http.page_tokens import Listings
 from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree
-from signal_client_oci.sandbox.services.search_query import SearchCondition, SearchScope, parse_query
+from signal_client_oci.sandbox.services.search_expressions import SearchExpression
+from signal_client_oci.sandbox.services.search_query import SearchScope, parse_query
 
 __all__ = ["LogGroup", "SandboxLogging"]
 
@@ -67,6 +68,12 @@ class SandboxLogging:
 
     def search_logs(self, call: ApiCall) -> HttpResponse:
         """Answer one page of SearchLogs; raises `ApiError`."""
+        try:
+            return self._search(call)
+        except RecursionError as error:
+            raise invalid_parameter("The search query is nested too deeply.") from error
+
+    def _search(self, call: ApiCall) -> HttpResponse:
         if not call.body:
             raise invalid_parameter("The request body is not a JSON object.")
         query = parse_query(_text(call, "searchQuery"))
@@ -107,14 +114,22 @@ class SandboxLogging:
         self,
         call: ApiCall,
         scopes: tuple[SearchScope, ...],
-        conditions: tuple[SearchCondition, ...],
+        conditions: tuple[SearchExpression, ...],
         window: tuple[TimelinePosition, int],
     ) -> Iterator[TimelineEntry]:
         covered = [(scope, self._compartments(scope)) for scope in scopes]
         compartments = dict.fromkeys(ocid for _scope, ocids in covered for ocid in ocids)
         for entry in self.timelines.between(call.region, compartments, *window, call.now):
-            if any(_is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
+            if any(self._is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
                 yield entry
+
+    def _is_covered(self, entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
+        """Return whether a scope covers an entry; groups and logs are named by OCID or display name."""
+        group = self.groups.get(entry.group)
+        groups = {"", entry.group, group.name if group else ""}
+        logs = {"", entry.log, group.logs.get(entry.log, "") if group else ""}
+        wanted = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
+        return entry.compartment in compartments and wanted in groups and scope.log in logs
 
     def _compartments(self, scope: SearchScope) -> frozenset[str]:
         if scope.compartment not in self.tree:
@@ -142,19 +157,14 @@ def _text(call: ApiCall, name: str) -> str:
     return value
 
 
-def _is_covered(entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
-    group = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
-    return entry.compartment in compartments and group in ("", entry.group) and scope.log in ("", entry.log)
-
-
-def _meets(entry: TimelineEntry, conditions: tuple[SearchCondition, ...]) -> bool:
+def _meets(entry: TimelineEntry, conditions: tuple[SearchExpression, ...]) -> bool:
     if not conditions:
         return True
     try:
-        content = json.loads(entry.raw)["data"]["logContent"]
+        record = json.loads(entry.raw)["data"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        content = None
-    return all(condition.holds(content) for condition in conditions)
+        record = None
+    return all(condition(record if isinstance(record, dict) else {}) is True for condition in conditions)
 
 
 def _unsorted_page(
