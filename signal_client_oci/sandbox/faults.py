@@ -5,56 +5,41 @@ The kinds `status` and `body` are built in. A program registers more in `FAULT_K
 
 from __future__ import annotations
 
+import inspect
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from signal_client_oci.sandbox.http.api_errors import ApiError
-from signal_client_oci.sandbox.http.http_connection import HttpConnection, HttpResponse, error_response
+from signal_client_oci.sandbox.http.http_connection import HttpResponse, error_response
 from signal_client_oci.sandbox.http.request_log import RecordedRequest
 from signal_client_oci.sandbox.services.calls import ApiCall
 from signal_client_oci.sandbox.tenancy import Tenancy
 
-__all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault"]
+__all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault", "RequestFilter"]
 
 
-@dataclass(slots=True)
-class InjectedFault:
-    """One fault and the requests that it hits; None (or empty) matches everything.
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which requests a fault hits; None matches everything.
 
-    Which: `service` (audit, logging, cloudguard, identity), `operation` (`list_events`, …), `region`,
-    `tenancy` (OCID), `compartment` (one of those that a request names), `page` (a number, or `"later"` for
-    all but the first). How often: `times` (None: until removed), `probability` of each hit. `hits` counts.
-
-    What, as far as its kind uses it: `status`, `code`, `message` and `headers` of an error; `body` and
-    `content_type` of kind `body`; `seconds`, `size` and `location` of kinds that are registered elsewhere.
+    `service` is audit, logging, cloudguard or identity, `operation` `list_events` and the like, `tenancy` an OCID,
+    `compartment` one of those that a request names, `page` a number, or `"later"` for all but the first.
     """
 
-    kind: str = "status"
     service: str | None = None
     operation: str | None = None
     region: str | None = None
     tenancy: str | None = None
     compartment: str | None = None
     page: int | Literal["later"] | None = None
-    times: int | None = None
-    probability: float = 1.0
-    status: int = 503
-    code: str = ""
-    message: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    content_type: str = "application/json"
-    seconds: float = 0.05
-    size: int = 1 << 30
-    location: str = ""
-    hits: int = 0
 
     def matches(self, request: RecordedRequest) -> bool:
-        """Return whether this fault is meant for such a request."""
+        """Return whether such a request is meant."""
         wanted = (self.service, self.operation, self.region, self.tenancy)
         actual = (request.service, request.operation, request.region, request.tenancy)
         return (
@@ -62,6 +47,28 @@ class InjectedFault:
             and (self.compartment is None or self.compartment in request.compartments)
             and (self.page in (None, request.page) or (self.page == "later" and request.page > 1))
         )
+
+
+_FILTERS = {one.name for one in fields(RequestFilter)}
+
+
+class InjectedFault:
+    """One fault: its `kind`, which requests it hits and how often, and the options of its kind.
+
+    `times` (None: until removed) and `probability` say how often; `hits` counts. Of `details`, the fields of
+    `RequestFilter` say which requests; the rest are the options: `status`, `code`, `message` and `headers` of kind
+    `status`, `body`, `content_type` and `headers` of kind `body`.
+    """
+
+    def __init__(
+        self, kind: str = "status", *, times: int | None = None, probability: float = 1.0, **details: Any
+    ) -> None:
+        self.kind = kind
+        self.times = times
+        self.probability = probability
+        self.filter = RequestFilter(**{name: details.pop(name) for name in _FILTERS & details.keys()})
+        self.options = details
+        self.hits = 0
 
 
 @dataclass(frozen=True)
@@ -79,24 +86,47 @@ class FaultKind:
     """What one kind of fault does; None leaves that step as it is.
 
     `prepare` runs before the true response is made, `alter` replaces it, `send` writes head and body to the
-    connection, which is then closed. Under a kind that `is_silent` no status is ever sent.
+    connection, which is then closed. What the last two take by keyword are the kind's options. Under a kind that
+    `is_silent` no status is ever sent.
     """
 
     prepare: Callable[[FaultedRequest], None] | None = None
-    alter: Callable[[InjectedFault, HttpResponse, FaultedRequest], HttpResponse] | None = None
-    send: Callable[[InjectedFault, HttpConnection, bytes, bytes], None] | None = None
+    alter: Callable[..., HttpResponse] | None = None  # (HttpResponse, FaultedRequest, **options)
+    send: Callable[..., None] | None = None  # (HttpConnection, head, body, **options)
     is_silent: bool = False
 
+    @property
+    def options(self) -> frozenset[str]:
+        """The names of the kind's options."""
+        step = self.alter or self.send
+        parameters = inspect.signature(step).parameters.values() if step else ()
+        return frozenset(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
 
-def _status(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+
+def _status(
+    _response: HttpResponse,
+    _request: FaultedRequest,
+    *,
+    status: int = 503,
+    code: str = "",
+    message: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
     """Return an error status with a proper body."""
-    error = error_response(ApiError(fault.status, fault.message, fault.code))
-    return replace(error, headers=error.headers | fault.headers)
+    error = error_response(ApiError(status, message, code))
+    return replace(error, headers=error.headers | dict(headers))
 
 
-def _body(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+def _body(
+    _response: HttpResponse,
+    _request: FaultedRequest,
+    *,
+    body: bytes = b"",
+    content_type: str = "application/json",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
     """Return a 200 with any bytes."""
-    return HttpResponse(200, fault.body, {"Content-Type": fault.content_type} | fault.headers)
+    return HttpResponse(200, body, {"Content-Type": content_type} | dict(headers))
 
 
 FAULT_KINDS: dict[str, FaultKind] = {"status": FaultKind(alter=_status), "body": FaultKind(alter=_body)}
@@ -112,9 +142,14 @@ class Faults:
         self._random = random.Random(0)  # noqa: S311  chances of faults, no secrets
 
     def add(self, fault: InjectedFault) -> InjectedFault:
-        """Put a fault in force and return it, for `remove` and its `hits`; raises `ValueError` for an unknown kind."""
+        """Put a fault in force and return it, for `remove` and its `hits`.
+
+        Raises `ValueError` for an unknown kind, `TypeError` for an option that its kind does not have.
+        """
         if fault.kind not in FAULT_KINDS:
             raise ValueError(f"unknown kind {fault.kind!r}; choose one of {', '.join(FAULT_KINDS)}")
+        if unknown := fault.options.keys() - FAULT_KINDS[fault.kind].options:
+            raise TypeError(f"{fault.kind!r} has no option {', '.join(sorted(unknown))}")
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -139,7 +174,7 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 is_over = fault.times is not None and fault.hits >= fault.times
-                if is_over or not fault.matches(request):
+                if is_over or not fault.filter.matches(request):
                     continue
                 if fault.probability >= 1 or self._random.random() < fault.probability:
                     fault.hits += 1

@@ -46,7 +46,6 @@ class RequestHandler:
             call.body,
             {name: value for name, value in request.headers.items() if name != "authorization"},
             page_number(call.params.get("page")),
-            call.path_ids,
         )
 
     def run(self) -> bool:
@@ -66,14 +65,14 @@ class RequestHandler:
             kind.prepare(faulted)
         response = self._true_response()
         if fault and kind.alter:
-            response = kind.alter(fault, response, faulted)
+            response = kind.alter(response, faulted, **fault.options)
         if cloud.compresses and "gzip" in self._request.headers.get("accept-encoding", ""):
             response = _compressed(response)
         if not kind.is_silent:
             cloud.request_log.close(recorded, response.status)
         head = response.head(cloud.answer_time(response.status), self._request_id())
         if fault and kind.send:
-            kind.send(fault, connection, head, response.content(self._request))
+            kind.send(connection, head, response.content(self._request), **fault.options)
             return False
         connection.send(head + response.content(self._request))
         return self._request.headers.get("connection", "").lower() != "close"

@@ -139,7 +139,9 @@ class _Parser:
 
     def _condition(self) -> SearchExpression:
         if self._token.key in _NOT_RUN:
-            raise invalid_parameter(f"The sandbox does not run {self._token.key}.")
+            raise invalid_parameter(
+                f"The search query is not valid: the sandbox does not run {self._token.key}."
+            )
         self._takes("where")
         return self._expression()
 
@@ -197,7 +199,9 @@ class _Parser:
             return constant(_LITERALS[first.key])
         if self._takes("("):
             if first.key not in FUNCTIONS:
-                raise invalid_parameter(f"The sandbox does not run {first.text}().")
+                raise invalid_parameter(
+                    f"The search query is not valid: the sandbox does not run {first.text}()."
+                )
             return applied(FUNCTIONS[first.key], *self._items(")"))
         path = [_name(first)]
         while self._takes("."):
