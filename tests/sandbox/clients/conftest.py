@@ -83,7 +83,7 @@ def _json_of(command, tmp_path, **environment):
 @pytest.fixture
 def command_line(tenancy, configuration, tmp_path):
     """Run the official command line: `command_line(service, "words of a command", *more)` gives its `data`."""
-    program = _required("OCI command line", HERE / ".cli" / "bin" / "oci")
+    program = _required("OCI command line", HERE / ".venv" / "bin" / "oci")
 
     def run(service, words, *more):
         endpoint = tenancy.endpoint_template.format(region=tenancy.regions[0], service=service)

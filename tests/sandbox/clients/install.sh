@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-if [ "$(.cli/bin/oci --version 2> /dev/null)" != 3.95.1 ]; then
-  rm -rf .cli
-  python3 -m venv .cli
-  .cli/bin/pip install --quiet --no-compile oci-cli==3.95.1
+if [ "$(.venv/bin/oci --version 2> /dev/null)" != 3.95.1 ]; then
+  rm -rf .venv
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet --no-compile oci-cli==3.95.1
 fi
 npm ci --silent
