@@ -9,10 +9,10 @@ import inspect
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from signal_client_oci.sandbox.http.api_errors import ApiError
 from signal_client_oci.sandbox.http.http_connection import HttpResponse, error_response
@@ -20,44 +20,18 @@ from signal_client_oci.sandbox.http.request_log import RecordedRequest
 from signal_client_oci.sandbox.services.calls import ApiCall
 from signal_client_oci.sandbox.tenancy import Tenancy
 
-__all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault", "RequestFilter"]
+__all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault"]
 
-
-@dataclass(frozen=True, slots=True)
-class RequestFilter:
-    """Which requests a fault hits; None matches everything.
-
-    `service` is audit, logging, cloudguard or identity, `operation` `list_events` and the like, `tenancy` an OCID,
-    `compartment` one of those that a request names, `page` a number, or `"later"` for all but the first.
-    """
-
-    service: str | None = None
-    operation: str | None = None
-    region: str | None = None
-    tenancy: str | None = None
-    compartment: str | None = None
-    page: int | Literal["later"] | None = None
-
-    def matches(self, request: RecordedRequest) -> bool:
-        """Return whether such a request is meant."""
-        wanted = (self.service, self.operation, self.region, self.tenancy)
-        actual = (request.service, request.operation, request.region, request.tenancy)
-        return (
-            all(want in (None, have) for want, have in zip(wanted, actual, strict=True))
-            and (self.compartment is None or self.compartment in request.compartments)
-            and (self.page in (None, request.page) or (self.page == "later" and request.page > 1))
-        )
-
-
-_FILTERS = {one.name for one in fields(RequestFilter)}
+_WHICH = ("service", "operation", "region", "tenancy", "compartment", "page")
 
 
 class InjectedFault:
-    """One fault: its `kind`, which requests it hits and how often, and the options of its kind.
+    """One fault: its `kind`, how often it hits (`times`, None: until removed; `probability`), and its `details`.
 
-    `times` (None: until removed) and `probability` say how often; `hits` counts. Of `details`, the fields of
-    `RequestFilter` say which requests; the rest are the options: `status`, `code`, `message` and `headers` of kind
-    `status`, `body`, `content_type` and `headers` of kind `body`.
+    Details that say which requests are hit, unless they are None: `service` (audit, logging, cloudguard, identity),
+    `operation` (`list_events` and the like), `region`, `tenancy` (OCID), `compartment` (one of those that a request
+    names) and `page` (a number, or `"later"` for all but the first). All others are options of the kind: `status`,
+    `code`, `message` and `headers` of kind `status`, `body`, `content_type` and `headers` of kind `body`.
     """
 
     def __init__(
@@ -66,9 +40,16 @@ class InjectedFault:
         self.kind = kind
         self.times = times
         self.probability = probability
-        self.filter = RequestFilter(**{name: details.pop(name) for name in _FILTERS & details.keys()})
+        self.which = {name: details.pop(name) for name in _WHICH if name in details}
         self.options = details
         self.hits = 0
+
+    def matches(self, request: RecordedRequest) -> bool:
+        """Return whether this fault is meant for such a request."""
+        names = request.compartments
+        page = (request.page, "later" if request.page > 1 else None)
+        has = (request.service,), (request.operation,), (request.region,), (request.tenancy,), names, page
+        return all(self.which.get(name) in (None, *values) for name, values in zip(_WHICH, has, strict=True))
 
 
 @dataclass(frozen=True)
@@ -174,7 +155,7 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 is_over = fault.times is not None and fault.hits >= fault.times
-                if is_over or not fault.filter.matches(request):
+                if is_over or not fault.matches(request):
                     continue
                 if fault.probability >= 1 or self._random.random() < fault.probability:
                     fault.hits += 1

@@ -7,6 +7,7 @@ Some change the whole response (a wrong body, wrong headers, page tokens without
 from __future__ import annotations
 
 import contextlib
+import gzip
 import itertools
 import socket
 import struct
@@ -88,6 +89,12 @@ def _control_characters(response: HttpResponse, _request: FaultedRequest) -> Htt
 def _gzip_bomb(response: HttpResponse, _request: FaultedRequest, *, size: int = 1 << 30) -> HttpResponse:
     """The true body followed by `size` blanks, which is valid JSON, compressed to a thousandth."""
     body = gzip_bomb(response.body, size)
+    return replace(response, body=body, headers=response.headers | {"Content-Encoding": "gzip"})
+
+
+def _gzip(response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+    """The true body, compressed as the real services may do."""
+    body = gzip.compress(response.body, compresslevel=1)
     return replace(response, body=body, headers=response.headers | {"Content-Encoding": "gzip"})
 
 
@@ -207,6 +214,7 @@ FAULT_KINDS.update(
         "cut_json": FaultKind(alter=_cut_json),
         "broken_utf8": FaultKind(alter=_broken_utf8),
         "control_characters": FaultKind(alter=_control_characters),
+        "gzip": FaultKind(alter=_gzip),
         "gzip_bomb": FaultKind(alter=_gzip_bomb),
         "redirect": FaultKind(alter=_redirect),
         "repeated_page_token": FaultKind(prepare=_open_first_page, alter=_repeated_token),

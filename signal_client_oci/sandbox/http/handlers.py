@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -66,8 +65,6 @@ class RequestHandler:
         response = self._true_response()
         if fault and kind.alter:
             response = kind.alter(response, faulted, **fault.options)
-        if cloud.compresses and "gzip" in self._request.headers.get("accept-encoding", ""):
-            response = _compressed(response)
         if not kind.is_silent:
             cloud.request_log.close(recorded, response.status)
         head = response.head(cloud.answer_time(response.status), self._request_id())
@@ -91,7 +88,7 @@ class RequestHandler:
         if tenancy is None:
             return error_response(ApiError(401))
         try:
-            verify(self._request, tenancy.public_key_of, cloud.service_time(), cloud.date_tolerance)
+            verify(self._request, tenancy.public_key_of, cloud.service_time())
             return perform(tenancy, call)
         except ApiError as error:
             return error_response(error)
@@ -99,10 +96,3 @@ class RequestHandler:
     def _request_id(self) -> str:
         sent = self._request.headers.get("opc-request-id", uuid.uuid4().hex.upper())
         return f"{sent}/{uuid.uuid4().hex.upper()}/{uuid.uuid4().hex.upper()}"
-
-
-def _compressed(response: HttpResponse) -> HttpResponse:
-    if "Content-Encoding" in response.headers:
-        return response
-    body = gzip.compress(response.body, compresslevel=1)
-    return replace(response, body=body, headers=response.headers | {"Content-Encoding": "gzip"})

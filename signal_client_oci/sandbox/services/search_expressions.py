@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-__all__ = [
-    "BINARY",
-    "FUNCTIONS",
-    "NEGATION",
-    "SIGNS",
-    "SearchExpression",
-    "applied",
-    "constant",
-    "field_value",
-    "list_value",
-    "opposite",
-]
+__all__ = ["BINARY", "FUNCTIONS", "NEGATION", "SearchExpression", "applied", "field_value"]
 
 SearchExpression = Callable[[Mapping[str, Any]], Any]
 """A record's decoded `{"datetime": …, "logContent": {…}}` → the value of an expression; a missing field is None."""
 
 NEGATION = 3
 """How strongly `not` binds: more than `and`, less than a comparison."""
-
-
-def constant(value: object) -> SearchExpression:
-    """Return what has the same value for every record."""
-    return lambda _record: value
-
-
-def list_value(items: Sequence[SearchExpression]) -> SearchExpression:
-    """Return the list of the items' values."""
-    return lambda record: [item(record) for item in items]
 
 
 def applied(function: Callable[..., Any], *operands: SearchExpression) -> SearchExpression:
@@ -69,15 +48,6 @@ def _values(content: object) -> Iterator[Any]:
         yield content
 
 
-def opposite(value: object) -> bool:
-    """Return `not value`; only `true` itself is true."""
-    return value is not True
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _equal(left: object, right: object) -> bool:
     """Return whether two values are equal; a `*` in a text on the right stands for any characters."""
     if isinstance(left, tuple):
@@ -91,24 +61,13 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], 
     """Return a comparison of two numbers or two texts, which is false for everything else."""
 
     def holds(left: object, right: object) -> bool:
-        are_texts = isinstance(left, str) and isinstance(right, str)
-        return (are_texts or (_is_number(left) and _is_number(right))) and compare(left, right)
+        kinds = [
+            float if isinstance(one, int) and not isinstance(one, bool) else type(one)
+            for one in (left, right)
+        ]
+        return kinds in ([float, float], [str, str]) and compare(left, right)
 
     return holds
-
-
-def _computed(compute: Callable[[Any, Any], float]) -> Callable[[object, object], float | None]:
-    """Return an operation on two numbers, None for everything else and for a division by zero."""
-
-    def result(left: object, right: object) -> float | None:
-        if not (_is_number(left) and _is_number(right)):
-            return None
-        try:
-            return compute(left, right)
-        except (ArithmeticError, ValueError):
-            return None
-
-    return result
 
 
 BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
@@ -121,19 +80,8 @@ BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "<=": (4, _ordered(operator.le)),
     ">": (4, _ordered(operator.gt)),
     ">=": (4, _ordered(operator.ge)),
-    "+": (5, _computed(operator.add)),
-    "-": (5, _computed(operator.sub)),
-    "*": (6, _computed(operator.mul)),
-    "/": (6, _computed(operator.truediv)),
 }
 """Operator between two operands → (how strongly it binds, what it does)."""
-
-
-SIGNS: dict[str, Callable[[Any], Any]] = {
-    "-": lambda value: -value if _is_number(value) else None,
-    "+": lambda value: value if _is_number(value) else None,
-}
-"""Sign before an operand → what it does."""
 
 
 def _text(value: object) -> str:

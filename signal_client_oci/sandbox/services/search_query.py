@@ -1,8 +1,8 @@
 """The part of the Logging query language that the sandbox runs: `search`, `where` and `sort by datetime`.
 
-`search "compartment[/group[/log]]"[,] "…" [| [where] expression] … [| sort by datetime [asc|desc]]`, with comments.
-Source: docs.oracle.com, Logging/Reference/query_language_specification.htm. The operators `in` and `not` without
-brackets are not in it; Oracle's console takes them.
+`search "compartment[/group[/log]]"[,] "…" [| [where] expression] … [| sort by datetime [asc|desc]]`, with comments but
+without arithmetic. Source: docs.oracle.com, Logging/Reference/query_language_specification.htm, which does not have the
+operator `in`, and `not` only before brackets.
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ from signal_client_oci.sandbox.services.search_expressions import (
     BINARY,
     FUNCTIONS,
     NEGATION,
-    SIGNS,
     SearchExpression,
     applied,
-    constant,
     field_value,
-    list_value,
-    opposite,
 )
 
 __all__ = ["SearchQuery", "SearchScope", "parse_query"]
@@ -32,13 +28,12 @@ _TOKEN = re.compile(
       | (?P<text>'(?:[^'\\]|\\.)*')
       | (?P<name>"(?:[^"]|"")*")
       | (?P<word>[A-Za-z_]\w*)
-      | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w))
-      | (?P<mark>[<>!]=|[|.,=<>+*/()\[\]-])""",
+      | (?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w))
+      | (?P<mark>[<>!]=|[|.,=<>()\[\]])""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _LITERALS = {"true": True, "false": False, "null": None}
 _NOT_RUN = frozenset({"search", "top", "dedup", "select", "extend", "summarize", "count"})
-_CLOSING = {"(": ")", "[": "]"}
 
 
 @dataclass(frozen=True)
@@ -149,38 +144,45 @@ class _Parser:
         """Return what follows as far as it binds more strongly than `strength`."""
         left = self._operand()
         while True:
-            is_opposite = self._token.key == "not"
-            key = "in" if is_opposite else self._token.key
+            is_negated = self._token.key == "not"
+            key = "in" if is_negated else self._token.key
             if key not in BINARY or BINARY[key][0] <= strength:
                 return left
             self._advance()
-            if is_opposite:
+            if is_negated:
                 self._expect("in")
             right = self._list() if key == "in" else self._expression(BINARY[key][0])
             left = applied(BINARY[key][1], left, right)
-            left = applied(opposite, left) if is_opposite else left
+            left = applied(_opposite, left) if is_negated else left
 
     def _operand(self) -> SearchExpression:
         if self._takes("not"):
-            return applied(opposite, self._expression(NEGATION))
-        if self._token.key in SIGNS:
-            return applied(SIGNS[self._advance().key], self._operand())
+            return applied(_opposite, self._expression(NEGATION))
         if self._takes("("):
             inner = self._expression()
             self._expect(")")
             return inner
-        if self._token.key == "[":
-            return self._list()
-        if self._token.kind in ("text", "number"):
-            return constant(_value(self._advance()))
-        return self._named()
+        kind, literal = self._token.kind, self._token.key
+        if kind in ("text", "number") or literal in _LITERALS:
+            value = _value(self._advance())
+            return lambda _record: value
+        name = self._name()
+        if not self._takes("("):
+            path = [name]
+            while self._takes("."):
+                path.append(self._name())
+            return field_value(tuple(path))
+        if literal not in FUNCTIONS:
+            raise invalid_parameter(f"The search query is not valid: the sandbox does not run {name}().")
+        return applied(FUNCTIONS[literal], *self._items(")"))
 
     def _list(self) -> SearchExpression:
-        closing = _CLOSING.get(self._token.key, "")
-        if not closing:
+        closing = {"(": ")", "[": "]"}.get(self._token.key)
+        if closing is None:
             self._refuse()
         self._advance()
-        return list_value(self._items(closing))
+        items = self._items(closing)
+        return lambda record: [item(record) for item in items]
 
     def _items(self, closing: str) -> list[SearchExpression]:
         items: list[SearchExpression] = []
@@ -190,31 +192,19 @@ class _Parser:
             items.append(self._expression())
         return items
 
-    def _named(self) -> SearchExpression:
-        """Return a literal word, a function's result or a field."""
+    def _name(self) -> str:
+        """Return a word, or the name in quotes: there every character stands for itself."""
         if self._token.kind not in ("word", "name"):
             self._refuse()
-        first = self._advance()
-        if first.key in _LITERALS:
-            return constant(_LITERALS[first.key])
-        if self._takes("("):
-            if first.key not in FUNCTIONS:
-                raise invalid_parameter(
-                    f"The search query is not valid: the sandbox does not run {first.text}()."
-                )
-            return applied(FUNCTIONS[first.key], *self._items(")"))
-        path = [_name(first)]
-        while self._takes("."):
-            if self._token.kind not in ("word", "name"):
-                self._refuse()
-            path.append(_name(self._advance()))
-        return field_value(tuple(path))
+        text = self._advance().text
+        return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
-def _name(token: _Token) -> str:
-    """Return the name that a word or a quoted name spells: in quotes every character stands for itself."""
-    return token.text[1:-1].replace('""', '"') if token.kind == "name" else token.text
+def _opposite(value: object) -> bool:
+    return value is not True
 
 
-def _value(token: _Token) -> str | float:
+def _value(token: _Token) -> str | float | bool | None:
+    if token.kind == "word":
+        return _LITERALS[token.key]
     return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else float(token.text)
