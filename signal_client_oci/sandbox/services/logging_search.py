@@ -125,11 +125,12 @@ class SandboxLogging:
 
     def _is_covered(self, entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
         """Return whether a scope covers an entry; groups and logs are named by OCID or display name."""
-        group = self.groups.get(entry.group)
-        groups = {"", entry.group, group.name if group else ""}
-        logs = {"", entry.log, group.logs.get(entry.log, "") if group else ""}
+        if entry.compartment not in compartments or not scope.group:
+            return entry.compartment in compartments
         wanted = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
-        return entry.compartment in compartments and wanted in groups and scope.log in logs
+        group = self.groups.get(entry.group)
+        name, logs = (group.name, group.logs) if group else ("", {})
+        return wanted in (entry.group, name) and scope.log in ("", entry.log, logs.get(entry.log))
 
     def _compartments(self, scope: SearchScope) -> frozenset[str]:
         if scope.compartment not in self.tree:
