@@ -34,6 +34,7 @@ def deviations(raw, read, kind, where="body"):
 
 def _deviations_of_a_model(raw, read, where):
     yield from (f"{where}.{name} is not in the model" for name in raw.keys() - read.attribute_map.values())
+    yield from (f"{where}.{name} is missing" for name in read.attribute_map.values() - raw.keys())
     for name, json_name in read.attribute_map.items():
         value, place = getattr(read, name), f"{where}.{json_name}"
         if isinstance(value, str) and value == UNKNOWN:
@@ -98,7 +99,7 @@ def answers(tenancy, client, clock):
 
 
 def test_every_body_is_what_the_models_of_the_sdk_expect(answers, sandbox):
-    """No field, type or enum value that the models do not know; nothing is missing but the root's parent."""
+    """Every field of the models, and none else, with a type and value that they know; only the root has no parent."""
     assert {one.operation for one in sandbox.requests} == set(operations._OPERATIONS)
     assert {one.status for one in sandbox.requests} == {200}
     assert list(dict.fromkeys(odd for answer in answers for odd in deviations(*answer))) == [
@@ -109,15 +110,18 @@ def test_every_body_is_what_the_models_of_the_sdk_expect(answers, sandbox):
 
 
 def test_a_deviation_is_seen(tenancy, client):
-    """The check above sees an unknown field, an unknown enum value, a wrong type and what is missing."""
+    """The check above sees an unknown or missing field, an unknown enum value, a wrong type and an absent value."""
     odd = {"riskLevel": "AWFUL", "manageType": "X", "labels": [7], "timeLastDetected": "2026-03-02T09:00:00Z"}
-    tenancy.add_problem(extra=odd | {"id": None})
+    usual = json.loads(tenancy.cloud_guard.problems[tenancy.add_problem()].versions[0].summary)
+    del usual["locks"]
+    tenancy.add_problem(raw=json.dumps(usual | odd | {"id": None}).encode())
     answers = []
     client("cloudguard", answers).list_problems(tenancy.ocid)
     assert sorted(deviations(*answers[-1])) == [
-        "body.items[0].id is required",
-        "body.items[0].labels[0] is 7, not str",
-        "body.items[0].manageType is not in the model",
-        "body.items[0].riskLevel is 'AWFUL', which the model does not know",
-        "body.items[0].timeLastDetected is '2026-03-02T09:00:00Z', not a time in milliseconds",
+        "body.items[1].id is required",
+        "body.items[1].labels[0] is 7, not str",
+        "body.items[1].locks is missing",
+        "body.items[1].manageType is not in the model",
+        "body.items[1].riskLevel is 'AWFUL', which the model does not know",
+        "body.items[1].timeLastDetected is '2026-03-02T09:00:00Z', not a time in milliseconds",
     ]

@@ -20,6 +20,8 @@ from signal_client_oci.sandbox.services.compartments import CompartmentTree, San
 __all__ = ["SandboxIdentity"]
 
 _NO_TAGS: dict[str, Any] = {"freeformTags": {}, "definedTags": {}}
+_NOT_KNOWN = ("capabilities", "dbUserName", "externalIdentifier", "identityProviderId")
+_NEVER = ("lastSuccessfulLoginTime", "previousSuccessfulLoginTime")
 _COMPARTMENT_STATES = ("CREATING", "ACTIVE", "INACTIVE", "DELETING", "DELETED")
 _SORT_KEYS: SortKeys[SandboxCompartment] = {
     "TIMECREATED": (lambda one: one.created, "DESC"),
@@ -68,7 +70,9 @@ class SandboxIdentity:
         _require_own(call, root.ocid)
         home_key = region_key(next(iter(self.regions))).upper()
         tenancy = {"id": root.ocid, "name": root.name, "description": f"The tenancy {root.name}"}
-        return json_response(tenancy | {"homeRegionKey": home_key} | _NO_TAGS)
+        return json_response(
+            tenancy | {"homeRegionKey": home_key, "upiIdcsCompatibilityLayerEndpoint": None} | _NO_TAGS
+        )
 
     def list_region_subscriptions(self, call: ApiCall) -> HttpResponse:
         """Answer ListRegionSubscriptions, which has no pages."""
@@ -89,7 +93,8 @@ class SandboxIdentity:
         """Answer GetUser for the tenancy's user; raises the 404 `ApiError` for any other."""
         _require_own(call, self.user)
         user = {"id": self.user, "name": self.user_name, "description": "Reads security data"}
-        return json_response(user | self._active() | {"isMfaActivated": False} | _NO_TAGS)
+        state = {"email": self.user_name, "emailVerified": True, "isMfaActivated": False}
+        return json_response(dict.fromkeys(_NOT_KNOWN + _NEVER) | user | state | self._active() | _NO_TAGS)
 
     def list_user_group_memberships(self, call: ApiCall) -> HttpResponse:
         """Answer ListUserGroupMemberships of the user or group asked for."""
@@ -109,7 +114,7 @@ class SandboxIdentity:
             raise not_found()
         description = "Readers of security data"
         return json_response(
-            {"id": group, "name": self.groups[group], "description": description} | self._active()
+            {"id": group, "name": self.groups[group], "description": description} | self._active() | _NO_TAGS
         )
 
     def _active(self) -> dict[str, Any]:
@@ -119,6 +124,7 @@ class SandboxIdentity:
             "compartmentId": root.ocid,
             "timeCreated": format_time(root.created),
             "lifecycleState": "ACTIVE",
+            "inactiveStatus": None,
         }
 
 

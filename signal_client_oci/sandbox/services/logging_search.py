@@ -193,6 +193,7 @@ def _group_summary(group: LogGroup) -> dict[str, Any]:
         "displayName": group.name,
         "description": f"Log group {group.name}",
         "definedTags": {},
+        "systemTags": {},
         "freeformTags": {},
         "timeCreated": _CREATED,
         "timeLastModified": _CREATED,
