@@ -53,10 +53,7 @@ class SandboxAudit:
 
 
 def _moment(call: ApiCall, name: str) -> int:
-    text = call.params.get(name)
-    if text is None:
-        raise invalid_parameter(f"{name} is required.")
     try:
-        return parse_time(text)
+        return parse_time(call.params[name])
     except ValueError as error:
-        raise invalid_parameter(f"{name} is not a valid date: {text}") from error
+        raise invalid_parameter(f"{name} is not a valid date: {call.params[name]}") from error

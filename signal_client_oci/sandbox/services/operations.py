@@ -67,6 +67,7 @@ _PARAMETERS = {
     }
     for name, (_, parts) in _OPERATIONS.items()
 }
+_REQUIRED = frozenset({"compartmentId", "startTime", "endTime"})
 _SCOPE = re.compile(r'"(ocid1\.(?:tenancy|compartment)\.[^"/]*)')
 
 
@@ -107,8 +108,10 @@ def perform(tenancy: Tenancy, call: ApiCall) -> HttpResponse:
 
 
 def _check_parameters(call: ApiCall) -> None:
-    """Refuse what the operation does not document, rather than ignore it."""
+    """Refuse what the operation does not document, rather than ignore it, and what lacks a part."""
     documented = _PARAMETERS[call.operation]
+    for name in _REQUIRED & documented.keys() - call.params.keys():
+        raise ApiError(400, f"{name} is required.", "MissingParameter")
     for name, value in call.params.items():
         if name not in documented:
             raise invalid_parameter(f"{name} is not a parameter of {call.operation}.")

@@ -79,6 +79,28 @@ def test_what_is_not_documented_is_refused(tenancy, ask, service, path, paramete
 
 
 @pytest.mark.parametrize(
+    ("service", "path", "lacks"),
+    [
+        ("audit", "/auditEvents", "endTime"),
+        ("audit", "/auditEvents", "compartmentId"),
+        ("cloudguard", "/problems", "compartmentId"),
+        ("cloudguard", "/configuration", "compartmentId"),
+        ("identity", "/compartments", "compartmentId"),
+        ("groups", "/logGroups", "compartmentId"),
+    ],
+)
+def test_what_is_required_must_be_there(tenancy, ask, service, path, lacks):
+    """A missing parameter is a 400 of its own code that names it."""
+    whole = {"compartmentId": tenancy.ocid}
+    if service == "audit":
+        whole |= {"startTime": "2026-03-02T09:00:00Z", "endTime": "2026-03-02T09:01:00Z"}
+    del whole[lacks]
+    with pytest.raises(oci.exceptions.ServiceError, match=f"{lacks} is required") as refused:
+        ask(service, path, whole)
+    assert (refused.value.status, refused.value.code) == (400, "MissingParameter")
+
+
+@pytest.mark.parametrize(
     ("parameters", "expected"),
     [
         ({}, ["prod", "dev"]),
