@@ -18,7 +18,6 @@ from signal_client_oci.host.conformance.contract_checks import ContractError, fa
 from signal_client_oci.host.conformance.hook_checks import check_schema, check_validation
 from signal_client_oci.host.conformance.poll_checks import PollConformance
 from signal_client_oci.host.conformance.poll_terms import PollTerms
-from signal_client_oci.host.metrics import Metrics
 from signal_client_oci.host.plugins import describe
 
 if TYPE_CHECKING:
@@ -77,11 +76,8 @@ class Host:
         checkpoints: CheckpointStore,
         sink: Sink,
         instances: Iterable[Instance] = (),
-        *,
-        metrics: Metrics | None = None,
     ) -> None:
         self.plugins = plugins
-        self.metrics = metrics or Metrics()
         self._checkpoints = checkpoints
         self._sink = sink
         self._instances: dict[str, Instance] = {}
@@ -143,9 +139,6 @@ class Host:
             raise InstanceBusyError(f"{name} is already being polled")
         try:
             return self._poll(instance, info, context or Context(), on_progress)
-        except BaseException:
-            self.metrics.aborted(name)
-            raise
         finally:
             lock.release()
 
@@ -168,8 +161,6 @@ class Host:
             report = conformance.finish()
         finally:
             _close(poll)
-        failed = [source for source in report["sources"].values() if source["status"] == "failed"]
-        self.metrics.completed(instance.name, len(failed))
         took = time.monotonic() - began
         return PollResult(
             instance.name,
@@ -204,7 +195,6 @@ class Host:
     ) -> None:
         if item["type"] == "batch" and item["artifacts"]:
             self._sink.publish(name, item["artifacts"])
-            self.metrics.published(name, len(item["artifacts"]))
         self._checkpoints.save(name, item["checkpoint"])
         if item["type"] == "batch" and on_progress is not None:
             delivered = sum(conformance.delivered.values())
