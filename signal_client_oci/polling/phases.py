@@ -150,11 +150,13 @@ class PollPhases:
         checkpoint = loop.checkpoint()
         loop.warn(size_warnings(self._state, loop.dropped))
         loop.warn(self._clock.warnings())
+        counts = self._dispatcher.counts
         numbers = {
             source: {
                 "fetched": fetched,
-                "requests": self._dispatcher.requests.get(source, 0),
-                "retries": self._dispatcher.retries.get(source, 0),
+                "requests": counts.sent.get(source, 0),
+                "retries": counts.retries.get(source, 0),
+                "throttled": counts.throttled.get(source, 0),
             }
             for source, fetched in loop.delivered.items()
         }

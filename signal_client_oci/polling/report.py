@@ -42,7 +42,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     Args:
         context: The poll.
         outcomes: How each enabled source fared.
-        numbers: Source → `fetched`, `requests` and `retries`.
+        numbers: Source → `fetched`, `requests`, `retries` and `throttled`.
         warnings: What the operator should know.
         checkpoint: What is stored last.
         degraded: Something could not be found out before any source was read.
@@ -51,6 +51,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     for source in SOURCES:
         outcome = outcomes.get(source, SourceOutcome("skipped"))
         counted = numbers.get(source, {})
+        throttled = {"throttled": counted["throttled"]} if counted.get("throttled") else {}
         sources[source] = {
             "status": outcome.status,
             "fetched": counted.get("fetched", 0),
@@ -58,7 +59,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
             "retries": counted.get("retries", 0),
             "error": outcome.error,
             "covered_until": outcome.covered_until,
-            "counts": dict(outcome.counts),
+            "counts": {**outcome.counts, **throttled},
         }
     return {
         "type": "report",
