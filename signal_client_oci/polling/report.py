@@ -51,7 +51,9 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     for source in SOURCES:
         outcome = outcomes.get(source, SourceOutcome("skipped"))
         counted = numbers.get(source, {})
-        throttled = {"throttled": counted["throttled"]} if counted.get("throttled") else {}
+        counts = dict(outcome.counts)
+        if throttled := counted.get("throttled"):
+            counts["throttled"] = throttled
         sources[source] = {
             "status": outcome.status,
             "fetched": counted.get("fetched", 0),
@@ -59,7 +61,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
             "retries": counted.get("retries", 0),
             "error": outcome.error,
             "covered_until": outcome.covered_until,
-            "counts": {**outcome.counts, **throttled},
+            "counts": counts,
         }
     return {
         "type": "report",
