@@ -27,8 +27,11 @@ from signal_client_oci.cli.output.live_table import LiveTable
 from signal_client_oci.cli.output.log_lines import all_lines, host_lines
 from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.screen import Screen
-from signal_client_oci.host import Host, Schedule, StateDirectory
+from signal_client_oci.cli.status_page import HttpOption, status_page
+from signal_client_oci.host import Host, Observer, Schedule, StateDirectory
+from signal_client_oci.host.http.board import StatusBoard
 from signal_client_oci.host.instances import Instance
+from signal_client_oci.host.observers import Observers
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -37,6 +40,7 @@ Examples:
   signal-client-oci run oci.toml
   signal-client-oci run oci.toml --directory /var/lib/signal-client-oci
   signal-client-oci run oci.toml -i prod -i staging | tee run.log
+  signal-client-oci run oci.toml --http 127.0.0.1:9464
 
 \b
 Artifacts of an instance go to DIR/artifacts/NAME.jsonl, its checkpoint to
@@ -65,6 +69,7 @@ def command(  # noqa: PLR0913  one parameter for each option
         Path,
         typer.Option("--directory", "-d", metavar="DIR", help="Where artifacts and checkpoints are kept."),
     ] = Path("signal-client-oci-data"),
+    http: HttpOption = None,
 ) -> None:
     """Poll all instances into files, until Ctrl-C.
 
@@ -86,10 +91,16 @@ def command(  # noqa: PLR0913  one parameter for each option
             what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
             raise CommandError(f"{what}; name another") from None
         stack.enter_context(terminate_like_interrupt())
-        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory)
+        board = StatusBoard()
+        for one in enabled:
+            board.watch(one.name, one.poll_interval_minutes * 60.0)
+        stack.enter_context(status_page(http, board, screen))
+        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory, board)
 
 
-def _keep_polling(host: Host, instances: Sequence[Instance], screen: Screen, directory: Path) -> None:
+def _keep_polling(
+    host: Host, instances: Sequence[Instance], screen: Screen, directory: Path, board: Observer
+) -> None:
     heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
     table = LiveTable(instances, screen, _utc_now, heading)
     if screen.can_redraw:
@@ -103,11 +114,11 @@ def _keep_polling(host: Host, instances: Sequence[Instance], screen: Screen, dir
                 redirect_stderr=False,
             ),
         ):
-            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
+            still_running = Schedule(host, observer=Observers(board, table)).run(_GRACE_SECONDS)
     else:
         screen.print(heading)
         with all_lines(screen.print):
-            still_running = Schedule(host, observer=table).run(_GRACE_SECONDS)
+            still_running = Schedule(host, observer=Observers(board, table)).run(_GRACE_SECONDS)
     for name in still_running:
         screen.warn([f"{name}: the poll was aborted; the next one resumes from the last checkpoint"])
     screen.print(f"stopped: {table.summary()} in {directory}/artifacts")

@@ -11,6 +11,7 @@ from signal_client_oci.host.http.status import InstanceStatus, Verdict
 __all__ = ["cause_of", "duration_in_words", "headline", "most_troubled_first"]
 
 _NAMED: Final = 3
+_MAX_NAME: Final = 40
 _WORDS: Final[dict[Verdict, str]] = {
     "failed": "failed",
     "overdue": "overdue",
@@ -35,7 +36,11 @@ def headline(state: BoardState) -> str:
     if not counts:
         return f"{total}, ok" if len(verdicts) == 1 else f"{total}, all ok"
     told = ", ".join([total, *(f"{count} {_WORDS[verdict]}" for verdict, count in counts.items())])
-    named = [f"{one.label} {cause_of(one, verdict)}" for one, verdict in verdicts if verdict in _ORDER[:3]]
+    named = [
+        f"{_shortened(one.label)} {cause_of(one, verdict)}"
+        for one, verdict in verdicts
+        if verdict in _ORDER[:3]
+    ]
     if not named:
         return told
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
@@ -54,6 +59,10 @@ def cause_of(one: InstanceStatus, verdict: Verdict) -> str:
         warning["code"] for warning in one.warnings
     ]
     return codes[0] if codes else verdict.upper()
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _MAX_NAME else f"{label[: _MAX_NAME - 3]}..."
 
 
 def duration_in_words(seconds: float) -> str:

@@ -35,9 +35,12 @@ _ANSWER_WITHIN_SECONDS = 60.0
 
 
 class Browser:
-    """One Chromium window. Elements are named by CSS selectors and waited for; `close` ends the window."""
+    """One Chromium window. Elements are named by CSS selectors and waited for; `close` ends the window.
 
-    def __init__(self, chromedriver: str, chromium: str, profile: Path) -> None:
+    With `logs`, `log` returns what the browser noted: its console, and its network traffic.
+    """
+
+    def __init__(self, chromedriver: str, chromium: str, profile: Path, *, logs: bool = False) -> None:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._driver = subprocess.Popen(
             [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -47,6 +50,8 @@ class Browser:
             arguments = [*_FLAGS, f"--window-size={_WIDTH},{_HEIGHT}", f"--user-data-dir={profile}"]
             options = {"goog:chromeOptions": {"binary": chromium, "args": arguments}}
             wanted = options | {"timeouts": {"implicit": _ELEMENT_WITHIN_MS}}
+            if logs:
+                wanted["goog:loggingPrefs"] = {"browser": "ALL", "performance": "ALL"}
             session = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         except BaseException:
             self._end_driver()
@@ -88,6 +93,40 @@ class Browser:
         height = self.run("return document.documentElement.scrollHeight + outerHeight - innerHeight")
         self._ask("POST", "/window/rect", {"width": _WIDTH, "height": height})
         return base64.b64decode(self._ask("GET", "/screenshot"))
+
+    def picture_as_emulated(self) -> bytes:
+        """Return a PNG of the whole page at the width and with the scale that `emulate` has set."""
+        shot = self._devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+        return base64.b64decode(shot["data"])
+
+    def emulate(
+        self, *, width: int, height: int = 800, dark: bool = False, reduced_motion: bool = True
+    ) -> None:
+        """Show pages as a device of this width does, with these preferences of its user."""
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if reduced_motion else "no-preference"},
+        ]
+        self._devtools("Emulation.setEmulatedMedia", features=features)
+
+    def press(self, key: str) -> None:
+        """Press and release a key, given as WebDriver's code for it."""
+        actions = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """Return the entries of the log `browser` or `performance` since it was last asked for."""
+        return self._ask("POST", "/se/log", {"type": kind})
+
+    def _devtools(self, command: str, **parameters: Any) -> Any:
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def close(self) -> None:
         """Close the window and end the driver."""
