@@ -41,19 +41,23 @@ _SOURCE_COUNTERS: Final[tuple[tuple[str, str, Callable[[SourceTotals], int]], ..
         lambda one: one.parse_errors,
     ),
 )
-_INSTANCE_GAUGES: Final[tuple[tuple[str, str, Callable[[InstanceStatus], float | None]], ...]] = (
+_INSTANCE_GAUGES: Final[tuple[tuple[str, str, Callable[[InstanceStatus, BoardState], float | None]], ...]] = (
     (
         "poll_interval_seconds",
         "From the start of one poll to the start of the next.",
-        lambda one: one.interval_seconds,
+        lambda one, _: one.interval_seconds,
     ),
     (
-        "last_report_timestamp_seconds",
-        "When a poll last ended with a report, whatever it says; absent before the first.",
-        lambda one: one.reported.timestamp() if one.reported else None,
+        "seconds_without_report",
+        "Seconds since a poll last ended with a report, whatever it says; before the first, since the start.",
+        lambda one, state: one.seconds_without_report(state.monotonic),
     ),
-    ("checkpoint_bytes", "Size of the last checkpoint as compact JSON.", lambda one: one.checkpoint_bytes),
-    ("polling", "1 while a poll runs.", lambda one: float(one.is_polling)),
+    (
+        "checkpoint_bytes",
+        "Size of the last checkpoint as compact JSON; absent before the first.",
+        lambda one, _: one.checkpoint_bytes,
+    ),
+    ("polling", "1 while a poll runs, else 0.", lambda one, _: float(one.is_polling)),
 )
 
 
@@ -84,7 +88,7 @@ class _BoardCollector(Collector):
         yield _polls(state)
         yield _durations(state)
         for name, text, gauge in _INSTANCE_GAUGES:
-            values = ((one, gauge(one)) for one in state.instances)
+            values = ((one, gauge(one, state)) for one in state.instances)
             yield _instance_gauge(name, text, ((one, value) for one, value in values if value is not None))
         for name, text, counter in _SOURCE_COUNTERS:
             yield _source_counter(name, text, counter, state)

@@ -53,7 +53,7 @@ def test_what_the_board_knows_is_exposed():
     assert now["source_ok", "prod", "logging"] == 0
     assert now["errors_total", "prod", "logging", "TIMEOUT"] == 1
     assert now["checkpoint_bytes", "prod"] == 22
-    assert now["poll_interval_seconds", "prod"] == 300
+    assert (now["poll_interval_seconds", "prod"], now["seconds_without_report", "prod"]) == (300, 10)
     assert now["poll_duration_seconds_sum", "prod"] == 3
     buckets = [now["poll_duration_seconds_bucket", "prod", bound] for bound in ("0.5", "2.5", "5.0", "+Inf")]
     assert buckets == [1, 1, 2, 2]  # the poll that was aborted took no time
