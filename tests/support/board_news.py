@@ -36,6 +36,10 @@ class BoardNews:
         if records:
             self.board.progress(BatchProgress(name, "audit", records, records, 1))
         self.pass_time(took)
+        self.end(name, status, took=took, **sources)
+
+    def end(self, name: str, status: str = "ok", *, took: float = 0.0, **sources: dict[str, Any]) -> None:
+        """End a poll that was started with a report."""
         warnings = sources.pop("warnings", [])
         told = report(status, {"version": 1, "next": 7}, **sources) | {"warnings": warnings}
         result = PollResult(name, told, {}, 1, 0, took)
