@@ -6,11 +6,14 @@ import json
 import signal
 import socket
 import urllib.request
+from io import StringIO
 
 import pytest
 from support.command_lines import call, finished, one_line, start, write_instances
 
 from signal_client_oci.cli import status_page
+from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.host.http.board import StatusBoard
 
 _WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -69,3 +72,12 @@ def test_a_missing_extra_is_named(capsys, monkeypatch, tmp_path, toml):
     monkeypatch.setattr(status_page, "find_spec", lambda _: None)
     told = one_line(call(capsys, "run", toml, "--directory", tmp_path / "data", "--http", "127.0.0.1:0"))
     assert "pip install 'signal-client-oci[metrics]'" in told
+
+
+def test_an_address_that_others_can_reach_is_warned_of():
+    """Who binds it to more than loopback is told that there is no sign-in."""
+    for address, is_warned in (("127.0.0.1:0", False), ("0.0.0.0:0", True)):
+        stream = StringIO()
+        with status_page.status_page(address, StatusBoard(), Screen(stream)):
+            assert stream.getvalue().startswith("status page: http://")
+        assert ("has no sign-in" in stream.getvalue()) == is_warned
