@@ -45,7 +45,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     Args:
         context: The poll.
         outcomes: How each enabled source fared.
-        numbers: Source → `fetched`, `requests` and `retries`.
+        numbers: Source → `fetched`, `requests`, `retries` and `throttled`.
         warnings: What the operator should know.
         checkpoint: What is stored last.
         degraded: Something could not be found out before any source was read.
@@ -54,6 +54,9 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     for source in SOURCES:
         outcome = outcomes.get(source, SourceOutcome("skipped"))
         counted = numbers.get(source, {})
+        counts = dict(outcome.counts)
+        if throttled := counted.get("throttled"):
+            counts["throttled"] = throttled
         sources[source] = {
             "status": outcome.status,
             "fetched": counted.get("fetched", 0),
@@ -61,7 +64,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
             "retries": counted.get("retries", 0),
             "error": outcome.error,
             "covered_until": outcome.covered_until,
-            "counts": dict(outcome.counts),
+            "counts": counts,
         }
     return {
         "type": "report",

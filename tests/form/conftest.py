@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from form_browser import Browser
 from form_host import FormHost
+from support.browser import Browser
 
 HERE = Path(__file__).parent
 PROGRAMS = ("node", "npm", "chromium", "chromedriver")
