@@ -164,6 +164,21 @@ def test_connections_are_bounded(server, monkeypatch):
     assert ask(server, "/healthz")[0] == 200
 
 
+def test_a_machine_without_threads_or_files_does_not_end_the_server(server, monkeypatch, caplog):
+    """A connection that cannot be answered is closed, that is logged once, and later ones are answered again."""
+    monkeypatch.setattr(status_server, "_SECONDS_AFTER_FAILURE", 0.0)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            assert exchange(server, b"", finish=True) == (None, {}, b"")
+    assert caplog.text.count("the status server cannot answer: can't start new thread") == 1
+    assert ask(server, "/healthz")[0] == 200
+
+
 def test_closing_breaks_what_is_open(news):
     """However many clients hang on it, close ends every thread and frees the port."""
     before = threading.active_count()
