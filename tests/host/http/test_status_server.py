@@ -220,7 +220,7 @@ def test_the_page_is_told_each_cause_once(news, server):
     news.poll("second", records=3, audit=read_until(60, news.seconds + 2))
     news.poll("prod", "failed", audit=failed, logging=failed, cloud_guard=failed)
     told = json.loads(ask(server, "/status.json")[2])
-    assert told["headline"] == "2 instances, 1 failed: prod NOT_AUTHENTICATED"
+    assert told["headline"] == "2 instances, 1 failed: prod NOT_AUTHENTICATED; 1 ok"
     prod, second = told["instances"]
     (finding,) = prod["findings"]
     assert finding["sources"] == ["Audit Events", "Logging Search", "Cloud Guard Problems"]
