@@ -37,9 +37,9 @@ def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, t
     while sum("Cloud Guard" in line or "NOT_AUTHENTICATED" in line for line in lines) < 2:
         lines.append(process.stdout.readline())
         assert lines[-1], lines
-    while (told := json.loads(fetched(f"{url}status.json")))["heading_parts"].count("not polled yet"):
+    while (told := json.loads(fetched(f"{url}status.json")))["headline"].count("polled yet"):
         pass
-    assert told["heading_parts"] == "2 instances, 1 failed: second NOT_AUTHENTICATED"
+    assert told["headline"] == "2 instances, 1 failed: second NOT_AUTHENTICATED; 1 ok"
     metrics = fetched(f"{url}metrics")
     assert 'signal_client_records_fetched_total{instance="prod",source="audit"} 2.0\n' in metrics
     assert 'signal_client_polls_completed_total{instance="second",result="failed"} 1.0\n' in metrics

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from signal_client_oci.host.http.board import BoardState
 from signal_client_oci.host.http.status import InstanceStatus, Verdict
 
-__all__ = ["cause_of", "duration_in_words", "headline", "most_troubled_first"]
+__all__ = ["board_headline", "cause_of", "duration_in_words", "most_troubled_first"]
 
 _NAMED: Final = 3
 _MAX_NAME: Final = 40
-_WORDS: Final[dict[Verdict, str]] = {
-    "failed": "failed",
-    "overdue": "overdue",
-    "degraded": "degraded",
-    "waiting": "not polled yet",
-}
 _ORDER: Final[tuple[Verdict, ...]] = get_args(Verdict)
+_TROUBLED: Final[tuple[Verdict, ...]] = ("failed", "overdue", "degraded")
 
 
 def most_troubled_first(state: BoardState) -> list[InstanceStatus]:
@@ -26,25 +21,27 @@ def most_troubled_first(state: BoardState) -> list[InstanceStatus]:
     return sorted(state.instances, key=lambda one: _ORDER.index(one.verdict(state.monotonic)))
 
 
-def headline(state: BoardState) -> str:
-    """Return one line such as `20 instances, 1 failed: acme-17 NOT_AUTHENTICATED`."""
-    verdicts = [(one, one.verdict(state.monotonic)) for one in most_troubled_first(state)]
-    if not verdicts:
+def board_headline(state: BoardState) -> str:
+    """Return one line such as `20 instances, 1 failed: acme-17 NOT_AUTHENTICATED; 19 ok`."""
+    by_verdict: dict[Verdict, list[InstanceStatus]] = {verdict: [] for verdict in _ORDER}
+    for one in state.instances:
+        by_verdict[one.verdict(state.monotonic)].append(one)
+    total = len(state.instances)
+    if not total:
         return "No instances"
-    total = "1 instance" if len(verdicts) == 1 else f"{len(verdicts)} instances"
-    counts = Counter(verdict for _, verdict in verdicts if verdict != "ok")
-    if not counts:
-        return f"{total}, ok" if len(verdicts) == 1 else f"{total}, all ok"
-    told = ", ".join([total, *(f"{count} {_WORDS[verdict]}" for verdict, count in counts.items())])
-    named = [
-        f"{_shortened(one.label)} {cause_of(one, verdict)}"
-        for one, verdict in verdicts
-        if verdict in _ORDER[:3]
-    ]
-    if not named:
-        return told
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"{told}: {', '.join(named[:_NAMED])}{more}"
+    parts = [_named(verdict, by_verdict[verdict]) for verdict in _TROUBLED if by_verdict[verdict]]
+    if is_ok := len(by_verdict["ok"]):
+        parts.append("all ok" if is_ok == total else f"{is_ok} ok")
+    if waiting := len(by_verdict["waiting"]):
+        parts.append("none polled yet" if waiting == total else f"{waiting} not polled yet")
+    return f"{total} instance{'' if total == 1 else 's'}, {'; '.join(parts)}"
+
+
+def _named(verdict: Verdict, troubled: Sequence[InstanceStatus]) -> str:
+    """Return how many instances have this verdict, and which, each with its cause."""
+    named = ", ".join(f"{_shortened(one.label)} {cause_of(one, verdict)}" for one in troubled[:_NAMED])
+    more = f" and {len(troubled) - _NAMED} more" if len(troubled) > _NAMED else ""
+    return f"{len(troubled)} {verdict}: {named}{more}"
 
 
 def cause_of(one: InstanceStatus, verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.contract import SOURCES, Check
 from signal_client_oci.host.http.board import BoardState
 from signal_client_oci.host.http.chart import CHART_SLOTS, SLOT_SECONDS
-from signal_client_oci.host.http.headline import headline, most_troubled_first
+from signal_client_oci.host.http.headline import board_headline, most_troubled_first
 from signal_client_oci.host.http.status import InstanceStatus, SourceStatus
 
 __all__ = ["page_state"]
@@ -24,7 +24,7 @@ def page_state(state: BoardState) -> dict[str, Any]:
     return {
         "version": __version__,
         "now": _time(state.now),
-        "headline": headline(state),
+        "headline": board_headline(state),
         "slot_seconds": SLOT_SECONDS,
         "instances": [_instance(one, state) for one in most_troubled_first(state)],
     }

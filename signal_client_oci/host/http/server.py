@@ -89,17 +89,22 @@ class StatusServer:
         with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wakeup, selectors.EVENT_READ)
+            is_failing = False
             while not self._stopping.is_set():
                 selector.select()
                 try:
                     self._begin(self._listener.accept()[0])
+                    is_failing = False
                 except BlockingIOError:
                     continue
-                except OSError as error:
-                    _log.warning("the status server cannot accept a connection: %s", error.strerror or error)
-                    self._stopping.wait(
-                        _SECONDS_AFTER_FAILURE
-                    )  # out of files, say: the next try would fail too
+                except (
+                    OSError,
+                    RuntimeError,
+                ) as error:  # out of files or threads: the next try would fail too
+                    if not is_failing:
+                        _log.warning("the status server cannot answer: %s", error)
+                    is_failing = True
+                    self._stopping.wait(_SECONDS_AFTER_FAILURE)
 
     def _begin(self, connection: socket.socket) -> None:
         """Answer in a thread of its own; with too many connections open, close this one unanswered."""
@@ -109,8 +114,15 @@ class StatusServer:
                 connection.close()
             else:
                 self._open[connection] = thread
-        if not is_full:
+        if is_full:
+            return
+        try:
             thread.start()
+        except RuntimeError:
+            with self._lock:
+                del self._open[connection]
+            connection.close()
+            raise
 
     def _answer(self, connection: socket.socket) -> None:
         try:

@@ -11,7 +11,7 @@ from support.host_fakes import Fake, counting, instance, plugins_of, source_repo
 from signal_client_oci.host import Host, MemoryCheckpoints, MemorySink, Schedule
 from signal_client_oci.host.http.board import StatusBoard
 from signal_client_oci.host.http.chart import CHART_SLOTS, SLOT_SECONDS, ChartPoint, add_to_chart
-from signal_client_oci.host.http.headline import headline, most_troubled_first
+from signal_client_oci.host.http.headline import board_headline, most_troubled_first
 from signal_client_oci.host.observers import Observers
 from signal_client_oci.host.schedule import Observer
 
@@ -83,25 +83,29 @@ def test_the_headline_counts_and_names_the_troubled_ones():
     """One line says how many instances there are, how many are in trouble and which, worst first."""
     names = [f"acme-{number}" for number in range(20)]
     news = BoardNews(*names)
-    assert headline(news.board.state()) == "20 instances, 20 not polled yet"
+    assert board_headline(news.board.state()) == "20 instances, none polled yet"
     for name in names:
         news.poll(name)
-    assert headline(news.board.state()) == "20 instances, all ok"
+    assert board_headline(news.board.state()) == "20 instances, all ok"
     news.poll("acme-17", "failed", audit=failed_with("NOT_AUTHENTICATED"))
-    assert headline(news.board.state()) == "20 instances, 1 failed: acme-17 NOT_AUTHENTICATED"
+    assert board_headline(news.board.state()) == "20 instances, 1 failed: acme-17 NOT_AUTHENTICATED; 19 ok"
     news.poll("acme-3", "degraded", audit=failed_with("THROTTLED"))
     news.abort("acme-4")
     news.poll("acme-5", "degraded", warnings=[{"code": "CLOCK_IS_OFF", "message": "", "remedy": ""}])
-    expected = (
-        "20 instances, 2 failed, 2 degraded: acme-4 ABORTED, acme-17 NOT_AUTHENTICATED, acme-3 THROTTLED"
+    for number in (6, 7):
+        news.poll(f"acme-{number}", "degraded", audit=failed_with("TIMEOUT"))
+    news.board.watch("new", INTERVAL)
+    failed = "2 failed: acme-4 ABORTED, acme-17 NOT_AUTHENTICATED"
+    degraded = "4 degraded: acme-3 THROTTLED, acme-5 CLOCK_IS_OFF, acme-6 TIMEOUT and 1 more"
+    assert (
+        board_headline(news.board.state()) == f"21 instances, {failed}; {degraded}; 14 ok; 1 not polled yet"
     )
-    assert headline(news.board.state()) == f"{expected} and 1 more"
     assert [one.name for one in most_troubled_first(news.board.state())][:5] == [
         "acme-4",
         "acme-17",
         "acme-3",
         "acme-5",
-        "acme-0",
+        "acme-6",
     ]
 
 

@@ -96,7 +96,7 @@ def test_the_page_is_readable_and_asks_nobody_else(browser, serving, news, width
 def test_the_troubled_one_is_first_with_its_remedy(browser, serving, news):
     """The heading counts, the failed instance is open with cause and remedy, the others are one line each."""
     opened(browser, serving(news.board))
-    assert browser.text("h1") == "20 instances, 1 failed: troubled NOT_AUTHENTICATED"
+    assert browser.text("h1") == "20 instances, 1 failed: troubled NOT_AUTHENTICATED; 19 ok"
     assert shown(browser, "#counts li") == ["1 failed", "19 ok"]
     assert shown(browser, "h2")[:2] == ["troubled", "acme-0"]
     (finding,) = shown(browser, ".finding")

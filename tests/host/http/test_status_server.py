@@ -164,6 +164,21 @@ def test_connections_are_bounded(server, monkeypatch):
     assert ask(server, "/healthz")[0] == 200
 
 
+def test_a_machine_without_threads_or_files_does_not_end_the_server(server, monkeypatch, caplog):
+    """A connection that cannot be answered is closed, that is logged once, and later ones are answered again."""
+    monkeypatch.setattr(status_server, "_SECONDS_AFTER_FAILURE", 0.0)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            assert exchange(server, b"", finish=True) == (None, {}, b"")
+    assert caplog.text.count("the status server cannot answer: can't start new thread") == 1
+    assert ask(server, "/healthz")[0] == 200
+
+
 def test_closing_breaks_what_is_open(news):
     """However many clients hang on it, close ends every thread and frees the port."""
     before = threading.active_count()
@@ -205,7 +220,7 @@ def test_the_page_is_told_each_cause_once(news, server):
     news.poll("second", records=3, audit=read_until(60, news.seconds + 2))
     news.poll("prod", "failed", audit=failed, logging=failed, cloud_guard=failed)
     told = json.loads(ask(server, "/status.json")[2])
-    assert told["headline"] == "2 instances, 1 failed: prod NOT_AUTHENTICATED"
+    assert told["headline"] == "2 instances, 1 failed: prod NOT_AUTHENTICATED; 1 ok"
     prod, second = told["instances"]
     (finding,) = prod["findings"]
     assert finding["sources"] == ["Audit Events", "Logging Search", "Cloud Guard Problems"]
