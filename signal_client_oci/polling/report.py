@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
@@ -21,7 +21,16 @@ from signal_client_oci.state.windows import to_text
 
 __all__ = ["failed_report", "internal_error", "log_report", "make_report", "size_warnings"]
 
-logger = logging.getLogger("signal_client_oci")
+
+class _HostLog(logging.LoggerAdapter):  # type: ignore[type-arg]  # Python 3.10 has no parameter for it
+    """The package's log: a handler of the host that fails must not cost a poll its report."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        with suppress(Exception):
+            super().log(level, msg, *args, **kwargs)
+
+
+logger = _HostLog(logging.getLogger("signal_client_oci"), {})
 
 _WORDS: Final[dict[SourceName, str]] = {
     "audit": "audit events",
@@ -129,11 +138,10 @@ def log_report(report: Report, instance: str) -> None:
     name = sanitize_name(instance)
     for source, one in report["sources"].items():
         if one["status"] != "skipped":
-            _log(logging.INFO, "oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
+            logger.info("oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
     errors = {id(one["error"]): one["error"] for one in report["sources"].values() if one["error"]}
     for check in [*errors.values(), *report["warnings"]]:
-        _log(
-            logging.WARNING,
+        logger.warning(
             "oci-cloud: %s (instance %s): %s. %s",
             check["code"],
             name,
@@ -142,18 +150,12 @@ def log_report(report: Report, instance: str) -> None:
         )
 
 
-def _log(level: int, line: str, *values: object) -> None:
-    """Write a log line; a handler of the host that fails must not cost the poll its report."""
-    with suppress(Exception):
-        logger.log(level, line, *values)
-
-
 def internal_error(error: Exception) -> Check:
     """Name the kind and the place of an unexpected exception; its text could hold a secret."""
     places = traceback.extract_tb(error.__traceback__)
     place = f"{places[-1].name} line {places[-1].lineno}" if places else "unknown place"
     message = f"unexpected {type(error).__name__} in {place}"
-    _log(logging.ERROR, "oci-cloud: %s", message)
+    logger.error("oci-cloud: %s", message)
     return make_check("settings", "Connector", "failed", "INTERNAL_ERROR", message)
 
 

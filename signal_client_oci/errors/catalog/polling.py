@@ -19,12 +19,6 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "No records are lost: the next poll resumes there. If the problem persists, give the poll more time or raise "
         "max_concurrency.",
     ),
-    "CONTEXT_INVALID": CatalogEntry(
-        "the host passed a value that breaks its contract with the connector",
-        "The message names the key of `context` and what it has to be.",
-        "This is a defect of the host: report it there. No records are lost: the next poll resumes from the last "
-        "checkpoint.",
-    ),
     "RETENTION_EXCEEDED": CatalogEntry(
         "the gap since the last poll is longer than OCI keeps the records",
         "Audit keeps records for 90 to 365 days, Logging for 30 to 180 days by log, Cloud Guard for 90 days.",
