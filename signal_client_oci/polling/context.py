@@ -16,7 +16,7 @@ from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.cursor import newest_readable
 from signal_client_oci.state.windows import floor_minute, to_millisecond, to_text
 
-__all__ = ["ContextError", "Limits", "PollContext", "clock_of", "in_utc", "instance_name"]
+__all__ = ["ContextError", "Limits", "PollContext", "clock_of", "in_utc"]
 
 DEFAULT_BATCH_ARTIFACTS: Final = 1000
 DEFAULT_BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -62,16 +62,6 @@ def _is_present(moment: object) -> bool:
         return isinstance(moment, datetime) and _FIRST_YEAR <= in_utc(moment).year <= _LAST_YEAR
     except Exception:  # noqa: BLE001  (reported as a wrong value under its key)
         return False
-
-
-def instance_name(instance: object) -> str:
-    """Return the instance's name as it is, and one that is safe to show for what is not a text."""
-    if isinstance(instance, str):
-        return instance
-    try:
-        return sanitize_name(str(instance))
-    except Exception:  # noqa: BLE001  an object of the host that has no text
-        return sanitize_name("")
 
 
 def in_utc(moment: datetime) -> datetime:

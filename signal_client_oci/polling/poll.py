@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.oci_api.loading import load_sdk
@@ -17,7 +18,6 @@ from signal_client_oci.polling.context import (
     PollContext,
     clock_of,
     in_utc,
-    instance_name,
 )
 from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
@@ -43,7 +43,8 @@ def poll(instance: object, settings: object, checkpoint: object, context: Any) -
         context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
     """
     settings = concealed(settings)
-    name, began, started = instance_name(instance), time.monotonic(), datetime.now(timezone.utc)
+    name = instance if isinstance(instance, str) else sanitize_name(instance)
+    began, started = time.monotonic(), datetime.now(timezone.utc)
     try:
         clock, limits = clock_of(context), Limits.of_host(context)
         first = clock()

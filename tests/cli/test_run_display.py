@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import threading
@@ -12,6 +13,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from signal_client_oci.cli.output.log_lines import all_lines
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.run_display import line_output
 from signal_client_oci.cli.run_display.line_output import LineOutput
@@ -152,16 +154,97 @@ def test_many_troubled_instances_are_counted_worst_first():
     assert names == ["acme-2", "acme-3", "acme-4", "acme-5", "acme-6", "acme-1"]
 
 
+@pytest.fixture
+def pipe():
+    """The two ends of a pipe, as text streams."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as reader, os.fdopen(writing, "w") as writer:
+        yield reader, writer
+
+
+class Stoppable(Schedule):
+    """A schedule without instances, that tells when it is stopped."""
+
+    def __init__(self):
+        self.stopped = threading.Event()
+
+    @property
+    def is_stopping(self):
+        """Whether it was stopped."""
+        return self.stopped.is_set()
+
+    def stop(self):
+        """Stop."""
+        self.stopped.set()
+
+
+def table_on(screen):
+    """The table of one instance."""
+    return LiveTable([Instance("prod", {})], screen, lambda: NOW, "heading")
+
+
+def test_on_a_terminal_the_whole_table_is_left_behind():
+    """At the end the terminal's normal screen has the table and the last lines, and notes of the host."""
+    screen = screen_of(80, 24)
+    screen.stream = screen.console.file
+    screen.stream.isatty = lambda: True
+    schedule = Stoppable()
+    with open_output(screen, table_on(screen), "heading", schedule) as output:
+        logging.getLogger("signal_client_oci.host").warning("a note of the host")
+        output.end(["stopped: 0 artifacts"])
+    left = screen.stream.getvalue().rsplit("\x1b[?1049l", 1)[1]
+    assert "1 instance, none polled yet" in left
+    assert "a note of the host" in left
+    assert left.endswith("stopped: 0 artifacts\n")
+    assert (output.failure, output.is_complete, schedule.is_stopping) == ("", True, False)
+
+
+def test_elsewhere_log_lines_replace_the_table():
+    """A heading, a line with time and level for each log record, and the last lines."""
+    stream = StringIO()
+    screen = Screen(stream)
+    with open_output(screen, table_on(screen), "heading", Stoppable()) as output:
+        logging.getLogger("signal_client_oci").info("oci-cloud: fetched %d", 3)
+        output.end(["stopped"])
+    first, line, last = stream.getvalue().splitlines()
+    assert (first, last) == ("heading", "stopped")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[INFO\] oci-cloud: fetched 3", line)
+
+
+@pytest.mark.parametrize("ctrl_c_first", [False, True])
+def test_a_reader_that_ctrl_c_ended_too_is_no_failure(pipe, ctrl_c_first):
+    """`run | tee log`: Ctrl-C ends both. A reader that went away before ends the run, which is a failure."""
+    reader, writer = pipe
+    screen, schedule = Screen(writer), Stoppable()
+    if ctrl_c_first:
+        schedule.stop()
+    reader.close()
+    with open_output(screen, table_on(screen), "heading", schedule) as output:
+        assert schedule.stopped.wait(LONG)
+        output.end(["stopped"])
+    assert not output.is_complete
+    assert output.failure == (
+        "" if ctrl_c_first else "standard output: Broken pipe; 2 log lines could not be written"
+    )
+
+
+def test_a_log_line_that_cannot_be_shown_stops_nobody(monkeypatch):
+    """Whoever logs goes on, as with every handler of Python's own."""
+    told = []
+
+    def show(line):
+        told.append(line)
+        raise OSError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    with all_lines(show):
+        logging.getLogger("signal_client_oci").info("one")
+        logging.getLogger("signal_client_oci").info("two")
+    assert len(told) == 2
+
+
 def test_a_terminal_that_is_gone_ends_the_run():
     """The table cannot be drawn any more: the schedule stops, and the output says why; nothing is raised."""
-    stopped = threading.Event()
-
-    class Scheduled(Schedule):
-        def __init__(self):
-            pass
-
-        def stop(self):
-            stopped.set()
 
     class Gone(StringIO):
         def write(self, _text):
@@ -172,20 +255,12 @@ def test_a_terminal_that_is_gone_ends_the_run():
 
     screen = screen_of(80, 24)
     screen.stream = screen.console.file = Gone()
-    table = LiveTable([Instance("prod", {})], screen, lambda: NOW, "heading")
-    with open_output(screen, table, "heading", Scheduled()) as output:
-        assert stopped.wait(LONG)
+    schedule = Stoppable()
+    with open_output(screen, table_on(screen), "heading", schedule) as output:
+        assert schedule.stopped.wait(LONG)
         output.end(["stopped"])
     assert output.failure == "standard output: Input/output error; the table could not be drawn"
     assert not output.is_complete
-
-
-@pytest.fixture
-def pipe():
-    """The two ends of a pipe, as text streams."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading) as reader, os.fdopen(writing, "w") as writer:
-        yield reader, writer
 
 
 def test_lines_wait_for_a_disk_that_is_full(tmp_path, monkeypatch):

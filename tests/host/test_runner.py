@@ -27,6 +27,7 @@ from signal_client_oci.host import (
     InstanceBusyError,
     MemoryCheckpoints,
     MemorySink,
+    StateError,
     UnknownConnectorError,
     UnknownInstanceError,
 )
@@ -170,6 +171,15 @@ def test_what_cannot_be_stored_names_the_file_the_way_out_and_what_comes_again()
         "/data/one.json: No space left on device; free some space. Nothing is lost: the artifacts delivered with this "
         "checkpoint come again, with the same ids, if it cannot be stored before this process ends"
     )
+
+    class Foreign(MemoryCheckpoints):
+        def save(self, *_):
+            raise StateError("/data/one.json: belongs to another user (uid 7); run this command as that user")
+
+    with pytest.raises(
+        StateError, match=r"as that user\. Nothing is lost: the artifacts delivered with this check"
+    ):
+        host_of(counting(3), checkpoints=Foreign()).poll_once("one")
     assert words(checkpoints=Broken()) == (
         "/data/one.json: Permission denied; let this user write to it. Nothing is lost: "
         "the next poll tries again, and nothing was read before"

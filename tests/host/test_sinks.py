@@ -74,12 +74,12 @@ def test_a_file_of_nothing_but_an_unfinished_line_is_emptied(tmp_path):
 
 @pytest.mark.parametrize("failing", ["write", "fsync"])
 def test_after_a_failed_write_the_file_is_whole_again(tmp_path, monkeypatch, failing):
-    """A full disk raises; what it left of the batch is removed before the next batch is written."""
+    """A full disk raises; what it left of the batch is removed at once, and no later than the next batch is written."""
     path = tmp_path / "a.jsonl"
     real = os.write
 
     def full(descriptor, body=b""):
-        if body:
+        if isinstance(body, memoryview):
             real(descriptor, body[: len(body) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -90,6 +90,12 @@ def test_after_a_failed_write_the_file_is_whole_again(tmp_path, monkeypatch, fai
             for _ in range(2):
                 with pytest.raises(OSError, match="No space left"):
                     sink.publish("one", [artifact(2), artifact(3)])
+                assert [item["id"][-1] for item in lines_of(path)] == ["1"]
+        with monkeypatch.context() as patch:
+            patch.setattr(os, failing, full)
+            patch.setattr(os, "ftruncate", full)
+            with pytest.raises(OSError, match="No space left"):
+                sink.publish("one", [artifact(2), artifact(3)])
         sink.publish("one", [artifact(2), artifact(3)])
     assert [item["id"][-1] for item in lines_of(path)] == ["1", "2", "3"]
 

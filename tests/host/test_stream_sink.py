@@ -78,6 +78,20 @@ def test_what_is_appended_begins_a_line(tmp_path, caplog, before, kept, mode):
     assert (str(path) in caplog.text) == (before != ONE)
 
 
+def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch, caplog):
+    """Where the system lets nobody look at the last line, the operator hears that it was not looked at."""
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(ONE)
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with path.open("a") as stream:
+        monkeypatch.setattr(os, "open", refuse)
+        StreamSink(stream)
+    assert caplog.messages == [f"{path}: its last line cannot be checked (Permission denied)"]
+
+
 def test_a_file_that_is_written_over_is_left_alone(tmp_path, caplog):
     """`1<> f` writes at the beginning: the end is not what comes before the next artifact."""
     path = tmp_path / "f.jsonl"

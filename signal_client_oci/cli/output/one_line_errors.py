@@ -40,6 +40,8 @@ class OneLineGroup(TyperGroup):
         """Run a command line and raise `SystemExit` with its exit code."""
         if not sys.stdout or not sys.stderr:
             # Closed by the caller: artifacts would be lost while the checkpoint advances.
+            if sys.stderr:
+                _print_error(PROGRAM, "standard output is closed; send it somewhere, e.g. to /dev/null")
             sys.exit(WRONG_USE)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):

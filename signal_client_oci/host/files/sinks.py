@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -35,9 +36,9 @@ class JsonLinesSink:
 
     An incomplete last line, left by a crash, is removed at opening (`cut_bytes` is its length), so that later
     lines are whole; its artifact comes again, because its batch had no stored checkpoint. After a failed write the
-    file is truncated to its last durable batch before the next one. Raises `StateError` for a file in use, one
-    that is not regular or not this user's own (see `file_safety`), or one that does not begin like a file of
-    artifacts.
+    file is truncated to its last durable batch, at once or before the next one. Raises `StateError` for a file in
+    use, one that is not regular or not this user's own (see `file_safety`), or one that does not begin like a file
+    of artifacts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,8 +83,15 @@ class JsonLinesSink:
             write_all(descriptor, body)
             os.fsync(descriptor)
         except OSError as error:
+            self._cut_back(descriptor)
             raise named_error(error, self.path) from error
         self._intact = None
+
+    def _cut_back(self, descriptor: int) -> None:
+        """Remove what a failed write left, at once: it takes space on a full disk, and readers see half a line."""
+        if self._intact is not None:
+            with contextlib.suppress(OSError):  # tried again before the next write
+                os.ftruncate(descriptor, self._intact)
 
 
 def _remove_incomplete_line(descriptor: int, path: Path) -> int:

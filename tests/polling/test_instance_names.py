@@ -1,4 +1,4 @@
-"""Whatever a host calls an instance and does with log lines, a poll ends with its report; names are made safe."""
+"""Whatever a host calls its instance, names are safe in what leaves the plugin, and no hook raises."""
 
 import json
 import logging
