@@ -24,7 +24,7 @@ _COUNTS: Final[Mapping[str, str]] = {
     "duplicates": "repeats left out",
     "left_to_audit": "left to Audit",
     "redacted": "secrets masked",
-    "read": "compartments read",
+    "read": "pairs of region and compartment read",
 }
 
 
