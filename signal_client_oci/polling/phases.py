@@ -112,7 +112,7 @@ class PollPhases:
     def _missing_answer(self) -> Failure | None:
         """Return why the discovery of the scope has to do without an answer, None if it has all."""
         if IDENTITY in self._loop.broken:
-            return Failure("INTERNAL_ERROR")
+            return Failure("INTERNAL_ERROR", detail=self._loop.broken[IDENTITY]["message"])
         if not self._loop.has_pending([IDENTITY]):
             return None
         if self._deadline.is_interrupted:
@@ -160,7 +160,8 @@ class PollPhases:
         hindsight = Hindsight(frozenset(loop.accepting), self._discovery.findings.scope_error)
         of_scope = self._discovery.findings.warnings(hindsight)
         loop.warn(of_scope)
-        if IDENTITY in loop.broken:
+        is_broken = IDENTITY in loop.broken
+        if is_broken and not self._discovery.findings.has_any:  # it broke when the list was taken again
             loop.warn([loop.broken[IDENTITY]])
         outcomes = {name: self._outcome(source, hindsight) for name, source in self._sources.items()}
         for outcome in outcomes.values():
@@ -180,9 +181,8 @@ class PollPhases:
             }
             for source, fetched in loop.delivered.items()
         }
-        return make_report(
-            self._context, outcomes, numbers, loop.warnings, checkpoint, degraded=bool(of_scope)
-        )
+        degraded = bool(of_scope) or is_broken
+        return make_report(self._context, outcomes, numbers, loop.warnings, checkpoint, degraded=degraded)
 
     def _outcome(self, source: Source, hindsight: Hindsight) -> SourceOutcome:
         if source.name in self._loop.broken:

@@ -31,6 +31,7 @@ _BEGINNING: Final = re.compile(rf"[\s\u200b-\u200d\u2060\ufeff]*(?:[#;\[]|{_ASSI
 _JOINED: Final = re.compile(rf"\[[^\[\]]*\]|{_ASSIGNED}|(?<=\s)\w+\s*=")
 _NAMED: Final = re.compile(_ASSIGNED)
 _HEADER: Final = re.compile(r"\[([^\[\]]*)\]")
+_ESCAPED_END: Final = re.compile(r"\\r\\n|\\[rn]")
 _QUOTES: Final = "\"'"
 
 
@@ -76,7 +77,7 @@ def line_of_preview(text: str, name: str) -> str:
 
 def _lines(text: str) -> list[str]:
     """Return the lines of a configuration file without comments, also of one whose line ends were lost."""
-    lines = text.strip().splitlines()
+    lines = _ESCAPED_END.sub("\n", text).strip().splitlines()
     if len(lines) == 1:
         lines = _JOINED.sub(lambda part: f"\n{part[0]}", lines[0]).splitlines()
     stripped = (line.strip() for line in lines)

@@ -12,6 +12,7 @@ from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import SOURCES, Check, Report, SourceReport
 from signal_client_oci.errors.causes import told_once
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.host import PollResult
 
 __all__ = ["SOURCE_TITLES", "checks_to_resolve", "format_minute", "print_report"]
@@ -25,7 +26,7 @@ _COUNTS: Final[Mapping[str, str]] = {
     "left_to_audit": "left to Audit",
     "redacted": "secrets masked",
     "throttled": "requests throttled (429)",
-    "read": "compartments read",
+    "read": "pairs of region and compartment read",
 }
 
 
@@ -33,7 +34,7 @@ def print_report(screen: Screen, result: PollResult) -> None:
     """Print the report of one poll."""
     report = result.report
     total = sum(result.delivered.values())
-    facts = f"{total:,} artifacts, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
+    facts = f"{counted(total, 'artifact')}, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
     screen.print(
         Text.assemble((f"{printable(result.instance)}: ", "bold"), word(report["status"]), f", {facts}")
     )
