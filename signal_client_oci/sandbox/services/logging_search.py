@@ -76,6 +76,10 @@ class SandboxLogging:
     def _search(self, call: ApiCall) -> HttpResponse:
         if not call.body:
             raise invalid_parameter("The request body is not a JSON object.")
+        if unknown := call.body.keys() - {"timeStart", "timeEnd", "searchQuery", "isReturnFieldInfo"}:
+            raise invalid_parameter(f"{min(unknown)} is not a part of the request.")
+        if call.body.get("isReturnFieldInfo"):
+            raise invalid_parameter("The sandbox has no field info; leave isReturnFieldInfo out.")
         query = parse_query(_text(call, "searchQuery"))
         start, end = self._window(call)
         limit = call.limit(_DEFAULT_PAGE)

@@ -79,6 +79,20 @@ def test_what_is_not_documented_is_refused(tenancy, ask, service, path, paramete
 
 
 @pytest.mark.parametrize(
+    ("part", "said"), [({"limit": 5}, "limit is not a part"), ({"isReturnFieldInfo": True}, "no field info")]
+)
+def test_a_search_ignores_no_part_of_its_body(tenancy, connect, part, said):
+    """What is not documented, or not done here, is a 400."""
+    window = {"timeStart": "2026-03-02T09:00:00Z", "timeEnd": "2026-03-02T09:01:00Z"}
+    body = window | {"searchQuery": f'search "{tenancy.ocid}"', "isReturnFieldInfo": False}
+    base, headers = connect("logging").base_client, {"content-type": "application/json"}
+    assert base.call_api("/search", "POST", header_params=headers, body=body).status == 200
+    with pytest.raises(oci.exceptions.ServiceError, match=said) as refused:
+        base.call_api("/search", "POST", header_params=headers, body=body | part)
+    assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize(
     ("service", "path", "lacks"),
     [
         ("audit", "/auditEvents", "endTime"),
