@@ -24,13 +24,29 @@ def fetched(url):
         return answer.read().decode()
 
 
+@pytest.fixture
+def started():
+    """Start commands; one that a failed test leaves behind is killed."""
+    processes = []
+
+    def begin(*arguments):
+        processes.append(start(*arguments))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            finished(process)
+
+
 @pytest.mark.slow
-def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, tenancy):
+def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, tenancy, started):
     """The address is printed, page and metrics tell of the first poll, and SIGTERM closes server and run in order."""
     wrong_key = sandbox.add_tenancy("umbrella", regions=("us-ashburn-1",)).settings()
     refused = wrong_key | {"user_ocid": "ocid1.user.oc1..aaaaaaaanobody"}
     path = write_instances(tmp_path, prod=tenancy.settings(), second=refused)
-    process = start("run", path, "--directory", tmp_path / "data", "--http", "127.0.0.1:0")
+    process = started("run", path, "--directory", tmp_path / "data", "--http", "127.0.0.1:0")
     url = process.stdout.readline().removeprefix("status page: ").strip()
     assert url.startswith("http://127.0.0.1:")
     lines = []
