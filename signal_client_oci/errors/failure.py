@@ -67,11 +67,11 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
         self.date = date
         super().__init__(f"{code}: {self.message}")
 
-    def with_code(self, code: str) -> Failure:
-        """Return the same failure under the code that explains it better."""
+    def recoded(self, code: str, detail: str = "") -> Failure:
+        """Return the same failure under the code that more knowledge gives it; `detail` replaces its own."""
         return Failure(
             code,
-            detail=self.detail,
+            detail=detail,
             recovery=self.recovery,
             status=self.status,
             opc_request_id=self.opc_request_id,

@@ -276,7 +276,7 @@ def search_audit(  # noqa: PLR0913  (what one request consists of)
     except Failure as failure:
         if failure.code not in _AUDIT_SEARCH_CODES:
             raise
-        raise failure.with_code(_AUDIT_SEARCH_CODES[failure.code]) from failure
+        raise failure.recoded(_AUDIT_SEARCH_CODES[failure.code], failure.detail) from failure
 
 
 def list_log_groups(

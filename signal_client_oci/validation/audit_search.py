@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.event_ids import listed_event, searched_event_id
 from signal_client_oci.oci_api.operations import Page, audit_stream, list_events, search_audit
@@ -45,7 +46,7 @@ def check_audit_search(session: ProbeSession, regions: ProbedRegions, children: 
     settings = session.settings
     stream = audit_stream(settings.scope_ocid, subtree=settings.include_subcompartments)
     results = probe_regions(session, "logging", regions, partial(_probe_search, stream))
-    finding = regional_finding(results, "events", regions.subscribed)
+    finding = regional_finding(results, "events", regions)
     if finding is not None:
         return finding
     request_id = results[settings.region].opc_request_id
@@ -83,7 +84,7 @@ def _comparison(
     """Search for what is listed, and return how that compares."""
     moments = [moment for events in listed.values() for moment in events.values()]
     if not moments:
-        none = f"none of the {len(listed)} compartments tried has events to compare with ListEvents"
+        none = f"no events to compare with ListEvents in {counted(len(listed), 'compartment')} tried"
         return Finding.ok(f"{works}; {none}", request_id)
     call = partial(_searched, stream, min(moments), max(moments) + _MINUTE)
     found = session.run_parallel([partial(session.call_main, "logging", call)])[0]
@@ -98,12 +99,15 @@ def _verdict(listed: _Listed, found: _Found, works: str, request_id: str | None)
     lacking = {ocid: count for ocid, count in lacking.items() if count}
     total = sum(map(len, listed.values()))
     if not lacking:
-        message = f"{works}, and find all {total} events of {len(listed)} compartments that ListEvents has"
+        tried = counted(len(listed), "compartment")
+        message = (
+            f"{works}, and all {counted(total, 'event')} that ListEvents has of {tried} tried were found"
+        )
         return Finding.ok(message, request_id)
     if not found.is_whole:
         return Finding.ok(f"{works}; too many events to compare them with ListEvents here", request_id)
     message = (
-        f"{works}, but {sum(lacking.values())} of {total} events that ListEvents has were not found, in "
+        f"{works}, but {sum(lacking.values())} of {counted(total, 'event')} that ListEvents has were not found, in "
         f"{join_names(lacking)}"
     )
     return Finding.from_code("warning", "AUDIT_SEARCH_INCOMPLETE", message, request_id)

@@ -309,8 +309,8 @@ def test_with_logging_on_each_event_comes_once_through_audit(world):
             "AUDIT_SEARCH_NOT_AUTHORIZED",
             "read log-content in",
         ),
-        ({"status": 400, "code": "InvalidParameter"}, "AUDIT_SEARCH_REFUSED", "audit_mode to events"),
-        ({"status": 429, "code": "TooManyRequests"}, "THROTTLED", "lower max_concurrency"),
+        ({"status": 400, "code": "InvalidParameter"}, "AUDIT_SEARCH_REFUSED", "Audit Mode to events"),
+        ({"status": 429, "code": "TooManyRequests"}, "THROTTLED", "Requests in Flight"),
     ],
 )
 @pytest.mark.usefixtures("few_attempts")
@@ -326,11 +326,11 @@ def test_a_search_that_fails_for_long_says_what_to_do_and_stays_a_search(world, 
         report = instance.catch_up(minutes=15, polls=1)
         assert report["sources"]["audit"]["error"]["code"] == code
         assert words in report["sources"]["audit"]["error"]["remedy"]
-        assert "1 of 2 regions could not be read" in report["sources"]["audit"]["error"]["message"]
+        assert f"1 of 1 scope in {FAR} could not be read" in report["sources"]["audit"]["error"]["message"]
         stalled = warnings(report, "AUDIT_SEARCH_STALLED")
         assert len(stalled) == int(minute >= 45)
     assert f"in {FAR} since " in stalled[0]["message"]
-    assert "audit_mode to events" in stalled[0]["remedy"]
+    assert "Audit Mode to events" in stalled[0]["remedy"]
     assert len(world.requests("list_events")) - before <= 2
     world.sandbox.faults.remove(broken)
     assert instance.catch_up(polls=1)["status"] == "ok"

@@ -17,7 +17,6 @@ from signal_client_oci.artifacts.audit.record import IDENTITY_FIELDS, audit_iden
 from signal_client_oci.artifacts.envelope import UNREADABLE_RECORD, build_artifact, bytes_identity
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.logs.fields import AuditLog
-from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.secrets.known import known_secrets
 from signal_client_oci.artifacts.times import utc_moment, utc_text, utc_text_of_epoch
@@ -25,7 +24,6 @@ from signal_client_oci.artifacts.vocabulary import meaning_of_event
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import MappedRecord, Origin
-    from signal_client_oci.artifacts.redaction import Secret
 
 __all__ = ["SearchedEvent", "event_of_log", "identity_of_event", "read_searched_event"]
 
@@ -82,11 +80,11 @@ class SearchedEvent:
         metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        masked: bytes = text
-        secrets: list[Secret] = []
-        if self._origin.redact:
-            masked, secrets = mask_record(text, partial(known_secrets, text, event.data))
-        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
+        known_of = partial(known_secrets, text, event.data)
+        redact = self._origin.redact
+        return build_artifact(
+            self.id, timestamp, metadata, text, parse_errors, redact=redact, known_of=known_of
+        )
 
 
 def read_searched_event(text: bytes, origin: Origin) -> SearchedEvent:

@@ -17,7 +17,7 @@ from signal_client_oci.errors.catalog.polling import POLLING_SECTION
 from signal_client_oci.errors.catalog.responses import RESPONSES_SECTION
 from signal_client_oci.errors.catalog.settings import SETTINGS_SECTION
 
-__all__ = ["CATALOG", "SECTIONS", "CatalogEntry", "Section", "denied_code"]
+__all__ = ["CATALOG", "DENIED_CODES", "SECTIONS", "CatalogEntry", "Section", "denied_code"]
 
 SECTIONS: Final[tuple[Section, ...]] = (
     SETTINGS_SECTION,
@@ -42,6 +42,9 @@ _DENIED: Final[dict[str, str]] = {
     "cloudguard": "CLOUD_GUARD_NOT_AUTHORIZED",
     "identity": "COMPARTMENTS_NOT_AUTHORIZED",
 }
+
+DENIED_CODES: Final = frozenset({*_DENIED.values(), "AUDIT_SEARCH_NOT_AUTHORIZED"})
+"""The codes of a 404, which means a missing policy or that there is no such compartment."""
 
 
 def denied_code(service: str) -> str:

@@ -32,7 +32,7 @@ class AuditApi:
     max_compartments: Final = 1
     max_window: Final = 7 * DAY
     margins: Final = Margins()
-    units_name: Final = "compartments"
+    unit_name: Final = "compartment"
     shortest_retention: Final = 90
 
     def units(self, scope: Scope) -> Sequence[Compartment]:

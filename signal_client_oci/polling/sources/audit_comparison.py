@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, make_check
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.event_ids import listed_event, searched_event_id
 from signal_client_oci.oci_api.operations import Page, list_events
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE
@@ -28,7 +29,7 @@ from signal_client_oci.scheduler.requests import LaneKey, Task
 from signal_client_oci.state.cursor import read_again_from
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import StreamKey, compartment_key, tag_of
-from signal_client_oci.state.windows import Window, floor_minute, minute_to_datetime, minute_to_text
+from signal_client_oci.state.windows import Window, floor_minute, minute_in_words, minute_to_datetime
 
 __all__ = ["AuditComparison"]
 
@@ -202,10 +203,10 @@ class AuditComparison:
             self._state.stream(*stream).seen.add,
             {},
         )
-        count = f"{len(events)}" if now.is_whole else f"at least {len(events)}"
+        lacking = f"{'' if now.is_whole else 'at least '}{counted(len(events), 'event')}"
         message = (
-            f"the search lacks {count} events that ListEvents has for {now.place}, processed from "
-            f"{minute_to_text(now.window.start)} to {minute_to_text(now.window.end)}; they are delivered"
+            f"the search lacks {lacking} that ListEvents has for {now.place}, processed from "
+            f"{minute_in_words(now.window.start)} to {minute_in_words(now.window.end)}; they are delivered"
         )
         return Step(output=output, warnings=[self._warning("AUDIT_SEARCH_INCOMPLETE", message)])
 

@@ -21,7 +21,7 @@ from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, audit_stream, search_audit
 from signal_client_oci.oci_api.pages import Bounds
 from signal_client_oci.polling.context import PollContext
-from signal_client_oci.polling.protocol import SourceOutcome, Step
+from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.sources.audit_comparison import AuditComparison
 from signal_client_oci.polling.sources.windowed import WindowedSource
@@ -30,7 +30,7 @@ from signal_client_oci.scheduler.requests import LaneHealth, Task
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import compartment_key
-from signal_client_oci.state.windows import DAY, minute_to_text
+from signal_client_oci.state.windows import DAY, minute_in_words
 
 __all__ = ["AuditSearchApi", "AuditSearchSource"]
 
@@ -53,7 +53,7 @@ class AuditSearchApi:
     # ListEvents asks by the time of processing, which is later than the event's own: digests of a search last longer
     margins: Final = Margins(overlap=15, shared=1, digests=6)
     shortest_retention: Final = 90
-    units_name: Final = "regions"
+    unit_name: Final = "scope"
 
     def __init__(self, settings: Settings, *, records_a_page: int = MAX_PAGE_LIMIT) -> None:
         self._settings = settings
@@ -123,7 +123,7 @@ class AuditSearchSource(WindowedSource):
         given = self._context.settings.overlap_minutes
         if given < self._search.margins.overlap:
             message = (
-                f"overlap_minutes is {given}; with audit_mode search, audit events are read again for "
+                f"Overlap (minutes) is {given}; with Audit Mode search, audit events are read again for "
                 f"{self._overlap} minutes, because late ones are found in no other way"
             )
             yield self._warning("AUDIT_SEARCH_OVERLAP", message)
@@ -140,9 +140,9 @@ class AuditSearchSource(WindowedSource):
             return self._comparison.on_failure(failure)
         return super().on_failure(task, failure, lane)
 
-    def finish(self, *, interrupted: bool) -> SourceOutcome:
+    def finish(self, hindsight: Hindsight) -> SourceOutcome:
         """Sum up; a region that could not be searched for long is named with what to do."""
-        outcome = super().finish(interrupted=interrupted)
+        outcome = super().finish(hindsight)
         counts = Counter(outcome.counts)
         counts.update(self._comparison.counts)
         unread = {one.region for one in self._plan.partitions if not one.finished} | self.failures.regions
@@ -158,7 +158,7 @@ class AuditSearchSource(WindowedSource):
         lookback = self._context.settings.lookback_minutes
         since = cursor.read_until if cursor.was_read else cursor.begin + lookback
         if self._context.minute - since > _STALLED_AFTER:
-            message = f"no audit events could be searched in {region} since {minute_to_text(since)}"
+            message = f"no audit events could be searched in {region} since {minute_in_words(since)}"
             yield self._warning("AUDIT_SEARCH_STALLED", message)
 
     def _warning(self, code: str, message: str) -> Check:

@@ -25,7 +25,7 @@ from signal_client_oci.oci_api.limits import PAGES_A_SLICE
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
 from signal_client_oci.polling.context import PollContext
-from signal_client_oci.polling.protocol import SourceOutcome, Step
+from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.sources.deliveries import RecordMapper
 from signal_client_oci.polling.sources.failed_slices import TOO_MUCH, can_begin_again, divided, with_minute
@@ -74,7 +74,7 @@ class WindowedSource:
         self._overlap = max(context.settings.overlap_minutes, api.margins.overlap)
         self._mapper = RecordMapper(api)
         self._origins: dict[str, Origin] = {}
-        self._plan = Plan([], {}, 0, [], [])
+        self._plan = Plan([], {}, {}, [], [])
         self._growing: list[Partition] = []  # of which further slices can be made
         self._service_minute: int | None = None
 
@@ -91,12 +91,10 @@ class WindowedSource:
     def refill(self, free: Mapping[LaneKey, int]) -> Step:
         """Ask for further slices of long windows while their lanes have places left."""
         self._growing = [one for one in self._growing if not one.is_planned]
-        left, tasks = dict(free), list[Task]()
+        left, tasks, width = dict(free), list[Task](), self._context.settings.max_concurrency
         for partition in self._growing:
             lane = self._lane(partition)
-            while left.get(lane, 0) > 0 and _can_use_a_place(
-                partition, self._context.settings.max_concurrency
-            ):
+            while left.get(lane, 0) > 0 and _can_use_a_place(partition, width):
                 longest = spare_minutes(partition.planned, partition.window.end)
                 tasks += self._next_slice(partition, min(longest, self._api.max_window))
                 left[lane] -= 1
@@ -233,7 +231,7 @@ class WindowedSource:
     def _members(self, partition: Partition) -> list[str]:
         return [self._plan.keys[one.ocid] for one in partition.compartments]
 
-    def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (the partitions tell what is unfinished)
+    def finish(self, hindsight: Hindsight) -> SourceOutcome:
         """Sum up; partitions that were interrupted resume with smaller slices next time."""
         unfinished = [one for one in self._plan.partitions if not one.finished]
         changes: list[Change] = [
@@ -243,14 +241,14 @@ class WindowedSource:
         ]
         streams = {StreamKey(self.name, one): self._state.stream(self.name, one) for one in self._origins}
         for key, stream in streams.items():
-            if (
-                self._service_minute is not None
-            ):  # else there is only this host's clock, which may be years ahead
+            # else there is only this host's clock, which may be years ahead
+            if self._service_minute is not None:
                 minute = min(self._context.minute, self._service_minute)
                 changes.append(DropCursors(key, out_of_scope(stream, self._plan.keys.values(), minute)))
             changes.append(ExpireSeen(key))
         return self.failures.outcome(
             self._api,
+            hindsight,
             asked_for=self._plan.asked_for,
             unfinished=sum(len(one.compartments) for one in unfinished),
             counts=self._mapper.counts,

@@ -94,8 +94,8 @@ class WindowedApi(Protocol):
         ...
 
     @property
-    def units_name(self) -> str:
-        """What has a cursor of its own, in the plural: compartments, or regions."""
+    def unit_name(self) -> str:
+        """What has a cursor of its own in each region: a compartment, or the scope as one."""
         ...
 
     def units(self, scope: Scope) -> Sequence[Compartment]:
