@@ -9,6 +9,7 @@ import re
 import threading
 from datetime import datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -226,6 +227,20 @@ def test_a_reader_that_ctrl_c_ended_too_is_no_failure(pipe, ctrl_c_first):
     assert output.failure == (
         "" if ctrl_c_first else "standard output: Broken pipe; 2 log lines could not be written"
     )
+
+
+def test_lines_that_never_find_space_are_a_failure_at_the_end(monkeypatch):
+    """The run goes on for as long as it likes; that lines are missing is said when it ends."""
+    monkeypatch.setattr(line_output, "_RETRY_SECONDS", 0.001)
+    schedule = Stoppable()
+    with Path("/dev/full").open("w") as full:
+        screen = Screen(full)
+        with open_output(screen, table_on(screen), "heading", schedule) as output:
+            logging.getLogger("signal_client_oci").info("one")
+            assert not schedule.is_stopping
+            output.end(["stopped"])
+    assert output.failure == "standard output: No space left on device; 3 log lines could not be written"
+    assert not output.is_complete
 
 
 def test_a_log_line_that_cannot_be_shown_stops_nobody(monkeypatch):

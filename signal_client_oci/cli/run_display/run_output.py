@@ -23,7 +23,7 @@ from signal_client_oci.host.plugins import describe
 
 __all__ = ["RunOutput", "open_output"]
 
-_REFRESH_SECONDS: Final = 0.25
+_REFRESH_SECONDS: Final = 0.5
 _LAST_LINES_SECONDS: Final = 2.0
 
 
