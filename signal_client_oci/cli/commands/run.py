@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913  one parameter for each option
 
     Each has its own interval (poll_interval_minutes in FILE, 5 by default), file and checkpoint.
     """
-    screen = Screen.out()
+    screen = Screen.out(may_fail=True)
     chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, Screen.err())
     enabled = [one for one in chosen if one.enabled]
     if not enabled:

@@ -57,9 +57,9 @@ class Screen:
         )
 
     @classmethod
-    def out(cls) -> Screen:
+    def out(cls, *, may_fail: bool = False) -> Screen:
         """Return the screen of standard output."""
-        return cls(sys.stdout)
+        return cls(sys.stdout, may_fail=may_fail)
 
     @classmethod
     def err(cls) -> Screen:

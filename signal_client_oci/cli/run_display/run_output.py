@@ -119,7 +119,7 @@ class _TableOutput:
         self._leave()
         if not self.failure:
             self._attempt(lambda: self._screen.print(self._table.whole(), *lines))
-        self.is_complete = not self.failure
+        self.is_complete = not (self.failure or self._screen.has_failed)
 
     def _leave(self) -> None:
         if self._over.is_set():
