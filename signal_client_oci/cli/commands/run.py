@@ -27,6 +27,7 @@ from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.run_display.live_table import LiveTable
 from signal_client_oci.cli.run_display.run_output import open_output
 from signal_client_oci.host import Host, Schedule, StateDirectory
+from signal_client_oci.host.files.system_errors import way_out
 from signal_client_oci.host.instances import Instance
 
 __all__ = ["EXAMPLES", "command"]
@@ -84,7 +85,7 @@ def command(  # noqa: PLR0913  one parameter for each option
             sink = stack.enter_context(ArtifactFiles(place / "artifacts", names))
         except OSError as error:
             what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
-            raise CommandError(f"{what}; name another") from None
+            raise CommandError(f"{what}; {way_out(error)}, or name another directory") from None
         stack.enter_context(terminate_like_interrupt())
         _keep_polling(host_for(enabled, store, sink), enabled, screen, directory)
 
