@@ -14,7 +14,6 @@ from signal_client_oci.host.files.atomic_files import StateError
 from signal_client_oci.host.files.checkpoint_store import CheckpointFile, StateDirectory
 from signal_client_oci.host.files.sinks import JsonLinesSink
 from signal_client_oci.host.files.stream_sink import StreamSink
-from signal_client_oci.host.metrics import Metrics
 from signal_client_oci.host.plugins import Plugins, RejectedPlugin, UnknownConnectorError
 from signal_client_oci.host.runner import (
     BatchProgress,
@@ -37,7 +36,6 @@ __all__ = [
     "JsonLinesSink",
     "MemoryCheckpoints",
     "MemorySink",
-    "Metrics",
     "Observer",
     "Plugins",
     "PollConformance",

@@ -19,7 +19,6 @@ from signal_client_oci.host.conformance.hook_checks import check_schema, check_v
 from signal_client_oci.host.conformance.poll_checks import PollConformance
 from signal_client_oci.host.conformance.poll_terms import PollTerms
 from signal_client_oci.host.delivery import Deliverer
-from signal_client_oci.host.metrics import Metrics
 from signal_client_oci.host.plugins import describe
 
 if TYPE_CHECKING:
@@ -78,11 +77,8 @@ class Host:
         checkpoints: CheckpointStore,
         sink: Sink,
         instances: Iterable[Instance] = (),
-        *,
-        metrics: Metrics | None = None,
     ) -> None:
         self.plugins = plugins
-        self.metrics = metrics or Metrics()
         self._deliverer = Deliverer(checkpoints, sink)
         self._instances: dict[str, Instance] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -143,9 +139,6 @@ class Host:
             raise InstanceBusyError(f"{name} is already being polled")
         try:
             return self._poll(instance, info, context or Context(), on_progress)
-        except BaseException:
-            self.metrics.aborted(name)
-            raise
         finally:
             lock.release()
 
@@ -168,8 +161,6 @@ class Host:
             report = conformance.finish()
         finally:
             _close(poll)
-        failed = [source for source in report["sources"].values() if source["status"] == "failed"]
-        self.metrics.completed(instance.name, len(failed))
         took = time.monotonic() - began
         return PollResult(
             instance.name,
@@ -205,7 +196,6 @@ class Host:
         artifacts = item["artifacts"] if item["type"] == "batch" else []
         if artifacts:
             self._deliverer.publish(name, artifacts)
-            self.metrics.published(name, len(artifacts))
         self._deliverer.save(name, item["checkpoint"], has_artifacts=bool(artifacts))
         if item["type"] == "batch" and on_progress is not None:
             delivered = sum(conformance.delivered.values())

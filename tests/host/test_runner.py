@@ -12,7 +12,6 @@ from support.host_fakes import (
     Fake,
     artifact,
     batch,
-    check,
     counting,
     instance,
     plugins_of,
@@ -112,7 +111,6 @@ def test_a_batch_that_could_not_be_kept_comes_again(failure):
         host.poll_once("one")
     assert diary.notes[-1] == failure
     assert closed == [True]
-    assert host.metrics.snapshot()["one"]["signal_client_errors"] == 1
 
 
 class FullDisk(MemoryCheckpoints):
@@ -206,21 +204,6 @@ def test_the_result_holds_report_and_counts():
     assert result.delivered == {"audit": 5, "logging": 0, "cloud_guard": 0}
     assert (result.batches, result.raw_bytes) == (2, 5 * len('{"n":1}'))
     assert progress == [BatchProgress("one", "audit", 3, 3, 1), BatchProgress("one", "audit", 2, 5, 2)]
-    assert host.metrics.snapshot() == {
-        "one": {
-            "signal_client_polls_completed": 1,
-            "signal_client_records_fetched": 5,
-            "signal_client_errors": 0,
-        }
-    }
-
-
-def test_failed_sources_are_counted_as_errors():
-    """The error counter counts what the report calls failed."""
-    failed = source_report("failed", error=check())
-    host = host_of(lambda *_: iter([report("degraded", audit=failed, logging=failed)]))
-    host.poll_once("one")
-    assert host.metrics.snapshot()["one"]["signal_client_errors"] == 2
 
 
 def test_the_plugin_gets_copies_and_the_context_as_given():

@@ -26,9 +26,12 @@ from signal_client_oci.cli.output.one_line_errors import FAILED, CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.run_display.live_table import LiveTable
 from signal_client_oci.cli.run_display.run_output import open_output
-from signal_client_oci.host import Host, Schedule, StateDirectory
+from signal_client_oci.cli.status_page import HttpOption, status_page
+from signal_client_oci.host import Host, Observer, Schedule, StateDirectory
 from signal_client_oci.host.files.system_errors import way_out
+from signal_client_oci.host.http.board import StatusBoard
 from signal_client_oci.host.instances import Instance
+from signal_client_oci.host.observers import Observers
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -37,6 +40,7 @@ Examples:
   signal-client-oci run oci.toml
   signal-client-oci run oci.toml --directory /var/lib/signal-client-oci
   signal-client-oci run oci.toml -i prod -i staging | tee run.log
+  signal-client-oci run oci.toml --http 127.0.0.1:9464
 
 \b
 Artifacts of an instance go to DIR/artifacts/NAME.jsonl, its checkpoint to
@@ -66,6 +70,7 @@ def command(  # noqa: PLR0913  one parameter for each option
         Path,
         typer.Option("--directory", "-d", metavar="DIR", help="Where artifacts and checkpoints are kept."),
     ] = Path("signal-client-oci-data"),
+    http: HttpOption = None,
 ) -> None:
     """Poll all instances into files, until Ctrl-C.
 
@@ -87,13 +92,19 @@ def command(  # noqa: PLR0913  one parameter for each option
             what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
             raise CommandError(f"{what}; {way_out(error)}, or name another directory") from None
         stack.enter_context(terminate_like_interrupt())
-        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory)
+        board = StatusBoard()
+        for one in enabled:
+            board.watch(one.name, one.poll_interval_minutes * 60.0)
+        stack.enter_context(status_page(http, board, screen))
+        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory, board)
 
 
-def _keep_polling(host: Host, instances: Sequence[Instance], screen: Screen, directory: Path) -> None:
+def _keep_polling(
+    host: Host, instances: Sequence[Instance], screen: Screen, directory: Path, board: Observer
+) -> None:
     heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
     table = LiveTable(instances, screen, _utc_now, heading)
-    schedule = Schedule(host, observer=table)
+    schedule = Schedule(host, observer=Observers(board, table))
     with open_output(screen, table, heading, schedule) as output:
         still_running = schedule.run(_GRACE_SECONDS)
         last_lines = [

@@ -12,7 +12,7 @@ from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, checks_to_re
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.contract import Report, SourceReport
 
-__all__ = ["OUTCOMES", "InstanceRow", "SourceRow", "headline"]
+__all__ = ["OUTCOMES", "InstanceRow", "SourceRow", "heading_parts"]
 
 OUTCOMES: Final = ("failed", "degraded", "waiting", "ok")
 """How a poll can have ended, the worst first; `waiting` before the first one."""
@@ -110,7 +110,7 @@ class InstanceRow:
             source.status, source.polled, source.error = "failed", now, _ABORTED
 
 
-def headline(rows: Iterable[InstanceRow]) -> list[tuple[str, str]]:
+def heading_parts(rows: Iterable[InstanceRow]) -> list[tuple[str, str]]:
     """Return in one line how many instances there are and which are troubled: (text, outcome or "") pairs to join."""
     by_outcome: dict[str, list[InstanceRow]] = {outcome: [] for outcome in OUTCOMES}
     for row in rows:

@@ -15,7 +15,7 @@ from rich.text import Text
 from signal_client_oci.cli.output.poll_report import SOURCE_TITLES
 from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen, word
-from signal_client_oci.cli.run_display.instance_rows import OUTCOMES, InstanceRow, SourceRow, headline
+from signal_client_oci.cli.run_display.instance_rows import OUTCOMES, InstanceRow, SourceRow, heading_parts
 from signal_client_oci.host import BatchProgress, Observer, PollOutcome
 from signal_client_oci.host.instances import Instance
 
@@ -107,8 +107,10 @@ class LiveTable(Observer):
         return sorted(self._rows.values(), key=lambda row: row.rank)
 
     def _drawn(self, notes: Sequence[Text], lines: int | None) -> Group:
-        """Return heading, headline, a table of at most so many lines, and notes."""
-        counted = Text.assemble(*(word(outcome, text) for text, outcome in headline(self._rows.values())))
+        """Return heading, heading_parts, a table of at most so many lines, and notes."""
+        counted = Text.assemble(
+            *(word(outcome, text) for text, outcome in heading_parts(self._rows.values()))
+        )
         top = [Text(printable(self._heading), style="dim"), counted]
         for line in top:
             line.no_wrap, line.overflow = True, "ellipsis"
