@@ -190,7 +190,7 @@ def test_on_a_terminal_the_whole_table_is_left_behind():
     screen.stream = screen.console.file
     screen.stream.isatty = lambda: True
     schedule = Stoppable()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         logging.getLogger("signal_client_oci.host").warning("a note of the host")
         output.end(["stopped: 0 artifacts"])
     left = screen.stream.getvalue().rsplit("\x1b[?1049l", 1)[1]
@@ -204,7 +204,7 @@ def test_elsewhere_log_lines_replace_the_table():
     """A heading, a line with time and level for each log record, and the last lines."""
     stream = StringIO()
     screen = Screen(stream)
-    with open_output(screen, table_on(screen), "heading", Stoppable()) as output:
+    with open_output(screen, table_on(screen), Stoppable()) as output:
         logging.getLogger("signal_client_oci").info("oci-cloud: fetched %d", 3)
         output.end(["stopped"])
     first, line, last = stream.getvalue().splitlines()
@@ -220,7 +220,7 @@ def test_a_reader_that_ctrl_c_ended_too_is_no_failure(pipe, ctrl_c_first):
     if ctrl_c_first:
         schedule.stop()
     reader.close()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         assert schedule.stopped.wait(LONG)
         output.end(["stopped"])
     assert not output.is_complete
@@ -235,7 +235,7 @@ def test_lines_that_never_find_space_are_a_failure_at_the_end(monkeypatch):
     schedule = Stoppable()
     with Path("/dev/full").open("w") as full:
         screen = Screen(full)
-        with open_output(screen, table_on(screen), "heading", schedule) as output:
+        with open_output(screen, table_on(screen), schedule) as output:
             logging.getLogger("signal_client_oci").info("one")
             assert not schedule.is_stopping
             output.end(["stopped"])
@@ -271,7 +271,7 @@ def test_a_terminal_that_is_gone_ends_the_run():
     screen = screen_of(80, 24)
     screen.stream = screen.console.file = Gone()
     schedule = Stoppable()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         assert schedule.stopped.wait(LONG)
         output.end(["stopped"])
     assert output.failure == "standard output: Input/output error; the table could not be drawn"

@@ -76,8 +76,8 @@ def command(  # noqa: PLR0913  one parameter for each option
 
     Each has its own interval (poll_interval_minutes in FILE, 5 by default), file and checkpoint.
     """
-    screen = Screen.out(may_fail=True)
-    chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, Screen.err())
+    screen, notes = Screen.out(may_fail=True), Screen.err()
+    chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, notes)
     enabled = [one for one in chosen if one.enabled]
     if not enabled:
         raise CommandError("every instance is disabled; set enabled = true for one")
@@ -95,17 +95,18 @@ def command(  # noqa: PLR0913  one parameter for each option
         board = StatusBoard()
         for one in enabled:
             board.watch(one.name, one.poll_interval_minutes * 60.0)
-        stack.enter_context(status_page(http, board, screen))
-        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory, board)
+        url = stack.enter_context(status_page(http, board, screen))
+        page = f", status page {url}," if url else ""
+        heading = f"Polling {_count(enabled)}{page} into {directory}/artifacts. Press Ctrl-C to stop."
+        table = LiveTable(enabled, screen, _utc_now, heading)
+        for warning in (*notes.warnings, *screen.warnings):
+            table.add_note(f"warning: {warning}")  # the table covers what was printed before
+        _keep_polling(host_for(enabled, store, sink), table, screen, directory, board)
 
 
-def _keep_polling(
-    host: Host, instances: Sequence[Instance], screen: Screen, directory: Path, board: Observer
-) -> None:
-    heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
-    table = LiveTable(instances, screen, _utc_now, heading)
+def _keep_polling(host: Host, table: LiveTable, screen: Screen, directory: Path, board: Observer) -> None:
     schedule = Schedule(host, observer=Observers(board, table))
-    with open_output(screen, table, heading, schedule) as output:
+    with open_output(screen, table, schedule) as output:
         still_running = schedule.run(_GRACE_SECONDS)
         last_lines = [
             *(f"warning: {name}: the poll was aborted; {_RESUMES}" for name in still_running),

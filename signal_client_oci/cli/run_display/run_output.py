@@ -43,7 +43,7 @@ class RunOutput(Protocol):
 
 
 @contextmanager
-def open_output(screen: Screen, table: LiveTable, heading: str, schedule: Schedule) -> Iterator[RunOutput]:
+def open_output(screen: Screen, table: LiveTable, schedule: Schedule) -> Iterator[RunOutput]:
     """Show what happens while the context lasts; the schedule is stopped when nobody can see it any more."""
     if screen.can_redraw:
         drawn = _TableOutput(screen, table, schedule)
@@ -51,7 +51,7 @@ def open_output(screen: Screen, table: LiveTable, heading: str, schedule: Schedu
             yield drawn
     else:
         lines = _LinesOutput(screen, schedule)
-        lines.print(heading)
+        lines.print(table.heading)
         try:
             with all_lines(lines.print):
                 yield lines
