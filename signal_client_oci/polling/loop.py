@@ -78,7 +78,10 @@ class PollLoop:
     def _follow(self, outcome: Outcome) -> Iterator[Batch]:
         """Let an asker take an outcome, in turns; the poll's end may come between two of them."""
         task, result = outcome
-        self._state.apply(self._clock.note(getattr(result, "date", None)))
+        date = getattr(result, "date", None)
+        self._state.apply(self._clock.note(date))
+        if not isinstance(result, Failure):
+            self._clock.compare(date)
         if (
             not isinstance(result, Failure) or result.recovery is Recovery.COMPARTMENT
         ):  # 404 and 403 are about rights

@@ -36,14 +36,17 @@ class ServiceClock:
         """Return what an answer's `Date` bounds: nothing where it agrees with what is known, or is missing."""
         if date is None:
             return []
-        if not self._is_compared:
-            self._is_compared = True
-            self._wrong = self._compared(in_utc(date))
         minute = floor_minute(date)
         if not is_ahead(self._latest, minute) or minute == self._minute:
             return []
         self._minute = minute
         return self.bound()
+
+    def compare(self, date: datetime | None) -> None:
+        """Compare the host's clock with the `Date` of the first good answer; an error can come from a gateway."""
+        if date is not None and not self._is_compared:
+            self._is_compared = True
+            self._wrong = self._compared(in_utc(date))
 
     def bound(self) -> list[BoundByClock]:
         """Return what the last answer's `Date` bounds."""
