@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.lenient_decode import NOT_UTF_8, ParseError
-from signal_client_oci.artifacts.redaction import Secret, mask_metadata
+from signal_client_oci.artifacts.redaction import Secret, mask_metadata, mask_record
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import CODES, Severity
 from signal_client_oci.contract import CONNECTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
+    from signal_client_oci.artifacts.secrets.known import KnownSecret
     from signal_client_oci.contract import Artifact, MetadataValue
 
 __all__ = [
@@ -158,17 +159,23 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
     timestamp: str,
     metadata: Metadata,
     text: bytes,
-    secrets: Sequence[Secret],
     parse_errors: list[ParseError],
+    *,
+    redact: bool,
+    known_of: Callable[[], Iterable[KnownSecret]] | None = None,
 ) -> MappedRecord:
-    """Build the artifact of a record from its mapped metadata.
+    """Build the artifact of a record from its text and its mapped metadata, and mask secrets where `redact` says so.
 
-    `text` is the record with its secrets masked, `secrets` what was masked in it. The metadata come from the record as
-    it was before: where it holds a secret, each of their values is masked by itself.
+    The metadata come from the record as it is in `text`: where it holds a secret, each of their values is masked by
+    itself. `known_of` is as for `mask_record`.
     """
-    try:
-        raw = text.decode()
-    except UnicodeDecodeError:
+    raw = _decoded(text)
+    secrets: list[Secret] = []
+    if redact:
+        masked, secrets = mask_record(text, raw, known_of)
+        if masked is not text:
+            text, raw = masked, _decoded(masked)
+    if raw is None:
         raw = text.decode("utf-8", "replace")
         parse_errors = [*parse_errors, NOT_UTF_8]
     if parse_errors:
@@ -186,6 +193,14 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
         "metadata": metadata,
     }
     return MappedRecord(artifact, len(secrets), bool(parse_errors))
+
+
+def _decoded(text: bytes) -> str | None:
+    """Return a text's characters, None where it is not UTF-8."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def fields_identity(kind: str, tenancy: str, region: str, fields: tuple[str, ...]) -> str:

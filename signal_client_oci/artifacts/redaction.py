@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from signal_client_oci.artifacts.sanitize import sanitize
-from signal_client_oci.artifacts.secrets.hints import may_contain_secret
+from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
 from signal_client_oci.artifacts.secrets.known import KnownSecret
 from signal_client_oci.artifacts.secrets.names import is_opaque
 from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replaced, value_spans
@@ -22,8 +22,10 @@ from signal_client_oci.contract import MetadataValue
 
 __all__ = ["Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
 
-# metadata that tell who and from where
+# metadata that tell who, from where and when
 _IDENTITIES: Final = (
+    "startTimeUTC",
+    "endTimeUTC",
     "userName",
     "clientIP",
     "clientPort",
@@ -47,15 +49,17 @@ def redact(text: bytes) -> tuple[bytes, int]:
 
 
 def mask_record(
-    text: bytes, known_of: Callable[[], Iterable[KnownSecret]] | None = None
+    text: bytes,
+    characters: str | None = None,
+    known_of: Callable[[], Iterable[KnownSecret]] | None = None,
 ) -> tuple[bytes, list[Secret]]:
     """Mask the secrets in a record's JSON text; return the text and what was masked.
 
-    `known_of` gives the strings that the record's own structure tells to be secrets. They are masked as they would be
-    without it, in a fraction of the time.
+    `characters` is the text decoded, where that was done. `known_of` gives the strings that the record's own structure
+    tells to be secrets. They are masked as they would be without it, in a fraction of the time.
     """
     secrets: list[Secret] = []
-    if not may_contain_secret(text):
+    if not (may_contain_secret(text) if characters is None else text_may_contain_secret(characters)):
         return text, secrets
     looked = True
     if known_of:
@@ -75,7 +79,7 @@ def redact_value(text: bytes) -> tuple[bytes, int]:
 def mask_metadata(metadata: dict[str, MetadataValue], secrets: Sequence[Secret]) -> None:
     """Mask each value of a record's metadata by itself, then what of the record's secrets a derived one still has.
 
-    Who and from where are never masked for what else the record holds.
+    Who, from where and when are never masked for what else the record holds.
     """
     texts = "\x01".join(
         value if isinstance(value, str) else "\x01".join(value)

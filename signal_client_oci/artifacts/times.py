@@ -14,14 +14,13 @@ __all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# times that are RFC 3339 UTC already, but for days that some months do not have
-_CALENDAR: Final = (
-    r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+# the parts of a time that is RFC 3339 UTC already: up to the minute, and what follows
+_TO_MINUTES: Final = 16
+_MINUTE: Final = re.compile(
+    r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 )
-_PLAIN: Final = re.compile(_CALENDAR + r"(?:\.[0-9]{1,6})?Z")
-_PLAIN_MILLISECONDS: Final = re.compile(_CALENDAR + r"\.[0-9]{3}Z")
-_SAFE_DAY: Final = "28"
+_SECONDS: Final = re.compile(r":[0-5][0-9](?:\.[0-9]{1,6})?Z")
+_MILLISECONDS: Final = re.compile(r":[0-5][0-9]\.[0-9]{3}Z")
 _ANY: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,30}))?)?"
     r" ?(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?"
@@ -32,28 +31,27 @@ _LEAP: Final = 60
 
 def utc_text(text: str) -> str | None:
     """Return a time as RFC 3339 UTC, unchanged where it is that already with at most six decimals."""
-    if _PLAIN.fullmatch(text):
-        return text if text[8:10] <= _SAFE_DAY or _is_day(text[:10]) else None
+    if _is_minute(text[:_TO_MINUTES]) and _SECONDS.fullmatch(text, _TO_MINUTES):
+        return text
     moment = utc_moment(text)
     return None if moment is None else _to_text(moment)
 
 
 def identity_time(text: str) -> str:
     """Return a time cut to milliseconds in one spelling, or the text itself when it is not a time."""
-    if _PLAIN_MILLISECONDS.fullmatch(text):
+    if _is_minute(text[:_TO_MINUTES]) and _MILLISECONDS.fullmatch(text, _TO_MINUTES):
         return text
     moment = utc_moment(text)
     return text if moment is None else _format(moment, "milliseconds")
 
 
-@lru_cache(maxsize=1024)
-def _is_day(text: str) -> bool:
-    """Return whether a day is in the calendar."""
+@lru_cache(maxsize=4096)
+def _is_minute(text: str) -> bool:
+    """Return whether a text is a minute of a day in the calendar; remembered, because records share their minutes."""
     try:
-        date.fromisoformat(text)
+        return _MINUTE.fullmatch(text) is not None and date.fromisoformat(text[:10]) is not None
     except ValueError:
         return False
-    return True
 
 
 def utc_moment(text: str) -> datetime | None:
@@ -62,7 +60,7 @@ def utc_moment(text: str) -> datetime | None:
     Offsets, a missing offset (taken as UTC), a missing fraction or second, nanoseconds (cut to microseconds)
     and a leap second (the first moment of the next minute) are read.
     """
-    if _PLAIN.fullmatch(text) and _is_day(text[:10]):
+    if _is_minute(text[:_TO_MINUTES]) and _SECONDS.fullmatch(text, _TO_MINUTES):
         moment = datetime.fromisoformat(text[:19] + "+00:00")
         return (
             moment.replace(microsecond=int(text[20:-1].ljust(6, "0")))

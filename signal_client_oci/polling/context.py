@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any, Final
 
 from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.cursor import newest_readable
 from signal_client_oci.state.windows import floor_minute, to_millisecond, to_text
@@ -45,13 +47,21 @@ def clock_of(context: object) -> Callable[[], datetime]:
     if now is None:
         return _utc_now
 
-    def checked() -> datetime:
+    def checked() -> Any:
         moment = now()
-        if not isinstance(moment, datetime) or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        if not _is_present(moment):
             raise ContextError("now", _A_CLOCK, moment)
         return moment
 
     return checked
+
+
+def _is_present(moment: object) -> bool:
+    """Return whether a clock's answer can be the present time; its time zone is the host's code too."""
+    try:
+        return isinstance(moment, datetime) and _FIRST_YEAR <= in_utc(moment).year <= _LAST_YEAR
+    except Exception:  # noqa: BLE001  (reported as a wrong value under its key)
+        return False
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -113,6 +123,11 @@ class PollContext:
     started: datetime
     is_naive: bool = False
 
+    @cached_property
+    def safe_name(self) -> str:
+        """The instance's name as artifacts and logs have it."""
+        return sanitize_name(self.instance)
+
     @property
     def polled_at(self) -> int:
         """Second of the poll's beginning."""
@@ -149,7 +164,7 @@ class PollContext:
     def origin(self, region: str) -> Origin:
         """Return what the artifacts of a region share."""
         return Origin(
-            instance=self.instance,
+            instance=self.safe_name,
             tenancy_ocid=self.settings.tenancy_ocid,
             region=region,
             redact=self.settings.redact_secrets,

@@ -80,14 +80,13 @@ class PollLoop:
         task, result = outcome
         date = getattr(result, "date", None)
         self._state.apply(self._clock.note(date))
-        if not isinstance(result, Failure):
-            self._clock.compare(date)
         if (
             not isinstance(result, Failure) or result.recovery is Recovery.COMPARTMENT
         ):  # 404 and 403 are about rights
             self.accepting.add(task.lane.region)
         asker = self._askers[task.source]
         if not isinstance(result, Failure):
+            self._clock.compare(date)
             answer = partial(asker.on_page, task, result)
         elif result.code != "STOPPED" or self._deadline.is_interrupted:
             answer = partial(asker.on_failure, task, result, self._dispatcher.health(task.lane))

@@ -171,11 +171,13 @@ class PollPhases:
         loop.warn(size_warnings(self._state, loop.dropped))
         told = {outcome.error["code"] for outcome in outcomes.values() if outcome.error}
         loop.warn(one for one in self._clock.warnings() if one["code"] not in told)
+        counts = self._dispatcher.counts
         numbers = {
             source: {
                 "fetched": fetched,
-                "requests": self._dispatcher.requests.get(source, 0),
-                "retries": self._dispatcher.retries.get(source, 0),
+                "requests": counts.sent.get(source, 0),
+                "retries": counts.retries.get(source, 0),
+                "throttled": counts.throttled.get(source, 0),
             }
             for source, fetched in loop.delivered.items()
         }

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
-from signal_client_oci.polling.context import ContextError, Limits, PollContext, clock_of, in_utc
+from signal_client_oci.oci_api.loading import load_sdk
+from signal_client_oci.polling.context import (
+    ContextError,
+    Limits,
+    PollContext,
+    clock_of,
+    in_utc,
+)
 from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
@@ -25,9 +33,7 @@ from signal_client_oci.state.windows import floor_minute
 __all__ = ["poll"]
 
 
-def poll(
-    instance: str, settings: object, checkpoint: object, context: Mapping[str, Any]
-) -> Iterator[Batch | Report]:
+def poll(instance: object, settings: object, checkpoint: object, context: Any) -> Iterator[Batch | Report]:
     """Yield everything new as batches, then the report.
 
     Args:
@@ -37,6 +43,7 @@ def poll(
         context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
     """
     settings = concealed(settings)
+    name = instance if isinstance(instance, str) else sanitize_name(instance)
     began, started = time.monotonic(), datetime.now(timezone.utc)
     try:
         clock, limits = clock_of(context), Limits.of_host(context)
@@ -45,21 +52,14 @@ def poll(
         parsed = parse_settings(settings)
         api_key = _api_key(parsed)
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook)
-        stored = _storable(checkpoint)
-        kept = stored or _first_checkpoint(settings, started)
-        report = failed_report(
-            _check_of(error), started, _later(started, began), kept, _switched_off(settings)
-        )
-        if checkpoint and not stored:
-            report["warnings"].append(_replaced_check())
-        log_report(report, instance)
-        yield report
+        yield _unstarted(error, name, settings, checkpoint, (started, _later(started, began)))
         return
-    fixed = PollContext(instance, parsed, clock, started, first.utcoffset() is None)
     kept = _storable(checkpoint) or _first_checkpoint(settings, started)
     phases: PollPhases | None = None
     try:
+        fixed = PollContext(name, parsed, clock, started, first.utcoffset() is None)
         state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
+        load_sdk(parsed.enabled_sources)
         phases = PollPhases(fixed, state, api_key, limits, warnings)
         with closing(phases.batches_and_report()) as items:
             for item in items:
@@ -70,8 +70,21 @@ def poll(
         delivered = phases.delivered() if phases else {}
         check, off = _check_of(error), _switched_off(settings)
         report = failed_report(check, started, _later(started, began), kept, off, delivered)
-        log_report(report, instance)
+        log_report(report, name)
         yield report
+
+
+def _unstarted(
+    error: Exception, name: str, settings: object, checkpoint: object, times: tuple[datetime, datetime]
+) -> Report:
+    """Report a poll that nothing was sent for."""
+    stored = _storable(checkpoint)
+    kept = stored or _first_checkpoint(settings, times[0])
+    report = failed_report(_check_of(error), *times, kept, _switched_off(settings))
+    if checkpoint and not stored:
+        report["warnings"].append(_replaced_check())
+    log_report(report, name)
+    return report
 
 
 def _continued(tenancy: str, checkpoint: object) -> tuple[PollState, list[Check]]:

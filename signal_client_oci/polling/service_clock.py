@@ -43,7 +43,7 @@ class ServiceClock:
         return self.bound()
 
     def compare(self, date: datetime | None) -> None:
-        """Compare the host's clock with the `Date` of the first good answer; an error can come from a gateway."""
+        """Compare the host's clock with the `Date` of the first page; a 401 tells by itself that a clock is wrong."""
         if date is not None and not self._is_compared:
             self._is_compared = True
             self._wrong = self._compared(in_utc(date))

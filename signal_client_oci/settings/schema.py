@@ -266,8 +266,8 @@ FIELDS: Final[dict[str, SettingField]] = {
         _text(
             "Logging Query",
             (
-                "A filter for Logging records: the part of a Logging query after its search part, "
-                "beginning with where. If empty, all records are collected. To test it, use the OCI "
+                "A filter for Logging records: what follows the search part of a Logging query; the word "
+                "where may be left out. If empty, all records are collected. To test it, use the OCI "
                 "console: Observability & Management > Logging > Search > Advanced mode."
             ),
             "logging_query.logging_clause",

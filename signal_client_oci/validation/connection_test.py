@@ -19,6 +19,7 @@ from signal_client_oci.contract import SOURCES, Validation
 from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.errors.policies import GROUP_PLACEHOLDER
+from signal_client_oci.oci_api.loading import load_sdk
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed, read_alone
@@ -75,6 +76,7 @@ class ConnectionTest:
         api_key = self._open_key(settings) if settings else None
         if settings is None or api_key is None:
             return
+        load_sdk(settings.enabled_sources)
         with ProbeSession(settings, api_key, self._began + AUTHENTICATION_SECONDS) as session:
             authentication = self._authenticate(session)
             if not authentication.refused:

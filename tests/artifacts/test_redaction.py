@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.example_records import mapped
 
 from signal_client_oci.artifacts.redaction import redact
 from signal_client_oci.artifacts.secrets.hints import may_contain_secret as suspicious
@@ -138,6 +139,15 @@ def test_what_is_no_secret_is_left(record):
     """Words that only sound like secrets, empty values and OCIDs stay, and the text is the same object."""
     text = json.dumps(record).encode()
     assert redact(text) == (text, 0)
+
+
+def test_a_secret_that_is_written_like_a_time_leaves_the_times():
+    """The time of an event stays a time, also where the credentials of the same event are that very text."""
+    time = "2026-03-04T09:15:27.348Z"
+    event = {"eventTime": time, "data": {"eventName": "GetUser", "identity": {"credentials": time}}}
+    result = mapped("audit", event)
+    assert result.redacted == 1
+    assert result.artifact["metadata"]["startTimeUTC"] == time
 
 
 def test_a_mark_that_begins_in_another_is_seen():

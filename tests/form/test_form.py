@@ -156,7 +156,7 @@ def test_the_plugins_sentences_stand_at_their_fields(browser):
     wrong = {
         "region": "US East (Ashburn)",
         "compartment_ocid": "ocid1.tenancy.oc1..another",
-        "logging_query": "type = 'x'",
+        "logging_query": "'x'",
     }
     browser.click("summary")
     _fill(browser, _RIGHT | wrong)

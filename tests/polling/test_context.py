@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from support.collecting import Answer, Host, at
 
 from signal_client_oci.plugin import signal_client_poll
+
+
+class _BrokenZone(tzinfo):
+    """A time zone that does not know its offset."""
+
+    def utcoffset(self, _moment):
+        raise ZeroDivisionError("canary")
 
 
 def _raising():
@@ -30,6 +37,9 @@ WRONG = {
 WRONG["now"] += [
     lambda: datetime(1, 1, 1, tzinfo=timezone.utc),
     lambda: datetime.max.replace(tzinfo=timezone.utc),
+    lambda: datetime.max.replace(tzinfo=timezone(timedelta(hours=-9))),
+    lambda: datetime(2026, 3, 2, tzinfo=_BrokenZone()),
+    lambda _first: None,
     _raising,
 ]
 CASES = [(key, value) for key, values in WRONG.items() for value in values]

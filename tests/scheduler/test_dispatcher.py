@@ -137,8 +137,8 @@ def test_every_request_has_one_outcome(office):
         office.submit([number * number], job=number)
     found = office.outcomes()
     assert sorted((one.task.tag, one.result) for one in found) == [(n, n * n) for n in range(50)]
-    assert office.dispatcher.requests == {"audit": 50}
-    assert office.dispatcher.retries == {}
+    assert office.dispatcher.counts.sent == {"audit": 50}
+    assert office.dispatcher.counts.retries == {}
 
 
 def test_requests_of_a_lane_go_in_order():
@@ -192,11 +192,12 @@ def test_one_client_serves_a_lane(office):
 
 def test_what_may_pass_is_tried_again(office):
     """A failure that may pass does not come out while the same request succeeds later."""
-    office.submit([failure(), failure("CONFLICT"), "good"], job="one")
+    office.submit([failure("THROTTLED"), failure("CONFLICT"), "good"], job="one")
     (outcome,) = office.outcomes()
     assert outcome.result == "good"
-    assert office.dispatcher.requests == {"audit": 3}
-    assert office.dispatcher.retries == {"audit": 2}
+    assert office.dispatcher.counts.sent == {"audit": 3}
+    assert office.dispatcher.counts.retries == {"audit": 2}
+    assert office.dispatcher.counts.throttled == {"audit": 1}
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_a_region_that_refuses_everything_is_left(office):
     assert {one.result.code for one in found} == {"NOT_AUTHENTICATED"}
     assert {one.task.tag for one in found} == set(range(20))
     assert len(office.sent) < 20
-    assert office.dispatcher.requests == {"audit": len(office.sent)}
+    assert office.dispatcher.counts.sent == {"audit": len(office.sent)}
     assert not office.has_place(ASHBURN)
     assert office.has_place(FRANKFURT)
 
@@ -408,7 +409,7 @@ def test_has_pending_knows_whose_outcome_is_missing(office):
     release.set()
     office.outcomes()
     assert not office.dispatcher.has_pending(other)
-    assert office.dispatcher.requests == {"audit": 1, "logging": 1}
+    assert office.dispatcher.counts.sent == {"audit": 1, "logging": 1}
 
 
 def test_nothing_comes_while_nothing_is_there(office):

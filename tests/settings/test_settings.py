@@ -166,7 +166,7 @@ _MISTAKES = [
     ("cloud_guard_enabled", [], "must be true or false"),
     ("cloud_guard_details", "maybe", "must be true or false"),
     ("redact_secrets", 0, "must be true or false"),
-    ("logging_query", "type = 'x'", "Each stage must begin with where"),
+    ("logging_query", "'x'", "Each stage must be a condition"),
     ("logging_query", '| search "x"', "adds the search part itself"),
     ("logging_query", 5, "text in quotes"),
     ("cloud_guard_interval_minutes", 0, "at least 1 and at most 1440"),

@@ -645,12 +645,12 @@ def test_remedy_does_not_take_the_first_groups_for_all(world):
     assert "in the groups signal-readers" in remedy
 
 
-@pytest.mark.parametrize("kind", ["status", "html"])
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 404}, {"kind": "html"}])
 @pytest.mark.parametrize("operation", ["list_user_group_memberships", "get_group"])
-def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, kind):
+def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, fault):
     """A user whose groups are not known is told to put the name in."""
     world.tenancy.deny("audit")
-    world.fault(kind, operation=operation, status=404)
+    world.fault(**fault, operation=operation)
     remedy = by_name(world.validated())["audit"]["remedy"]
     assert "Allow group <group> to read audit-events in tenancy" in remedy
 

@@ -20,14 +20,15 @@ from signal_client_oci.artifacts.audit.fields import (
     AuditRequest,
     AuditResponse,
 )
-from signal_client_oci.artifacts.audit.identity_domains import decode_domain_event
-from signal_client_oci.artifacts.audit.openings import may_open, members_of, openings_of, public_access
+from signal_client_oci.artifacts.audit.identity_domains import DOMAIN_EVENT_MARKER, decode_domain_event
+from signal_client_oci.artifacts.audit.openings import members_of, openings_of, public_access
 from signal_client_oci.artifacts.audit.refinement import (
     NO_PARTS,
     OpenParts,
     add_sign_in_details,
     asked_action,
-    needs_open_parts,
+    cached_kind,
+    kind_of_event,
     problem_words,
     refine,
 )
@@ -36,13 +37,13 @@ from signal_client_oci.artifacts.kubernetes import API_SERVER_PORT
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
 from signal_client_oci.artifacts.severity import CODES
 from signal_client_oci.artifacts.times import utc_text
-from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.audit.fields import AuditChange, AuditEvent
     from signal_client_oci.artifacts.audit.identity_domains import DomainEvent
     from signal_client_oci.artifacts.envelope import Metadata, Origin
     from signal_client_oci.artifacts.sanitize import TextFields
+    from signal_client_oci.artifacts.vocabulary import Meaning
 
 __all__ = ["NO_DATA", "audit_metadata"]
 
@@ -50,6 +51,7 @@ NO_DATA: Final = AuditData()
 NO_REQUEST: Final = AuditRequest()
 NO_RESPONSE: Final = AuditResponse()
 
+_UNAUTHENTICATED: Final = frozenset({"401", 401})
 _DENIED: Final = ("401", "403")
 _UNSUCCESSFUL: Final = frozenset({"denied", "failure"})
 _SIGN_INS: Final = frozenset({"auth_failure", "auth_attempt", "auth_success"})
@@ -63,9 +65,9 @@ class _Activity(msgspec.Struct, frozen=True, gc=False):
     Hashable, because it is what mapped metadata are remembered by.
     """
 
-    event_type: str
+    event_type: str | None
     source: str | None
-    event_name: str
+    event_name: str | None
     compartment_id: str | None
     compartment_name: str | None
     resource_name: str | None
@@ -75,8 +77,13 @@ class _Activity(msgspec.Struct, frozen=True, gc=False):
     identity: AuditIdentity | None
     path: str | None
     action: str | None
-    status: str
+    answered: str | int | None
     response_message: str | None
+
+    @property
+    def status(self) -> str:
+        """The status of the answer as text, "" where the event names none."""
+        return "" if self.answered is None else non_empty(str(self.answered))
 
     @property
     def caller(self) -> str:
@@ -89,11 +96,11 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
     data = event.data or NO_DATA
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
     activity = _activity(event, data, request, response)
-    details = bytes(data.additional_details)
-    meaning = meaning_of_event(activity.event_type, activity.event_name, activity.action or "")
+    kind_of, details = cached_kind if clean else kind_of_event, bytes(data.additional_details)
+    kind = kind_of(event.event_type, data.event_name, request.action)
     parts = NO_PARTS
-    if needs_open_parts(meaning, details, activity.status):
-        parts = _open_parts(meaning, details, request, response)
+    if kind.tells_in_parts or response.status in _UNAUTHENTICATED or DOMAIN_EVENT_MARKER in details:
+        parts = _open_parts(kind.meaning, details, request, response)
     if clean:
         shared, techniques = _cached_metadata(origin, activity, parts)
         metadata = shared.copy()
@@ -113,8 +120,8 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
         _add_tags(metadata, data)
     if data.state_change:
         _add_changes(metadata, data.state_change)
-    if may_open(meaning.event):
-        _add_openings(metadata, meaning, data.state_change, parts)
+    if kind.may_open:
+        _add_openings(metadata, kind.meaning, data.state_change, parts)
     return metadata
 
 
@@ -122,7 +129,7 @@ def _open_parts(
     meaning: Meaning, details: bytes, request: AuditRequest, response: AuditResponse
 ) -> OpenParts:
     """Return the open parts that an event is mapped by; the headers of refused calls alone name an address."""
-    refused = meaning.signs_in or response.status in {"401", 401}
+    refused = meaning.signs_in or response.status in _UNAUTHENTICATED
     return OpenParts(
         details,
         bytes(response.payload),
@@ -136,9 +143,9 @@ def _activity(
 ) -> _Activity:
     """Return what an event shares with others (positional, because it is built for every event)."""
     return _Activity(
-        non_empty(event.event_type),
+        event.event_type,
         event.source,
-        non_empty(data.event_name),
+        data.event_name,
         data.compartment_id,
         data.compartment_name,
         data.resource_name,
@@ -148,7 +155,7 @@ def _activity(
         data.identity,
         request.path,
         request.action,
-        "" if response.status is None else non_empty(str(response.status)),
+        response.status,
         response.message,
     )
 
@@ -163,7 +170,7 @@ def _shared_metadata(
     origin: Origin, activity: _Activity, parts: OpenParts, *, clean: bool
 ) -> tuple[Metadata, Sequence[str]]:
     """Map an activity; return its metadata and its techniques."""
-    meaning = meaning_of_event(activity.event_type, activity.event_name, activity.action or "")
+    meaning = kind_of_event(activity.event_type, activity.event_name, activity.action).meaning
     outcome = _outcome(activity.status, activity.message)
     domain = decode_domain_event(parts.details)
     if domain:

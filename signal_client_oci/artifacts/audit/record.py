@@ -16,14 +16,12 @@ from signal_client_oci.artifacts.envelope import (
     fields_identity,
 )
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
-from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.secrets.known import known_secrets
 from signal_client_oci.artifacts.times import identity_time, utc_text
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import MappedRecord, Origin
-    from signal_client_oci.artifacts.redaction import Secret
 
 __all__ = ["IDENTITY_FIELDS", "AuditRecord", "audit_identity", "read_audit_event"]
 
@@ -72,11 +70,11 @@ class AuditRecord:
         metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        masked: bytes = text
-        secrets: list[Secret] = []
-        if self._origin.redact:
-            masked, secrets = mask_record(text, partial(known_secrets, text, event.data))
-        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
+        known_of = partial(known_secrets, text, event.data)
+        redact = self._origin.redact
+        return build_artifact(
+            self.id, timestamp, metadata, text, parse_errors, redact=redact, known_of=known_of
+        )
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:

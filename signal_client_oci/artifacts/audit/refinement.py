@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signal_client_oci.artifacts.addresses import first_ip
 from signal_client_oci.artifacts.audit.caller import caller_kind
-from signal_client_oci.artifacts.audit.identity_domains import DOMAIN_EVENT_MARKER, open_members
+from signal_client_oci.artifacts.audit.identity_domains import open_members
 from signal_client_oci.artifacts.audit.openings import may_open
 from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.kubernetes import meaning_of_call
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, set_fields
 from signal_client_oci.artifacts.severity import severity_of_risk
+from signal_client_oci.artifacts.vocabulary import Meaning, meaning_of_event
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.audit.fields import AuditIdentity
     from signal_client_oci.artifacts.envelope import Metadata
-    from signal_client_oci.artifacts.vocabulary import Meaning
 
 __all__ = [
     "NO_PARTS",
+    "EventKind",
     "OpenParts",
     "add_sign_in_details",
     "asked_action",
-    "needs_open_parts",
+    "cached_kind",
+    "kind_of_event",
     "problem_words",
     "refine",
 ]
@@ -76,16 +79,27 @@ class OpenParts(NamedTuple):
 NO_PARTS: Final = OpenParts()
 
 
-def needs_open_parts(meaning: Meaning, details: bytes, status: str) -> bool:
-    """Return whether an event's open parts are worth decoding: of most events they tell nothing that is mapped."""
-    return (
-        meaning.signs_in
-        or status == _UNAUTHENTICATED
-        or may_open(meaning.event)
-        or DOMAIN_EVENT_MARKER in details
-        or _is_problem(meaning)
-        or meaning.action.endswith("Action")
-    )
+class EventKind(NamedTuple):
+    """What is known of an event by its type, name and HTTP method alone.
+
+    `tells_in_parts` is True where its open parts are worth decoding: of most events they tell nothing that is mapped.
+    """
+
+    meaning: Meaning
+    may_open: bool
+    tells_in_parts: bool
+
+
+def kind_of_event(event_type: str | None, event_name: str | None, method: str | None) -> EventKind:
+    """Return the kind of an event."""
+    meaning = meaning_of_event(non_empty(event_type), non_empty(event_name), method or "")
+    opens = may_open(meaning.event)
+    tells = meaning.signs_in or opens or _is_problem(meaning) or meaning.action.endswith("Action")
+    return EventKind(meaning, opens, tells)
+
+
+# only of clean records, whose small size bounds the cache
+cached_kind: Final = lru_cache(maxsize=1024)(kind_of_event)
 
 
 def refine(  # noqa: PLR0913  (what an event means, how it ended, who called)

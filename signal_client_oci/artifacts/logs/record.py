@@ -26,7 +26,6 @@ from signal_client_oci.artifacts.logs.mapping import (
     open_data,
     row_of,
 )
-from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.times import utc_text, utc_text_of_epoch
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
@@ -87,8 +86,8 @@ class LogRecord:
         else:
             metadata = log_metadata(log, open_data(log, text, parse_errors), self._origin, timestamp)
         add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
-        masked, secrets = mask_record(text) if self._origin.redact else (text, [])
-        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
+        redact = self._origin.redact
+        return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:

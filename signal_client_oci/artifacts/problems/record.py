@@ -15,7 +15,6 @@ from signal_client_oci.artifacts.envelope import (
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.problems.fields import ProblemFields
 from signal_client_oci.artifacts.problems.mapping import problem_metadata
-from signal_client_oci.artifacts.redaction import mask_record
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.severity import DEFAULT, severity_of_risk
 from signal_client_oci.artifacts.times import utc_moment, utc_text
@@ -89,8 +88,8 @@ class ProblemRecord:
         metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        masked, secrets = mask_record(text) if self._origin.redact else (text, [])
-        return build_artifact(self.id, timestamp, metadata, masked, secrets, parse_errors)
+        redact = self._origin.redact
+        return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:

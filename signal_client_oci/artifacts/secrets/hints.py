@@ -14,7 +14,7 @@ from pydantic import StringConstraints, TypeAdapter
 
 from signal_client_oci.artifacts.secrets.commands import COMMANDS
 
-__all__ = ["BASE64_HEADS", "candidate_offsets", "may_contain_secret"]
+__all__ = ["BASE64_HEADS", "candidate_offsets", "may_contain_secret", "text_may_contain_secret"]
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
@@ -213,9 +213,13 @@ _user_info_places: Final = re.compile(rb":\\{0,8}/\\{0,8}/")
 def may_contain_secret(text: bytes) -> bool:
     """Tell whether a text may hold a secret at all; a few microseconds, and never wrong when it says no."""
     try:
-        characters = text.decode()
+        return text_may_contain_secret(text.decode())
     except UnicodeDecodeError:
         return True
+
+
+def text_may_contain_secret(characters: str) -> bool:
+    """Do as `may_contain_secret` does, for a text that is decoded already."""
     lower = characters.lower()
     return (
         _names_a_secret(lower)

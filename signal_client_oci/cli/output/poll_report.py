@@ -25,6 +25,7 @@ _COUNTS: Final[Mapping[str, str]] = {
     "duplicates": "repeats left out",
     "left_to_audit": "left to Audit",
     "redacted": "secrets masked",
+    "throttled": "requests throttled (429)",
     "read": "pairs of region and compartment read",
 }
 
