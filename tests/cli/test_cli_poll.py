@@ -94,7 +94,7 @@ def test_a_failed_poll_shows_the_remedy_and_exits_with_1(capsys, tenancy, toml):
     ended = call(capsys, "poll", toml)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.count("NOT_AUTHENTICATED") == ended.err.count("remedy ") == 1, "one cause is told once"
-    assert " 0 pairs of region and compartment read" in ended.err
+    assert " 0 compartment reads" in ended.err
 
 
 def test_a_degraded_poll_passes_unless_strict(capsys, tenancy, toml):
