@@ -64,6 +64,7 @@ class Service:
     service: str = "audit"
     margins: Margins = Margins()  # noqa: RUF009
     unit_name: str = "compartment"
+    read_count: str = "read"
     shortest_retention: int = 90
     records: list = field(default_factory=list)
     now: datetime = NOON

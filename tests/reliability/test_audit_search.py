@@ -52,7 +52,9 @@ def test_both_modes_deliver_the_same(world):
         world.clock.advance(minutes=5)
         events.poll()
         world.sandbox.request_log.clear()
-        assert search.poll()["status"] == "ok"
+        report = search.poll()
+        assert report["status"] == "ok"
+        assert report["sources"]["audit"]["counts"]["searched"] == 2
         assert len(world.requests("search_logs")) == 2
         assert world.requests("list_events") == []
     assert_exactly_once(search, "audit")

@@ -27,6 +27,7 @@ _COUNTS: Final[Mapping[str, str]] = {
     "redacted": "secrets masked",
     "throttled": "requests throttled (429)",
     "read": "compartment reads",
+    "searched": "regions searched",
 }
 
 

@@ -32,6 +32,7 @@ class AuditApi:
     max_compartments: Final = 1
     max_window: Final = 7 * DAY
     margins: Final = Margins()
+    read_count: Final = "read"
     unit_name: Final = "compartment"
     shortest_retention: Final = 90
 

@@ -53,6 +53,7 @@ class AuditSearchApi:
     # ListEvents asks by the time of processing, which is later than the event's own: digests of a search last longer
     margins: Final = Margins(overlap=15, shared=1, digests=6)
     shortest_retention: Final = 90
+    read_count: Final = "searched"
     unit_name: Final = "scope"
 
     def __init__(self, settings: Settings, *, records_a_page: int = MAX_PAGE_LIMIT) -> None:

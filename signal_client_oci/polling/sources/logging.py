@@ -39,6 +39,7 @@ class LoggingApi:
     max_compartments: Final = 50
     max_window: Final = 14 * DAY - 1  # with the minute that it shares with the slice before it
     margins: Final = Margins(overlap=1, shared=1, digests=1)
+    read_count: Final = "read"
     unit_name: Final = "compartment"
     shortest_retention: Final = 30
 

@@ -79,7 +79,7 @@ class ReadFailures:
         denied = sum(one.failure.recovery is Recovery.COMPARTMENT for one in self._failed)
         read = max(0, sum(asked_for.values()) - failed - unfinished - self.deleted)
         numbers = {"deleted": self.deleted, **counts}
-        always = {"read": read}
+        always = {api.read_count: read}
         shown = {name: count for name, count in sorted(numbers.items()) if count} | always
         rest = {"denied": denied, "failed": failed - denied, "unfinished": unfinished}
         shown |= {name: count for name, count in rest.items() if count}

@@ -98,6 +98,11 @@ class WindowedApi(Protocol):
         """What has a cursor of its own in each region: a compartment, or the scope as one."""
         ...
 
+    @property
+    def read_count(self) -> str:
+        """The report's count of those that were read to the end of their window."""
+        ...
+
     def units(self, scope: Scope) -> Sequence[Compartment]:
         """Return what has a cursor of its own in each region: the scope's compartments, or the scope as one."""
         ...
