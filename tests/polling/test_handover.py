@@ -116,3 +116,13 @@ def test_a_narrower_scope_resumes_where_the_wider_search_stopped():
     state = stream(search=read_to(NOW - 600))
     narrower = handover(compartment_ocid=TEAMS[0])
     assert narrower.position_of(state, TEAMS[0]).read_until == NOW - 600
+
+
+def test_what_a_search_below_the_scope_may_have_read_is_not_skipped():
+    """The scope was one team's, and that search stopped long ago: whatever it may have read begins there, not later."""
+    team = compartment_key(audit_stream(TEAMS[0], subtree=True))
+    state = StreamState()
+    state.cursors = {team: read_to(NOW - 600)}
+    assert handover().position_of(state, TEAMS[0]).read_until == NOW - 600
+    below = handover().position_of(state, TEAMS[1])
+    assert (below.was_read, below.begin) == (False, NOW - 600 - OVERLAP)

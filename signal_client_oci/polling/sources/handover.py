@@ -8,13 +8,13 @@ delivered before is delivered again, and the mode can change back at any time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 
 from signal_client_oci.oci_api.operations import audit_stream
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.changes import Change, DropCursors
-from signal_client_oci.state.cursor import Cursor, merged, read_again_from
+from signal_client_oci.state.cursor import Cursor, merged, read_again_from, start_at
 from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key, tag_of
 from signal_client_oci.state.windows import DAY
 
@@ -37,13 +37,23 @@ class Handover:
             return own
         searched = [stream.cursors[key] for key in self._searches_of(ocid) if key in stream.cursors]
         if not searched:
-            return own
+            return own or self._below_a_search(stream)
         best = max(searched, key=self._start)
         if own is not None and self._start(own) >= self._start(best):
             return own
         return best._replace(
             slice_minutes=0, deleted=own.deleted if own else 0, denied=0, resume=0, swept_at=0
         )
+
+    def _below_a_search(self, stream: StreamState) -> Cursor | None:
+        """Return where to begin at the latest with a compartment that a search of another one may have read."""
+        found = [cursor for key, cursor in stream.cursors.items() if key in self._search_names]
+        return start_at(min(map(self._start, found))) if found else None
+
+    @cached_property
+    def _search_names(self) -> set[str]:
+        """The keys of the searches of the scope's compartments."""
+        return {compartment_key(audit_stream(one.ocid, subtree=True)) for one in self._scope.compartments}
 
     def _searches_of(self, ocid: str) -> list[str]:
         """Return the keys of the searches that read a compartment."""
