@@ -18,7 +18,8 @@ HEAD = """\
 
 The settings object of one instance, in the order of the form. Surrounding white space is removed, and common changes
 by forms and clipboards are repaired: line ends and quotes in a private key, missing colons in a fingerprint. The short
-code of a region is replaced by its identifier. An unknown setting is an error; it is never ignored.
+code of a region is replaced by its identifier. Tenancy OCID, User OCID, Fingerprint and Region each take their own line
+from the OCI console's *configuration file preview*, pasted whole. An unknown setting is an error; it is never ignored.
 
 """
 

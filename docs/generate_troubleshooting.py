@@ -58,7 +58,13 @@ BEGINNINGS = {
         "COMPARTMENT_UNKNOWN",
         "FORBIDDEN",
     ),
-    "regions": ("REGION_UNKNOWN", "REGION_NOT_SUBSCRIBED", "REGION_NOT_READY", "REALM_MISMATCH"),
+    "regions": (
+        "REGION_UNKNOWN",
+        "REGION_NOT_SUBSCRIBED",
+        "REGION_NOT_READY",
+        "REGION_REFUSES_KEY",
+        "REALM_MISMATCH",
+    ),
     "silence": (
         "LOGGING_NO_LOG_GROUPS",
         "SUBCOMPARTMENTS_NOT_AUTHORIZED",

@@ -31,6 +31,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end of the run what was left out because something is not installed, and how to install it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {report.longrepr[2] for report in skipped if "install.sh" in report.longrepr[2]}
+    if reasons:
+        terminalreporter.section("SOME TESTS WERE LEFT OUT", yellow=True)
+        terminalreporter.line("\n".join(sorted(reason.removeprefix("Skipped: ") for reason in reasons)))
+
+
 @pytest.fixture
 def clock():
     """A clock that stands still until it is moved."""

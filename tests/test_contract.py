@@ -93,6 +93,19 @@ def test_a_hook_is_on_the_page_with_its_parameters(hook):
     assert f"### `{hook}({', '.join(specified)})" in PAGE
 
 
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_page_says_which_hooks_end_with_the_first_result(hook):
+    """`firstresult` stands behind exactly the hooks that are specified so."""
+    is_first = bool(getattr(hookspecs, hook).signal_client_spec["firstresult"])
+    (heading,) = re.findall(rf"^### `{hook}\(.*$", PAGE, re.MULTILINE)
+    assert heading.endswith(" (firstresult)") == is_first
+
+
+def test_the_page_says_that_now_is_aware_utc():
+    """A host reads on the page that its clock has a time zone."""
+    assert re.search(r"^\| `now` \| returns an aware UTC datetime", PAGE, re.MULTILINE)
+
+
 def test_the_page_has_no_hook_that_does_not_exist():
     """What the page describes is what there is."""
     assert re.findall(r"^### `(signal_client_\w+)\(", PAGE, re.MULTILINE) == [
@@ -115,8 +128,9 @@ def test_the_page_names_the_fields_of_a_report():
 
 def test_the_counts_on_the_page_are_those_that_the_code_makes():
     """Each count of a source's report has a line in the table, and the table has no other."""
-    sources = ROOT / "signal_client_oci" / "polling" / "sources"
-    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.py")))
+    polling = ROOT / "signal_client_oci" / "polling"
+    paths = [polling / "report.py", *sorted((polling / "sources").glob("*.py"))]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     made = set(re.findall(r"counts\[\"(\w+)\"\]", code))
     for numbers in re.findall(r"^\s+(?:numbers|always|rest) = \{(.*)\}$", code, re.MULTILINE):
         made |= set(re.findall(r"\"(\w+)\": ", numbers))

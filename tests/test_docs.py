@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signal_client_oci import __version__
-from signal_client_oci.errors.policies import statements
+from signal_client_oci.errors.policies import DOMAIN_GROUP, statements
 from signal_client_oci.settings.schema import settings_schema
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +87,15 @@ def test_readme_shows_the_two_commands():
 def test_version_is_one():
     """The version in the package and in the project file are the same."""
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["setup.md", "troubleshooting.md"])
+def test_pages_agree_on_groups_in_domains(page):
+    """A group is named with its domain if that is not Default, on every page that shows statements."""
+    text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
+    assert "identity domain other than Default" in text or "of a domain other than Default" in text
+    assert DOMAIN_GROUP in text
+    assert "'Default'/" not in text
 
 
 def test_setup_is_a_guide_as_the_host_checks_it():

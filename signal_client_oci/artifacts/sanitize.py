@@ -22,6 +22,7 @@ __all__ = [
     "non_empty",
     "sanitize",
     "sanitize_list",
+    "sanitize_name",
     "set_fields",
 ]
 
@@ -34,6 +35,7 @@ MAX_CLEAN_BYTES: Final = (
 # what pipelines write for a field without a value
 EMPTY: Final = frozenset({"", "None", "null"})
 LONGEST_EMPTY: Final = 4
+UNNAMED: Final = "unnamed"
 SHORT: Final = 64  # characters of a text that is worth remembering
 TextFields = Iterable[tuple[str, str | None]]
 BACKSLASH, DELETE = ord("\\"), 0x7F
@@ -95,6 +97,15 @@ def non_empty(text: str | None) -> str:
 def sanitize(text: str) -> str:
     """Return a text that is safe to show; "" for what stands for no value (blanks, `None`, `null`)."""
     return _remembered(text) if len(text) <= SHORT else _sanitize(text)
+
+
+def sanitize_name(name: object) -> str:
+    """Return a name that somebody chose, safe to show and never empty: `null` is a name too, and blanks are none."""
+    try:
+        text = str(name)
+    except Exception:  # noqa: BLE001  an object of somebody's that has no text
+        return UNNAMED
+    return sanitize(text) or text.strip() or UNNAMED
 
 
 def _sanitize(text: str) -> str:

@@ -10,6 +10,7 @@ from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.host import (
     CheckpointStore,
     ContractError,
+    DeliveryError,
     Host,
     Plugins,
     Sink,
@@ -35,6 +36,10 @@ def one_line_errors() -> Iterator[None]:
         yield
     except StateError as error:
         raise CommandError(str(error)) from None
+    except DeliveryError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            raise error.__cause__ from None  # `poll | head`: the reader has what it wanted
+        raise CommandError(str(error), FAILED) from None
     except UnknownConnectorError as error:
         raise CommandError(f"{error}; install the package signal-client-oci", FAILED) from None
     except ContractError as error:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a poll: the first ends it in order, the second at once."""
+"""Ctrl-C, SIGTERM and a terminal that is closed, during a poll: the first ends it in order, the second at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 __all__ = ["stop_on_signals", "terminate_like_interrupt"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_HANG_UP: Final = signal.SIGHUP
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in _signals()}
     try:
         yield stop
     finally:
@@ -34,9 +35,15 @@ def stop_on_signals() -> Iterator[threading.Event]:
 @contextmanager
 def terminate_like_interrupt() -> Iterator[None]:
     """Treat SIGTERM, which supervisors send, like Ctrl-C, also in the background of a script."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _signals()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that stop a command; `nohup` has asked that closing the terminal does not."""
+    is_ignored = signal.getsignal(_HANG_UP) is signal.SIG_IGN
+    return _SIGNALS if is_ignored else (*_SIGNALS, _HANG_UP)

@@ -13,6 +13,7 @@ import typer
 
 from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.cli.redirections import refuse_redirection
 from signal_client_oci.host.instances import (
     Instance,
     InstancesError,
@@ -157,6 +158,7 @@ class Chosen:
             return from_oci_profile(self.oci_config, self.profile or "DEFAULT")
         if self.profile or self.oci_config:
             raise CommandError("FILE cannot be combined with --profile or --oci-config; use one of them")
+        refuse_redirection(self.file, f"{self.file}")
         return read_instances(self.file, names=names or None)
 
 

@@ -67,6 +67,19 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
         self.date = date
         super().__init__(f"{code}: {self.message}")
 
+    def recoded(self, code: str, detail: str = "") -> Failure:
+        """Return the same failure under the code that more knowledge gives it; `detail` replaces its own."""
+        return Failure(
+            code,
+            detail=detail,
+            recovery=self.recovery,
+            status=self.status,
+            opc_request_id=self.opc_request_id,
+            retry_after=self.retry_after,
+            has_begun=self.has_begun,
+            date=self.date,
+        )
+
     def check(
         self,
         name: str,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from signal_client_oci.host.conformance import PollConformance, PollTerms, checked_poll
 from signal_client_oci.host.conformance.contract_checks import ContractError
+from signal_client_oci.host.delivery import DeliveryError
 from signal_client_oci.host.files.atomic_files import StateError
 from signal_client_oci.host.files.checkpoint_store import CheckpointFile, StateDirectory
-from signal_client_oci.host.files.sinks import JsonLinesSink, StreamSink
-from signal_client_oci.host.metrics import Metrics
+from signal_client_oci.host.files.sinks import JsonLinesSink
+from signal_client_oci.host.files.stream_sink import StreamSink
 from signal_client_oci.host.plugins import Plugins, RejectedPlugin, UnknownConnectorError
 from signal_client_oci.host.runner import (
     BatchProgress,
@@ -29,12 +30,12 @@ __all__ = [
     "CheckpointFile",
     "CheckpointStore",
     "ContractError",
+    "DeliveryError",
     "Host",
     "InstanceBusyError",
     "JsonLinesSink",
     "MemoryCheckpoints",
     "MemorySink",
-    "Metrics",
     "Observer",
     "Plugins",
     "PollConformance",

@@ -18,7 +18,7 @@ from signal_client_oci.host.conformance.contract_checks import ContractError, fa
 from signal_client_oci.host.conformance.hook_checks import check_schema, check_validation
 from signal_client_oci.host.conformance.poll_checks import PollConformance
 from signal_client_oci.host.conformance.poll_terms import PollTerms
-from signal_client_oci.host.metrics import Metrics
+from signal_client_oci.host.delivery import Deliverer
 from signal_client_oci.host.plugins import describe
 
 if TYPE_CHECKING:
@@ -77,13 +77,9 @@ class Host:
         checkpoints: CheckpointStore,
         sink: Sink,
         instances: Iterable[Instance] = (),
-        *,
-        metrics: Metrics | None = None,
     ) -> None:
         self.plugins = plugins
-        self.metrics = metrics or Metrics()
-        self._checkpoints = checkpoints
-        self._sink = sink
+        self._deliverer = Deliverer(checkpoints, sink)
         self._instances: dict[str, Instance] = {}
         self._locks: dict[str, threading.Lock] = {}
         for instance in instances:
@@ -132,9 +128,9 @@ class Host:
     ) -> PollResult:
         """Poll an instance once, whether it is enabled or not; `context` goes to the plugin unchanged.
 
-        Raises `InstanceBusyError` while another thread polls the instance, and what sink and store raise (OSError,
-        `StateError`). However the poll ends, its generator is closed, and a later poll resumes from the checkpoint
-        that was stored last.
+        Raises `InstanceBusyError` while another thread polls the instance, `DeliveryError` (an OSError) when
+        artifacts or the checkpoint cannot be written, and `StateError`. However the poll ends, its generator is
+        closed, and a later poll resumes from the checkpoint that was stored last.
         """
         instance = self.instance(name)
         info = self.plugins.connector(instance.connector)
@@ -143,9 +139,6 @@ class Host:
             raise InstanceBusyError(f"{name} is already being polled")
         try:
             return self._poll(instance, info, context or Context(), on_progress)
-        except BaseException:
-            self.metrics.aborted(name)
-            raise
         finally:
             lock.release()
 
@@ -168,8 +161,6 @@ class Host:
             report = conformance.finish()
         finally:
             _close(poll)
-        failed = [source for source in report["sources"].values() if source["status"] == "failed"]
-        self.metrics.completed(instance.name, len(failed))
         took = time.monotonic() - began
         return PollResult(
             instance.name,
@@ -182,7 +173,7 @@ class Host:
 
     def _start(self, instance: Instance, context: Context) -> Iterator[object]:
         hook = "signal_client_poll"
-        checkpoint = self._checkpoints.load(instance.name)
+        checkpoint = self._deliverer.checkpoint(instance.name)
         with _as_contract_errors(hook):
             poll = self.plugins.hook.signal_client_poll(
                 connector=instance.connector,
@@ -202,10 +193,10 @@ class Host:
         conformance: PollConformance,
         on_progress: Callable[[BatchProgress], None] | None,
     ) -> None:
-        if item["type"] == "batch" and item["artifacts"]:
-            self._sink.publish(name, item["artifacts"])
-            self.metrics.published(name, len(item["artifacts"]))
-        self._checkpoints.save(name, item["checkpoint"])
+        artifacts = item["artifacts"] if item["type"] == "batch" else []
+        if artifacts:
+            self._deliverer.publish(name, artifacts)
+        self._deliverer.save(name, item["checkpoint"], has_artifacts=bool(artifacts))
         if item["type"] == "batch" and on_progress is not None:
             delivered = sum(conformance.delivered.values())
             on_progress(

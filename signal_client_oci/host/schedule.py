@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,6 +32,7 @@ __all__ = ["Observer", "PollOutcome", "Schedule", "deadline_seconds"]
 
 _log = logging.getLogger(__name__)
 _MAX_MARGIN_SECONDS: Final = 10.0
+_RESTART_SECONDS: Final = 60.0
 _SAFE_TO_QUOTE: Final = (ContractError, InstanceBusyError, StateError, UnknownConnectorError, OSError)
 _T = TypeVar("_T")
 
@@ -90,11 +92,14 @@ class Schedule:
             raise ValueError("no instance is enabled")
         for name in names:
             # A daemon, because a plugin that hangs must not keep the process from ending.
-            thread = threading.Thread(
-                target=self._keep_polling, args=(name,), name=f"poll {name}", daemon=True
-            )
+            thread = threading.Thread(target=self._never_die, args=(name,), name=f"poll {name}", daemon=True)
             self._threads[name] = thread
             thread.start()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called, or Ctrl-C pressed."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Ask every poll to stop (`should_stop`) and start no other; returns at once."""
@@ -123,6 +128,24 @@ class Schedule:
             self.stop()
         return self.join(grace_seconds)
 
+    def _never_die(self, name: str) -> None:
+        """Poll until the schedule stops; what ends the thread in between, even `SystemExit`, starts it anew."""
+        while not self._stop.is_set():
+            try:
+                self._keep_polling(name)
+            except BaseException as error:  # noqa: BLE001  an instance that is polled no more would be lost in silence
+                self._log_restart(name, error)
+                self._wait(self._stop, _RESTART_SECONDS)
+
+    def _log_restart(self, name: str, error: BaseException) -> None:
+        with suppress(Exception):  # the log itself may be what fails
+            _log.error(
+                "%s: the polling thread died (%s) and starts anew in %d seconds; nothing is lost",
+                name,
+                describe(error),
+                _RESTART_SECONDS,
+            )
+
     def _keep_polling(self, name: str) -> None:
         while not self._stop.is_set():
             instance = self._host.instance(name)
@@ -142,7 +165,7 @@ class Schedule:
         try:
             progress = partial(self._notify, self._observer.progress)
             return self._host.poll_once(instance.name, self._context_of(instance), progress), None
-        except Exception as error:  # noqa: BLE001  a poll that fails must not end its instance's schedule
+        except BaseException as error:  # noqa: BLE001  a poll that fails, or a plugin that exits, ends no schedule
             problem = " ".join(str(error).split()) if isinstance(error, _SAFE_TO_QUOTE) else describe(error)
             _log.warning("%s: the poll was aborted: %s", instance.name, problem)
             return None, problem

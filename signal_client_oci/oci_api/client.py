@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import oci
+import oci._vendor.six.moves.urllib  # loaded by the first request otherwise, in a thread of its own
 from oci.circuit_breaker import NoCircuitBreakerStrategy
 from oci.retry import NoneRetryStrategy
 from oci.signer import AbstractBaseSigner

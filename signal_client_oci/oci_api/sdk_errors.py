@@ -40,6 +40,8 @@ _BY_STATUS: Final[dict[int, tuple[str, Recovery]]] = {
     409: ("CONFLICT", Recovery.RETRY),
     429: ("THROTTLED", Recovery.RETRY),
 }
+# Codes of several statuses: which one it was is told.
+_OF_MANY: Final = frozenset({"SERVICE_ERROR", "UNEXPECTED_STATUS"})
 # Statuses that a proxy or gateway gives too, which needs no code and no request id of OCI.
 _WITHOUT_OCI_MARKS: Final = frozenset({407, 408, 429})
 
@@ -98,7 +100,9 @@ def failure_from(error: Exception, service: str, *, page: str | None = None) -> 
 def _from_service_error(error: ServiceError, service: str, page: str | None) -> Failure:
     status = int(error.status)
     code, recovery = _code_of(error, status, service, page)
-    detail = one_line(f"{error.code or f'HTTP {status}'}: {error.message or ''}".rstrip(": "))
+    marks = [f"HTTP {status}"] if code in _OF_MANY or not error.code else []
+    marks += [error.code] if error.code else []
+    detail = one_line(f"{', '.join(marks)}: {error.message or ''}".rstrip(": "))
     if code == "NOT_FROM_OCI":
         detail = f"HTTP {status}"  # what else it says was written by whatever answered
     elif code == "NOT_AUTHENTICATED" and (skew := _clock_skew(error)):

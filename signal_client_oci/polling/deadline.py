@@ -11,9 +11,14 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """Knows whether a poll has to end; `is_interrupted` stays True once it has."""
+    """Knows whether a poll has to end; `is_interrupted` stays True once it has.
+
+    Attributes:
+        is_stopped: It was the host that wanted the poll to end, not its time that was up.
+    """
 
     def __init__(self, limits: Limits) -> None:
+        self.is_stopped = False
         self._limits = limits
         self._last_call: float | None = None
 
@@ -26,7 +31,9 @@ class Deadline:
         """Ask clock and host whether the poll has to end; True if it has."""
         if self._last_call is None:
             until = self._limits.until
-            if (until is not None and time.monotonic() >= until) or self._limits.should_stop():
+            is_late = until is not None and time.monotonic() >= until
+            self.is_stopped = not is_late and bool(self._limits.should_stop())
+            if is_late or self.is_stopped:
                 self.interrupt()
         return self.is_interrupted
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from signal_client_oci.contract import Batch, Check, Checkpoint, SourceName
-from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.limits import TURN_SECONDS
 from signal_client_oci.polling.deadline import Deadline
 from signal_client_oci.polling.protocol import Asker, Source, Step
@@ -36,6 +36,7 @@ class PollLoop:
     """What is under way in one poll.
 
     Attributes:
+        accepting: Regions whose answers show that they accept the key.
         broken: Who broke → how; nothing more is asked of them.
         delivered: Source → artifacts handed out.
         dropped: What had to go because of the checkpoint's size.
@@ -50,6 +51,7 @@ class PollLoop:
         clock: ServiceClock,
         batchers: Mapping[SourceName, Batcher],
     ) -> None:
+        self.accepting: set[str] = set()
         self.broken: dict[str, Check] = {}
         self.delivered: dict[SourceName, int] = dict.fromkeys(batchers, 0)
         self.dropped = Dropped()
@@ -76,9 +78,15 @@ class PollLoop:
     def _follow(self, outcome: Outcome) -> Iterator[Batch]:
         """Let an asker take an outcome, in turns; the poll's end may come between two of them."""
         task, result = outcome
-        self._state.apply(self._clock.note(getattr(result, "date", None)))
+        date = getattr(result, "date", None)
+        self._state.apply(self._clock.note(date))
+        if (
+            not isinstance(result, Failure) or result.recovery is Recovery.COMPARTMENT
+        ):  # 404 and 403 are about rights
+            self.accepting.add(task.lane.region)
         asker = self._askers[task.source]
         if not isinstance(result, Failure):
+            self._clock.compare(date)
             answer = partial(asker.on_page, task, result)
         elif result.code != "STOPPED" or self._deadline.is_interrupted:
             answer = partial(asker.on_failure, task, result, self._dispatcher.health(task.lane))

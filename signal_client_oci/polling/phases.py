@@ -12,11 +12,12 @@ from typing import Final
 
 from signal_client_oci.contract import Batch, Check, Report, SourceName
 from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.quantities import in_seconds
 from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.polling.context import Limits, PollContext
 from signal_client_oci.polling.deadline import Deadline
 from signal_client_oci.polling.loop import PollLoop
-from signal_client_oci.polling.protocol import Source, SourceOutcome
+from signal_client_oci.polling.protocol import Hindsight, Source, SourceOutcome
 from signal_client_oci.polling.report import log_report, make_report, size_warnings
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.scope_discovery import IDENTITY, ScopeDiscovery
@@ -35,6 +36,7 @@ from signal_client_oci.state.poll_state import PollState
 __all__ = ["PollPhases"]
 
 _LONG_WAIT_SECONDS: Final = 5.0
+_SHORT_WAIT_SECONDS: Final = 0.25  # OCI may well take that long, so it says nothing about the network
 _SCOPE_SECONDS: Final = 60.0
 _SCOPE_SHARE: Final = 1 / 3
 
@@ -105,8 +107,17 @@ class PollPhases:
                 loop.has_pending([IDENTITY]) and not self._deadline.has_passed(_SCOPE_SHARE, _SCOPE_SECONDS)
             )
         )
-        is_missing = loop.has_pending([IDENTITY]) or IDENTITY in loop.broken
-        return self._discovery.finish(interrupted=is_missing)
+        return self._discovery.finish(self._missing_answer())
+
+    def _missing_answer(self) -> Failure | None:
+        """Return why the discovery of the scope has to do without an answer, None if it has all."""
+        if IDENTITY in self._loop.broken:
+            return Failure("INTERNAL_ERROR", detail=self._loop.broken[IDENTITY]["message"])
+        if not self._loop.has_pending([IDENTITY]):
+            return None
+        if self._deadline.is_interrupted:
+            return Failure("STOPPED")
+        return Failure("TIMEOUT", detail="Identity has not answered yet")
 
     def _start_windowed(self, scope: Scope) -> None:
         """Begin to read compartments; only when all are begun, none is left to be read from the first beginning on."""
@@ -128,9 +139,15 @@ class PollPhases:
         self._loop.start(source, scope)
 
     def _recheck_denied(self) -> Iterator[Batch]:
-        """Where compartments are refused that could be read before, look whether they were deleted meanwhile."""
+        """Where compartments are refused that could be read before, look whether they were deleted meanwhile.
+
+        A scope that is read without a list is looked for whenever it is refused: it may not exist.
+        """
         windowed = [one for one in self._sources.values() if isinstance(one, WindowedSource)]
-        if any(one.failures.has_new_denials for one in windowed):
+        is_unlisted = self._discovery.is_unlisted
+        if any(
+            one.failures.has_new_denials or (is_unlisted and one.failures.has_denials) for one in windowed
+        ):
             self._loop.ask(IDENTITY, self._discovery, self._discovery.list_again)
             yield from self._loop.drive(lambda: self._loop.has_pending([IDENTITY]))
             for one in windowed:
@@ -140,38 +157,45 @@ class PollPhases:
 
     def _report(self) -> Report:
         loop = self._loop
-        loop.warn(self._discovery.warnings)
-        if IDENTITY in loop.broken:
+        hindsight = Hindsight(frozenset(loop.accepting), self._discovery.findings.scope_error)
+        of_scope = self._discovery.findings.warnings(hindsight)
+        loop.warn(of_scope)
+        is_broken = IDENTITY in loop.broken
+        if is_broken and not self._discovery.findings.has_any:  # it broke when the list was taken again
             loop.warn([loop.broken[IDENTITY]])
-        outcomes = {name: self._outcome(source) for name, source in self._sources.items()}
+        outcomes = {name: self._outcome(source, hindsight) for name, source in self._sources.items()}
         for outcome in outcomes.values():
             self._state.apply(outcome.changes)
             loop.warn(outcome.warnings)
         checkpoint = loop.checkpoint()
         loop.warn(size_warnings(self._state, loop.dropped))
-        loop.warn(self._clock.warnings())
+        told = {outcome.error["code"] for outcome in outcomes.values() if outcome.error}
+        loop.warn(one for one in self._clock.warnings() if one["code"] not in told)
+        counts = self._dispatcher.counts
         numbers = {
             source: {
                 "fetched": fetched,
-                "requests": self._dispatcher.requests.get(source, 0),
-                "retries": self._dispatcher.retries.get(source, 0),
+                "requests": counts.sent.get(source, 0),
+                "retries": counts.retries.get(source, 0),
+                "throttled": counts.throttled.get(source, 0),
             }
             for source, fetched in loop.delivered.items()
         }
-        degraded = bool(self._discovery.warnings) or IDENTITY in loop.broken
+        degraded = bool(of_scope) or is_broken
         return make_report(self._context, outcomes, numbers, loop.warnings, checkpoint, degraded=degraded)
 
-    def _outcome(self, source: Source) -> SourceOutcome:
+    def _outcome(self, source: Source, hindsight: Hindsight) -> SourceOutcome:
         if source.name in self._loop.broken:
             return SourceOutcome("failed", self._loop.broken[source.name])
-        outcome = source.finish(interrupted=self._deadline.is_interrupted)
+        outcome = source.finish(hindsight)
         return replace(outcome, error=self._with_cause(source.name, outcome.error))
 
     def _with_cause(self, source: SourceName, error: Check | None) -> Check | None:
-        """Where the poll's time ran out because a service did not answer, say so."""
+        """Where a service did not answer for most of the poll's time, say so; a host's stop is no timeout."""
         waited = self._dispatcher.unanswered.get(source, 0.0)
-        is_short = waited < min(_LONG_WAIT_SECONDS, self._deadline.lasted() / 2)
-        if error is None or error["code"] != "STOPPED" or is_short:
+        least = max(_SHORT_WAIT_SECONDS, min(_LONG_WAIT_SECONDS, self._deadline.lasted() / 2))
+        if error is None or error["code"] != "STOPPED" or waited < least:
             return error
-        failure = Failure("TIMEOUT", detail=f"no answer for {waited:.0f} seconds when the poll had to end")
+        code = "STOPPED" if self._deadline.is_stopped else "TIMEOUT"
+        failure = Failure(code, detail=f"no answer for {in_seconds(waited)} when the poll had to end")
         return failure.check(error["name"], error["title"])

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Batch, Check, Checkpoint, Report, SourceName
 from signal_client_oci.errors.failure import make_check
-from signal_client_oci.polling.context import Limits, PollContext, in_utc
+from signal_client_oci.oci_api.loading import load_sdk
+from signal_client_oci.polling.context import (
+    ContextError,
+    Limits,
+    PollContext,
+    clock_of,
+    in_utc,
+)
 from signal_client_oci.polling.phases import PollPhases
 from signal_client_oci.polling.report import failed_report, internal_error, log_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
@@ -24,9 +33,7 @@ from signal_client_oci.state.windows import floor_minute
 __all__ = ["poll"]
 
 
-def poll(
-    instance: str, settings: object, checkpoint: object, context: Mapping[str, Any]
-) -> Iterator[Batch | Report]:
+def poll(instance: object, settings: object, checkpoint: object, context: Any) -> Iterator[Batch | Report]:
     """Yield everything new as batches, then the report.
 
     Args:
@@ -36,28 +43,24 @@ def poll(
         context: The host's deadline, clock, stop question and batch limits (`contract.Context`).
     """
     settings = concealed(settings)
-    clock = context.get("now") or _utc_now
-    started = in_utc(clock())
+    name = instance if isinstance(instance, str) else sanitize_name(instance)
+    began, started = time.monotonic(), datetime.now(timezone.utc)
     try:
+        clock, limits = clock_of(context), Limits.of_host(context)
+        first = clock()
+        started = in_utc(first)
         parsed = parse_settings(settings)
         api_key = _api_key(parsed)
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook)
-        stored = _storable(checkpoint)
-        kept = stored or _first_checkpoint(settings, started)
-        report = failed_report(
-            _settings_check(error), started, in_utc(clock()), kept, _switched_off(settings)
-        )
-        if checkpoint and not stored:
-            report["warnings"].append(_replaced_check())
-        log_report(report, instance)
-        yield report
+        yield _unstarted(error, name, settings, checkpoint, (started, _later(started, began)))
         return
-    fixed = PollContext(instance, parsed, clock, started)
     kept = _storable(checkpoint) or _first_checkpoint(settings, started)
     phases: PollPhases | None = None
     try:
+        fixed = PollContext(name, parsed, clock, started, first.utcoffset() is None)
         state, warnings = _continued(parsed.tenancy_ocid, checkpoint)
-        phases = PollPhases(fixed, state, api_key, Limits.of_host(context), warnings)
+        load_sdk(parsed.enabled_sources)
+        phases = PollPhases(fixed, state, api_key, limits, warnings)
         with closing(phases.batches_and_report()) as items:
             for item in items:
                 kept = item["checkpoint"]
@@ -65,10 +68,23 @@ def poll(
     except Exception as error:  # noqa: BLE001  (the contract: no exception out of a hook; it is reported and logged)
         # what the poll knows now may count records that no batch has carried: the last batch's checkpoint holds
         delivered = phases.delivered() if phases else {}
-        check, off = internal_error(error), _switched_off(settings)
-        report = failed_report(check, started, in_utc(clock()), kept, off, delivered)
-        log_report(report, instance)
+        check, off = _check_of(error), _switched_off(settings)
+        report = failed_report(check, started, _later(started, began), kept, off, delivered)
+        log_report(report, name)
         yield report
+
+
+def _unstarted(
+    error: Exception, name: str, settings: object, checkpoint: object, times: tuple[datetime, datetime]
+) -> Report:
+    """Report a poll that nothing was sent for."""
+    stored = _storable(checkpoint)
+    kept = stored or _first_checkpoint(settings, times[0])
+    report = failed_report(_check_of(error), *times, kept, _switched_off(settings))
+    if checkpoint and not stored:
+        report["warnings"].append(_replaced_check())
+    log_report(report, name)
+    return report
 
 
 def _continued(tenancy: str, checkpoint: object) -> tuple[PollState, list[Check]]:
@@ -117,14 +133,16 @@ def _api_key(settings: Settings) -> ApiKey:
     return load_api_key(settings.private_key, settings.private_key_passphrase, settings.fingerprint)
 
 
-def _settings_check(error: Exception) -> Check:
+def _check_of(error: Exception) -> Check:
+    if isinstance(error, ContextError):
+        return make_check("settings", "Context", "failed", "CONTEXT_INVALID", str(error))
     if isinstance(error, PrivateKeyError):
         return make_check("private_key", "Private key", "failed", error.code, error.message, error.remedy)
     if not isinstance(error, SettingsError):
         return internal_error(error)
-    message = "; ".join(f"{field}: {text}" for field, text in error.field_errors.items())
-    return make_check("settings", "Settings", "failed", "SETTINGS_INVALID", message)
+    return make_check("settings", "Settings", "failed", error.code, error.sentences)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
+def _later(started: datetime, began: float) -> datetime:
+    """Return when a poll ended that began at `started`; the host's clock may be what failed, so it is not asked."""
+    return started + timedelta(seconds=time.monotonic() - began)

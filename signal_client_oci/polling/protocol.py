@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from signal_client_oci.contract import Check, SourceName
+from signal_client_oci.errors.catalog import DENIED_CODES
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.state.changes import Change, Delivery
 
-__all__ = ["Asker", "Source", "SourceOutcome", "Step"]
+__all__ = ["Asker", "Hindsight", "Source", "SourceOutcome", "Step"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,31 @@ class SourceOutcome:
     warnings: Sequence[Check] = ()
 
 
+@dataclass(frozen=True)
+class Hindsight:
+    """What only the end of a poll knows, and what it makes of a failure.
+
+    Attributes:
+        accepting: Regions that accepted the key.
+        scope_error: COMPARTMENT_UNKNOWN or COMPARTMENT_DELETED where the tenancy's list says so of the scope, else "".
+    """
+
+    accepting: frozenset[str] = frozenset()
+    scope_error: str = ""
+
+    def explain(self, failure: Failure, region: str, *, names_scope: bool = True) -> Failure:
+        """Return a failure with the code that its cause has: the region, not the key; the scope, not the policy.
+
+        A region can answer 401 although the tenancy is subscribed to it, while users are replicated to it
+        (cd3-automation-toolkit#138). `names_scope` says that the request was about the scope or what is below it.
+        """
+        if failure.code == "NOT_AUTHENTICATED" and self.accepting - {region}:
+            return failure.recoded("REGION_REFUSES_KEY", region)
+        if self.scope_error and names_scope and failure.code in DENIED_CODES:
+            return failure.recoded(self.scope_error)
+        return failure
+
+
 class Asker(Protocol):
     """Who has tasks: a source, or the discovery of the scope."""
 
@@ -87,9 +113,6 @@ class Source(Asker, Protocol):
         """Return the first tasks; the output is changes that hold before anything was read."""
         ...
 
-    def finish(self, *, interrupted: bool) -> SourceOutcome:
-        """Sum up, once, when nothing is under way any more.
-
-        `interrupted` says that the poll had to stop before everything was read.
-        """
+    def finish(self, hindsight: Hindsight) -> SourceOutcome:
+        """Sum up, once, when nothing is under way any more."""
         ...

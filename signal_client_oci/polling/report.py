@@ -6,10 +6,13 @@ import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal, cast
 
+from signal_client_oci.artifacts.sanitize import sanitize_name
 from signal_client_oci.contract import SOURCES, Check, Checkpoint, Report, SourceName, SourceReport
+from signal_client_oci.errors.causes import told_once
 from signal_client_oci.errors.failure import make_check
 from signal_client_oci.polling.context import PollContext, in_utc
 from signal_client_oci.polling.protocol import SourceOutcome
@@ -42,7 +45,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     Args:
         context: The poll.
         outcomes: How each enabled source fared.
-        numbers: Source → `fetched`, `requests` and `retries`.
+        numbers: Source → `fetched`, `requests`, `retries` and `throttled`.
         warnings: What the operator should know.
         checkpoint: What is stored last.
         degraded: Something could not be found out before any source was read.
@@ -51,6 +54,9 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
     for source in SOURCES:
         outcome = outcomes.get(source, SourceOutcome("skipped"))
         counted = numbers.get(source, {})
+        counts = dict(outcome.counts)
+        if throttled := counted.get("throttled"):
+            counts["throttled"] = throttled
         sources[source] = {
             "status": outcome.status,
             "fetched": counted.get("fetched", 0),
@@ -58,7 +64,7 @@ def make_report(  # noqa: PLR0913  (what a report consists of)
             "retries": counted.get("retries", 0),
             "error": outcome.error,
             "covered_until": outcome.covered_until,
-            "counts": dict(outcome.counts),
+            "counts": counts,
         }
     return {
         "type": "report",
@@ -123,20 +129,27 @@ def failed_report(  # noqa: PLR0913  (what such a report consists of)
 
 
 def log_report(report: Report, instance: str) -> None:
-    """Write one line for each source that was read, and one for each failure and warning."""
-    name = "".join(character if character.isprintable() else "?" for character in instance)
+    """Write one line for each source that was read, and one for each cause of failures and each warning."""
+    name = sanitize_name(instance)
     for source, one in report["sources"].items():
         if one["status"] != "skipped":
-            logger.info("oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
-    errors = {id(one["error"]): one["error"] for one in report["sources"].values() if one["error"]}
-    for check in [*errors.values(), *report["warnings"]]:
-        logger.warning(
-            "oci-cloud: %s (instance %s): %s. %s",
+            _log(logging.INFO, "oci-cloud: fetched %d %s (instance %s)", one["fetched"], _WORDS[source], name)
+    for check in told_once(report):
+        _log(
+            logging.WARNING,
+            "oci-cloud: %s (instance %s): %s: %s. %s",
             check["code"],
             name,
+            check["title"],
             check["message"].rstrip("."),
             check["remedy"],
         )
+
+
+def _log(level: int, line: str, *values: object) -> None:
+    """Write a log line; a handler of the host that fails must not cost the poll its report."""
+    with suppress(Exception):
+        logger.log(level, line, *values)
 
 
 def internal_error(error: Exception) -> Check:
@@ -144,7 +157,7 @@ def internal_error(error: Exception) -> Check:
     places = traceback.extract_tb(error.__traceback__)
     place = f"{places[-1].name} line {places[-1].lineno}" if places else "unknown place"
     message = f"unexpected {type(error).__name__} in {place}"
-    logger.error("oci-cloud: %s", message)
+    _log(logging.ERROR, "oci-cloud: %s", message)
     return make_check("settings", "Connector", "failed", "INTERNAL_ERROR", message)
 
 

@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any, Final
 
 from signal_client_oci.artifacts.times import utc_moment
-from signal_client_oci.contract import Check
-from signal_client_oci.errors.failure import Failure, Recovery, make_check
+from signal_client_oci.errors.catalog import denied_code
+from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS
 from signal_client_oci.oci_api.operations import (
@@ -31,6 +32,7 @@ from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens
 from signal_client_oci.polling.protocol import Step
 from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.scope_findings import GONE, ScopeFindings
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
 from signal_client_oci.state.changes import Change, SetBackfill, SetCompartmentList
@@ -48,11 +50,11 @@ class ScopeDiscovery:
     """Finds the regions and compartments, with as few requests as possible.
 
     Attributes:
-        warnings: What could not be found out.
+        findings: What could not be found out, and what is wrong with the scope.
     """
 
     def __init__(self, context: PollContext, state: PollState) -> None:
-        self.warnings: list[Check] = []
+        self.findings = ScopeFindings(context.settings)
         self._context = context
         self._state = state
         self._regions = [self._context.settings.region]
@@ -79,6 +81,7 @@ class ScopeDiscovery:
                 tasks.append(self._page(None))
             else:
                 self._rows, self._is_complete, self._is_kept_list = kept.rows, True, True
+                self.findings.whole = kept.rows
         return Step(tasks, self._first_beginning())
 
     def _first_beginning(self) -> list[Change]:
@@ -89,9 +92,15 @@ class ScopeDiscovery:
             return [SetBackfill(self._backfill_from)]
         return [] if self._state.listed_at else [SetBackfill(begin)]
 
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether the scope is a compartment that is read without the list that it should be in."""
+        settings = self._context.settings
+        return not settings.include_subcompartments and settings.scope_ocid != settings.tenancy_ocid
+
     def list_again(self) -> Step:
-        """Ask for the compartments again: now, where an earlier poll's list was used, else in the next poll."""
-        if self._is_kept_list:
+        """Ask for the compartments again: now, if this poll has not taken the list itself, else in the next poll."""
+        if self._is_kept_list or self.is_unlisted:
             self._is_kept_list = False
             return Step([self._page(None)])
         lists.forget(self._context)
@@ -100,7 +109,7 @@ class ScopeDiscovery:
     @property
     def deleted_meanwhile(self) -> set[str]:
         """OCIDs that the list taken again calls deleted."""
-        return {row.id for row in self._listing.rows if row.lifecycle_state in ("DELETED", "DELETING")}
+        return {row.id for row in self._listing.rows if row.lifecycle_state in GONE}
 
     def on_page(self, task: Task, page: Page[Any]) -> Step:
         """Take the subscriptions, or one page of compartments."""
@@ -137,10 +146,10 @@ class ScopeDiscovery:
         if self._is_over:
             return Step()
         if task.tag == "regions":
-            is_denied = failure.recovery is Recovery.COMPARTMENT
-            code = "REGIONS_NOT_AUTHORIZED" if is_denied else failure.code
-            message = f"{failure.message}; collecting from {self._context.settings.region} alone"
-            self._warn("Subscribed regions", code, message, failure.opc_request_id)
+            is_denied = failure.code == denied_code(IDENTITY)
+            self._without_regions(
+                failure.recoded("REGIONS_NOT_AUTHORIZED", failure.detail) if is_denied else failure
+            )
         else:
             self._fall_back(failure)
         return Step()
@@ -156,14 +165,15 @@ class ScopeDiscovery:
         kept = lists.last(self._context)
         self._rows = [*(kept.rows if kept else ()), *self._listing.rows]
         failure = Failure("PAGES_WITHOUT_END", detail="the list of compartments")
-        count = len(self._listing.rows)
-        message = f"{failure.message}; collecting from the first {count:,} compartments of it"
-        self._warn("Compartments", failure.code, message)
+        first = counted(len(self._listing.rows), "compartment")
+        self.findings.note("Compartments", failure, f"collecting from the first {first} of it")
 
-    def finish(self, *, interrupted: bool) -> Scope:
-        """Return the scope as far as it could be found; `interrupted` says that an answer is still to come."""
-        if interrupted:
-            self._do_without()
+    def finish(self, missing: Failure | None = None) -> Scope:
+        """Return the scope as far as it could be found; `missing` says why an answer is still to come."""
+        if missing is not None and not self._is_complete:
+            self._fall_back(missing)
+        elif missing is not None:
+            self._without_regions(missing)
         self._is_over = True
         compartments = list(_walk(self._context.settings.scope_ocid, self._safe_rows()))
         backfill_from = min(
@@ -178,41 +188,33 @@ class ScopeDiscovery:
             listed_before=self._listed_before,
             backfill_from=backfill_from,
             changes=changes,
-            is_complete=self._is_complete and not interrupted and not self.warnings,
+            is_complete=self._is_complete and not self.findings.has_any,
         )
 
     def _safe_rows(self) -> dict[str, CompartmentRow]:
         """Return the compartments by their OCIDs, and say what is wrong with the list."""
-        scope = self._context.settings.scope_ocid
         rows = {row.id: row for row in self._rows if _SAFE_OCID.fullmatch(row.id)}
         if len(rows) < len(self._rows) and any(not _SAFE_OCID.fullmatch(row.id) for row in self._rows):
-            message = "the list of compartments holds ids that are not OCIDs; they are not collected from"
-            self._warn("Compartments", "RESPONSE_NOT_JSON", message)
-        is_root = scope == self._context.settings.tenancy_ocid
-        if self._is_complete and rows and not is_root and scope not in rows:
-            message = f"{scope} is not among the tenancy's compartments"
-            self._warn("Compartments", "COMPARTMENT_UNKNOWN", message)
+            failure = Failure(
+                "RESPONSE_NOT_JSON", detail="the list of compartments holds ids that are not OCIDs"
+            )
+            self.findings.note("Compartments", failure, "they are not collected from")
         return rows
 
-    def _do_without(self) -> None:
-        """Go on although an answer is still to come."""
-        missing = Failure("TIMEOUT", detail="Identity has not answered yet")
-        if not self._is_complete:
-            self._fall_back(missing)
-        else:
-            message = f"{missing.message}; collecting from {self._context.settings.region} alone"
-            self._warn("Subscribed regions", missing.code, message)
+    def _without_regions(self, failure: Failure) -> None:
+        alone = f"collecting from {self._context.settings.region} alone"
+        self.findings.note("Subscribed regions", failure, alone)
 
     def _fall_back(self, failure: Failure) -> None:
         kept = lists.last(self._context)
         self._rows = kept.rows if kept else ()
         what = "the compartments of the last list" if kept else "the scope's own compartment alone"
-        message = f"{failure.message}; collecting from {what}"
-        self._warn("Compartments", failure.code, message, failure.opc_request_id)
+        self.findings.note("Compartments", failure, f"collecting from {what}")
 
     def _keep(self) -> None:
         """Keep the list for later polls; one that came too late for this poll's plan is taken again by the next."""
         listed = lists.keep(self._context, self._listing.rows)
+        self.findings.whole = listed.rows
         if not self._is_over:
             self._rows, self._is_complete, self._listed = listed.rows, True, listed
 
@@ -234,14 +236,8 @@ class ScopeDiscovery:
             try:
                 yield canonical_region(name)
             except UnknownRegionError:
-                message = (
-                    f"the tenancy is subscribed to {name[:40]!a}, which this version of the SDK does not know"
-                )
-                self._warn("Subscribed regions", "REGION_UNKNOWN", message)
-
-    def _warn(self, title: str, code: str, message: str, opc_request_id: str | None = None) -> None:
-        check = make_check("compartments", title, "warning", code, message, opc_request_id=opc_request_id)
-        self.warnings.append(check)
+                failure = Failure("REGION_UNKNOWN", detail=f"{name[:40]!a}")
+                self.findings.note("Subscribed regions", failure, "it is not collected from")
 
 
 @dataclass

@@ -27,7 +27,7 @@ Clock = Callable[[], datetime]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d?)(:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
 def system_clock() -> datetime:
@@ -85,10 +85,13 @@ def format_time(moment: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def parse_time(text: str) -> int:
-    """Return an RFC 3339 time as microseconds since 1970; raises `ValueError` for anything else."""
+    """Return an RFC 3339 time as microseconds since 1970; raises `ValueError` for anything else.
+
+    The hour may have one digit: the official TypeScript SDK (`oci-common` 2.139) writes `T3:00:14Z`.
+    """
     match = _RFC_3339.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an RFC 3339 time")
-    whole, fraction, zone = match.groups()
-    moment = datetime.fromisoformat(whole + (zone if zone != "Z" else "+00:00"))
+    day, hour, rest, fraction, zone = match.groups()
+    moment = datetime.fromisoformat(f"{day}T{hour:0>2}{rest}{zone.replace('Z', '+00:00')}")
     return to_micros(moment) + int((fraction or "0").ljust(6, "0")[:6])

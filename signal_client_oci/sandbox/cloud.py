@@ -24,20 +24,16 @@ class SimulatedCloud:
     Attributes:
         clock: The tenancies' time.
         clock_offset: How far the Date headers, by which signatures are judged, are ahead of the real time.
-        date_tolerance: How old or new the date of a signature may be.
         latency: Seconds before each response, or service → seconds.
         rate_limit: Beyond its rate requests are answered with 429.
-        compresses: Whether responses are compressed for clients that accept gzip.
         scenarios: What the control command `advance` moves on.
     """
 
     def __init__(self, clock: Clock, server: SocketServer) -> None:
         self.clock = clock
         self.clock_offset = timedelta(0)
-        self.date_tolerance = timedelta(minutes=5)
         self.latency: Latency = 0.0
         self.rate_limit: RateLimit | None = None
-        self.compresses = False
         self.faults = Faults()
         self.request_log = RequestLog()
         self.tenancies: dict[str, Tenancy] = {}

@@ -5,63 +5,51 @@ The kinds `status` and `body` are built in. A program registers more in `FAULT_K
 
 from __future__ import annotations
 
+import inspect
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from types import MappingProxyType
+from typing import Any
 
 from signal_client_oci.sandbox.http.api_errors import ApiError
-from signal_client_oci.sandbox.http.http_connection import HttpConnection, HttpResponse, error_response
+from signal_client_oci.sandbox.http.http_connection import HttpResponse, error_response
 from signal_client_oci.sandbox.http.request_log import RecordedRequest
 from signal_client_oci.sandbox.services.calls import ApiCall
 from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["FAULT_KINDS", "FaultKind", "FaultedRequest", "Faults", "InjectedFault"]
 
+_WHICH = ("service", "operation", "region", "tenancy", "compartment", "page")
 
-@dataclass(slots=True)
+
 class InjectedFault:
-    """One fault and the requests that it hits; None (or empty) matches everything.
+    """One fault: its `kind`, how often it hits (`times`, None: until removed; `probability`), and its `details`.
 
-    Which: `service` (audit, logging, cloudguard, identity), `operation` (`list_events`, …), `region`,
-    `tenancy` (OCID), `compartment` (one of those that a request names), `page` (a number, or `"later"` for
-    all but the first). How often: `times` (None: until removed), `probability` of each hit. `hits` counts.
-
-    What, as far as its kind uses it: `status`, `code`, `message` and `headers` of an error; `body` and
-    `content_type` of kind `body`; `seconds`, `size` and `location` of kinds that are registered elsewhere.
+    Details that say which requests are hit, unless they are None: `service` (audit, logging, cloudguard, identity),
+    `operation` (`list_events` and the like), `region`, `tenancy` (OCID), `compartment` (one of those that a request
+    names) and `page` (a number, or `"later"` for all but the first). All others are options of the kind: `status`,
+    `code`, `message` and `headers` of kind `status`, `body`, `content_type` and `headers` of kind `body`.
     """
 
-    kind: str = "status"
-    service: str | None = None
-    operation: str | None = None
-    region: str | None = None
-    tenancy: str | None = None
-    compartment: str | None = None
-    page: int | Literal["later"] | None = None
-    times: int | None = None
-    probability: float = 1.0
-    status: int = 503
-    code: str = ""
-    message: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    content_type: str = "application/json"
-    seconds: float = 0.05
-    size: int = 1 << 30
-    location: str = ""
-    hits: int = 0
+    def __init__(
+        self, kind: str = "status", *, times: int | None = None, probability: float = 1.0, **details: Any
+    ) -> None:
+        self.kind = kind
+        self.times = times
+        self.probability = probability
+        self.which = {name: details.pop(name) for name in _WHICH if name in details}
+        self.options = details
+        self.hits = 0
 
     def matches(self, request: RecordedRequest) -> bool:
         """Return whether this fault is meant for such a request."""
-        wanted = (self.service, self.operation, self.region, self.tenancy)
-        actual = (request.service, request.operation, request.region, request.tenancy)
-        return (
-            all(want in (None, have) for want, have in zip(wanted, actual, strict=True))
-            and (self.compartment is None or self.compartment in request.compartments)
-            and (self.page in (None, request.page) or (self.page == "later" and request.page > 1))
-        )
+        names = request.compartments
+        page = (request.page, "later" if request.page > 1 else None)
+        has = (request.service,), (request.operation,), (request.region,), (request.tenancy,), names, page
+        return all(self.which.get(name) in (None, *values) for name, values in zip(_WHICH, has, strict=True))
 
 
 @dataclass(frozen=True)
@@ -79,24 +67,47 @@ class FaultKind:
     """What one kind of fault does; None leaves that step as it is.
 
     `prepare` runs before the true response is made, `alter` replaces it, `send` writes head and body to the
-    connection, which is then closed. Under a kind that `is_silent` no status is ever sent.
+    connection, which is then closed. What the last two take by keyword are the kind's options. Under a kind that
+    `is_silent` no status is ever sent.
     """
 
     prepare: Callable[[FaultedRequest], None] | None = None
-    alter: Callable[[InjectedFault, HttpResponse, FaultedRequest], HttpResponse] | None = None
-    send: Callable[[InjectedFault, HttpConnection, bytes, bytes], None] | None = None
+    alter: Callable[..., HttpResponse] | None = None  # (HttpResponse, FaultedRequest, **options)
+    send: Callable[..., None] | None = None  # (HttpConnection, head, body, **options)
     is_silent: bool = False
 
+    @property
+    def options(self) -> frozenset[str]:
+        """The names of the kind's options."""
+        step = self.alter or self.send
+        parameters = inspect.signature(step).parameters.values() if step else ()
+        return frozenset(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
 
-def _status(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+
+def _status(
+    _response: HttpResponse,
+    _request: FaultedRequest,
+    *,
+    status: int = 503,
+    code: str = "",
+    message: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
     """Return an error status with a proper body."""
-    error = error_response(ApiError(fault.status, fault.message, fault.code))
-    return replace(error, headers=error.headers | fault.headers)
+    error = error_response(ApiError(status, message, code))
+    return replace(error, headers=error.headers | dict(headers))
 
 
-def _body(fault: InjectedFault, _response: HttpResponse, _request: FaultedRequest) -> HttpResponse:
+def _body(
+    _response: HttpResponse,
+    _request: FaultedRequest,
+    *,
+    body: bytes = b"",
+    content_type: str = "application/json",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
     """Return a 200 with any bytes."""
-    return HttpResponse(200, fault.body, {"Content-Type": fault.content_type} | fault.headers)
+    return HttpResponse(200, body, {"Content-Type": content_type} | dict(headers))
 
 
 FAULT_KINDS: dict[str, FaultKind] = {"status": FaultKind(alter=_status), "body": FaultKind(alter=_body)}
@@ -112,9 +123,14 @@ class Faults:
         self._random = random.Random(0)  # noqa: S311  chances of faults, no secrets
 
     def add(self, fault: InjectedFault) -> InjectedFault:
-        """Put a fault in force and return it, for `remove` and its `hits`; raises `ValueError` for an unknown kind."""
+        """Put a fault in force and return it, for `remove` and its `hits`.
+
+        Raises `ValueError` for an unknown kind, `TypeError` for an option that its kind does not have.
+        """
         if fault.kind not in FAULT_KINDS:
             raise ValueError(f"unknown kind {fault.kind!r}; choose one of {', '.join(FAULT_KINDS)}")
+        if unknown := fault.options.keys() - FAULT_KINDS[fault.kind].options:
+            raise TypeError(f"{fault.kind!r} has no option {', '.join(sorted(unknown))}")
         with self._lock:
             self._faults.append(fault)
         return fault

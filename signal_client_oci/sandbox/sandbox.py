@@ -50,6 +50,6 @@ class Sandbox(SimulatedCloud):
     def _serve(self, request: HttpRequest, connection: HttpConnection) -> bool:
         if self._controlled and request.path == CONTROL_PATH:
             response = run_command(self, request)
-            connection.send(response.head(self.service_time(), "control") + response.body)
+            connection.send(response.head(self.service_time(), "control") + response.content(request))
             return True
         return RequestHandler(self, request, connection).run()

@@ -23,7 +23,7 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.scheduler.lane import Lane
-from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Request, Task
+from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Request, RequestCounts, Task
 from signal_client_oci.scheduler.workers import Arrival, Workers
 
 __all__ = ["Dispatcher", "Outcome"]
@@ -54,8 +54,7 @@ class Dispatcher:
         until: `time.monotonic()` at which everything has to be over, None = no such time.
 
     Attributes:
-        requests: Source → requests sent.
-        retries: Source → requests that were not the first attempt.
+        counts: How many requests were sent, by source.
         unanswered: Source → seconds for which the longest request had waited when everything was aborted.
     """
 
@@ -65,8 +64,7 @@ class Dispatcher:
         width: int,
         until: float | None,
     ) -> None:
-        self.requests: dict[str, int] = {}
-        self.retries: dict[str, int] = {}
+        self.counts = RequestCounts()
         self.unanswered: dict[str, float] = {}
         self._width = width
         self._until = until
@@ -79,8 +77,8 @@ class Dispatcher:
         self._in_hand = 0
 
     def submit(self, tasks: Iterable[Task]) -> None:
-        """Queue tasks; each is sent as soon as its lane has a place."""
-        for task in tasks:
+        """Queue tasks; each is sent as soon as its lane has a place. After `abort`, nothing is sent or waited for."""
+        for task in () if self._workers.is_aborted else tasks:
             self._open += 1
             self._pending[task.source] = self._pending.get(task.source, 0) + 1
             self._lane(task.lane).waiting.append(Request(task))
@@ -149,6 +147,8 @@ class Dispatcher:
         return arrival
 
     def _arrive(self, arrival: Arrival) -> None:
+        if isinstance(arrival.result, Failure) and arrival.result.code == "THROTTLED":
+            _count(self.counts.throttled, arrival.request)
         self._arrived.append(arrival)
         self._lanes[arrival.request.task.lane].backlog_bytes += arrival.size
 
@@ -205,9 +205,9 @@ class Dispatcher:
                 if lane.tripped_by is not None:
                     return
             request = lane.waiting.popleft()
-            _count(self.requests, request)
+            _count(self.counts.sent, request)
             if request.attempt > 1:
-                _count(self.retries, request)
+                _count(self.counts.retries, request)
             lane.send(request)
 
     def _classify(self, lane: Lane, request: Request, result: Any, sent_at: float) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from signal_client_oci.oci_api.client import Client
 
-__all__ = ["LaneHealth", "LaneKey", "Request", "Task"]
+__all__ = ["LaneHealth", "LaneKey", "Request", "RequestCounts", "Task"]
 
 
 class LaneKey(NamedTuple):
@@ -50,3 +50,18 @@ class Request:
 
     task: Task
     attempt: int = 1
+
+
+@dataclass(eq=False)
+class RequestCounts:
+    """How many requests there were, by source.
+
+    Attributes:
+        sent: Requests sent.
+        retries: Those that were not the first attempt.
+        throttled: Those that were answered 429.
+    """
+
+    sent: dict[str, int] = field(default_factory=dict)
+    retries: dict[str, int] = field(default_factory=dict)
+    throttled: dict[str, int] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from signal_client_oci.errors.key_errors import KEY_ERRORS, PrivateKeyError
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.settings.key_shape import prime_bits, shape_error
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 from signal_client_oci.settings.secrecy import HiddenBytes, HiddenText, HoldsSecret, hidden
@@ -137,7 +138,7 @@ def _wrong_fingerprint(text: str) -> str:
         "Enter the fingerprint without quotes": re.search("[\"'`\u201c-\u201f]", text) is not None,
         "A fingerprint is 16 pairs of hex digits (0-9, a-f), such as 12:34:...:ef": not is_hex,
         f"This is a {other} digest, but OCI uses the MD5 one": other is not None,
-        f"This has {len(digits)} hex digits, but a fingerprint has 32": True,
+        f"This has {counted(len(digits), 'hex digit')}, but a fingerprint has 32": True,
     }
     return next(sentence for sentence, applies in cases.items() if applies)
 

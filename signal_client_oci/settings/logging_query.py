@@ -9,6 +9,7 @@ follows it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final, NamedTuple
 
@@ -33,6 +34,10 @@ _UNSUPPORTED: Final = {
 }
 """Stage → why it is not supported in a clause."""
 
+_SIGNS: Final = frozenset({"not", "(", "-", "+"})
+_OPERATORS: Final = frozenset(
+    {"=", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "in", "not", "and", "or", "(", ")"}
+)
 _KEPT_COLUMNS: Final = frozenset({"datetime", "logcontent"})
 _PAIRS: Final = {")": "(", "]": "["}
 
@@ -56,8 +61,8 @@ class _Token(NamedTuple):
 def logging_clause(query: str) -> str:
     r"""Return a clause on one line without a leading pipe, to be put after `search "..." | `; "" if there is none.
 
-    Comments are removed, runs of white space become one space, stage names lowercase. A clause that was returned is
-    returned unchanged when it is read again.
+    Comments are removed, runs of white space become one space, stage names lowercase, and a condition gets the
+    `where` that the language lets it omit. A clause that was returned is returned unchanged when it is read again.
 
     Raises:
         ValueError: the clause could leave the scope, or would lose or change records; the message says what to
@@ -139,16 +144,36 @@ def _stage(tokens: list[_Token]) -> str:
         ValueError: it is not a stage that leaves each record unchanged.
     """
     name, rest = tokens[0].text.lower(), tokens[1:]
+    if _is_condition(tokens):
+        name, rest = "where", [_Token("blank", " "), *tokens]
     if name in _UNSUPPORTED:
         raise ValueError(f"{name} is not supported here. {_UNSUPPORTED[name]} {_FILTER_INSTEAD}")
-    if tokens[0].kind != "word" or name not in _ALLOWED:
-        raise ValueError(f"Each stage must begin with where, for example {_EXAMPLE}.")
+    if name not in _ALLOWED:
+        raise ValueError(f"Each stage must be a condition, for example {_EXAMPLE}.")
     if all(token.kind == "blank" for token in rest):
         raise ValueError(f"{name} has no condition. Add one, for example {_EXAMPLE}.")
     solid = [token for token in rest if token.kind != "blank"]
-    for before, token in zip([tokens[0], *solid], solid, strict=False):
+    for before, token in zip([_Token("word", name), *solid], solid, strict=False):
         if token.kind == "word" and token.text.lower() == "search" and before.text != ".":
             raise ValueError('A field named search must be in double quotes: "search".')
         if before.text.lower() == "as" and token.text.strip('"').lower() in _KEPT_COLUMNS:
             raise ValueError(f"extend must not replace {token.text}. Choose another name after as.")
     return name + "".join(token.text for token in rest).rstrip()
+
+
+def _is_condition(tokens: list[_Token]) -> bool:
+    """Return whether a stage is a condition without `where`: an operand, then an operator or the end.
+
+    A text, a number or one quoted name alone is none: more likely it is a part of the scope that was pasted here.
+    """
+    solid = [token for token in tokens if token.kind != "blank"]
+    if solid[0].kind == "word" and solid[0].text.lower() in _ALLOWED | _UNSUPPORTED.keys():
+        return False
+    operands = itertools.dropwhile(lambda token: token.text.lower() in _SIGNS, solid)
+    first, rest = next(operands, _Token("", "")), list(operands)
+    is_path = first.kind in ("word", "name") and [token.text for token in rest[:1]] == ["."]
+    while is_path and len(rest) > 1 and rest[0].text == "." and rest[1].kind in ("word", "name"):
+        rest = rest[2:]
+    if not rest:
+        return is_path or first.kind == "word"
+    return first.kind in ("word", "name", "text", "number") and rest[0].text.lower() in _OPERATORS

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from signal_client_oci.contract import SOURCES
+from signal_client_oci.settings.config_preview import is_preview, line_of_preview
 from signal_client_oci.settings.ocids import OCID_KINDS, parse_ocid
 from signal_client_oci.settings.regions import ALL_REGIONS, realm_of
-from signal_client_oci.settings.schema import FIELDS, MAX_PRIVATE_KEY, SECRETS
+from signal_client_oci.settings.schema import FIELDS, MAX_PRIVATE_KEY, SECRETS, SettingField
 from signal_client_oci.settings.values import is_blank, read_text
 
 __all__ = ["SecretText", "SettingsError", "concealed", "read_alone", "read_settings"]
@@ -39,6 +40,12 @@ class SettingsError(ValueError):
         self.field_errors = field_errors
         self.code = code
         super().__init__(" ".join(f"{field}: {sentence}" for field, sentence in field_errors.items()))
+
+    @property
+    def sentences(self) -> str:
+        """The errors as one text, each behind the title of its field."""
+        titles = {name: field.schema["title"] for name, field in FIELDS.items()}
+        return " ".join(f"{titles.get(name, name)}: {text}" for name, text in self.field_errors.items())
 
 
 class SecretText(SecretStr):
@@ -95,10 +102,16 @@ def read_settings(given: object) -> dict[str, Any]:
 
 
 def read_alone(name: str, given: object) -> Any:
-    """Return one optional field of settings that may be unusable as a whole: its default where it cannot be read."""
+    """Return one field of settings that may be unusable as a whole: its default, if any, where it cannot be read.
+
+    Raises:
+        ValueError: it is required, and cannot be read.
+    """
     try:
         return _read_field(name, given.get(name) if isinstance(given, Mapping) else None)
     except ValueError:
+        if FIELDS[name].is_required:
+            raise
         return FIELDS[name].default
 
 
@@ -113,7 +126,26 @@ def _read_field(name: str, value: object) -> Any:
     if field.is_secret:
         # `str`: a `HiddenText` that settings keep would give the secret to whoever formats it
         return SecretText(str(field.read(value)))
-    return field.read(read_text(value) if field.schema["type"] == "string" else value)
+    if field.schema["type"] != "string":
+        return field.read(value)
+    text = read_text(value)
+    return field.read(text if field.preview_line is None else _from_preview(field, text))
+
+
+def _from_preview(field: SettingField, text: str) -> str:
+    """Return a field's own line of a pasted configuration file preview; any other text unchanged.
+
+    Raises:
+        ValueError: the preview does not contain the value, or contains it more than once.
+    """
+    if not is_preview(text):
+        return text
+    if not field.preview_line:
+        raise ValueError(
+            "This is the configuration file preview of the OCI console, which names no compartment. Leave "
+            f"{field.schema['title']} empty to collect from the whole tenancy, or copy the OCID of a compartment."
+        )
+    return line_of_preview(text, field.preview_line)
 
 
 def _check_size(name: str, value: object) -> None:
@@ -122,10 +154,12 @@ def _check_size(name: str, value: object) -> None:
     Raises:
         ValueError: the text is too long.
     """
-    schema = FIELDS[name].schema
+    field, schema = FIELDS[name], FIELDS[name].schema
     most = schema.get("maxLength", _MAX_WORD)
     if "maxItems" in schema:
         most = schema["maxItems"] * (schema["items"]["maxLength"] + 1)
+    if field.max_length and not (isinstance(value, str) and is_preview(value[:most])):
+        most = field.max_length
     if not isinstance(value, str | SecretStr) or len(value) <= most:
         return
     too_long = f"The value has {len(value)} characters; the limit is {most}."

@@ -55,7 +55,7 @@ _LEGACY_HEADER: Final = re.compile(r"Proc-?Type ?:", re.IGNORECASE)
 
 # The DER of an RSA key is a sequence with a two-byte length, so its base64 always begins with MII.
 _BARE_BODY: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/= ]+")
-_CONFIG_LINE: Final = re.compile(r"(?:^| )(?:key_file|fingerprint|tenancy|user) ?=", re.IGNORECASE)
+_CONFIG_LINE: Final = re.compile(r"(?:^|[ \]])(?:key_file|fingerprint|tenancy|user) ?=", re.IGNORECASE)
 _PATH: Final = re.compile(
     r"(?:file:|~|/|\.{1,2}[/\\]|[A-Za-z]:[/\\]|\\\\|%\w+%|\$\w+/).*|[^\s]*\.(?:pem|key|ppk|der|txt)"
 )

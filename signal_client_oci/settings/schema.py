@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from signal_client_oci.contract import SOURCES
+from signal_client_oci.settings.config_preview import MAX_PREVIEW
 from signal_client_oci.settings.ocids import MAX_OCID, OCID_KINDS
 
 __all__ = [
@@ -39,7 +40,10 @@ MAX_PRIVATE_KEY: Final = 20_000
 _MAX_REGION: Final = 60  # below the 64 letters of a line of a pasted key
 _MAX_REGIONS: Final = 200
 
+_MAX_FINGERPRINT: Final = 200  # 47 in the console; longer digests are refused by name
+
 _REGION_PATTERN: Final = "^[^.:/]*$"
+_PREVIEW: Final = "Or paste the whole configuration file preview that the OCI console shows with the API key."
 _BLANK: Final = r"^\W*$"
 
 
@@ -52,11 +56,16 @@ class SettingField(NamedTuple):
             It gets a value within the size limits of the schema, stripped if it is a text; a blank value only if
             the field has no default. It returns what `Settings` holds, or raises a ValueError for the operator.
         arguments: What the reader gets besides the value.
+        preview_line: The name of its line in the console's configuration file preview, which may be pasted whole; "" if
+            it has none there, None if nobody would paste a preview into it.
+        max_length: Characters that a value has at most where the schema leaves room for a preview.
     """
 
     schema: Property
     reader: str
     arguments: Mapping[str, Any]
+    preview_line: str | None = None
+    max_length: int | None = None
 
     @property
     def is_required(self) -> bool:
@@ -83,10 +92,20 @@ def _text(title: str, description: str, reader: str, **more: Any) -> SettingFiel
     return SettingField({"type": "string", "title": title, "description": description, **more}, reader, {})
 
 
-def _ocid(name: str, title: str, description: str, *, or_pattern: str = "", **more: Any) -> SettingField:
+def _in_preview(field: SettingField, line: str, max_length: int) -> SettingField:
+    """Return a field that takes its own line from a pasted configuration file preview, or says that it has none."""
+    schema = {**field.schema, "maxLength": MAX_PREVIEW}
+    if line:
+        schema["description"] += f" {_PREVIEW}"
+    return field._replace(schema=schema, preview_line=line, max_length=max_length)
+
+
+def _ocid(
+    name: str, title: str, description: str, *, preview_line: str = "", or_pattern: str = "", **more: Any
+) -> SettingField:
     kinds = "|".join(f"ocid1.{kind}|ocidv1:{kind}" for kind in OCID_KINDS[name].kinds)
-    limits = {"maxLength": MAX_OCID, "pattern": kinds + or_pattern}
-    return _text(title, description, "ocids.read_ocid", **more, **limits)._replace(arguments={"field": name})
+    field = _text(title, description, "ocids.read_ocid", **more, pattern=kinds + or_pattern)
+    return _in_preview(field._replace(arguments={"field": name}), preview_line, MAX_OCID)
 
 
 def _secret(title: str, description: str, reader: str, **more: Any) -> SettingField:
@@ -121,6 +140,7 @@ FIELDS: Final[dict[str, SettingField]] = {
             "The tenancy to collect from; begins with ocid1.tenancy. OCI console: profile menu (top "
             "right) > Tenancy > OCID > Copy."
         ),
+        preview_line="tenancy",
         examples=["ocid1.tenancy.oc1..aaaaaaaaexampletenancy"],
     ),
     "user_ocid": _ocid(
@@ -130,18 +150,22 @@ FIELDS: Final[dict[str, SettingField]] = {
             "The user that the API key was added to; begins with ocid1.user. OCI console: Identity & "
             "Security > Domains > (domain) > Users > (user) > OCID > Copy."
         ),
+        preview_line="user",
         examples=["ocid1.user.oc1..aaaaaaaaexampleuser"],
     ),
-    "fingerprint": _text(
-        "Fingerprint",
-        (
-            "The fingerprint of the API key: 16 pairs of hex digits. OCI console: the user's page > "
-            "API keys > Fingerprint."
+    "fingerprint": _in_preview(
+        _text(
+            "Fingerprint",
+            (
+                "The fingerprint of the API key: 16 pairs of hex digits. OCI console: the user's page > "
+                "API keys > Fingerprint."
+            ),
+            "api_key.normalise_fingerprint",
+            examples=["12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"],
+            pattern=r"([0-9A-Fa-f]\W*){32}",
         ),
-        "api_key.normalise_fingerprint",
-        examples=["12:34:56:78:90:ab:cd:ef:12:34:56:78:90:ab:cd:ef"],
-        maxLength=200,  # 47 in the console; longer digests are refused by name
-        pattern=r"([0-9A-Fa-f]\W*){32}",
+        "fingerprint",
+        _MAX_FINGERPRINT,
     ),
     "private_key": _secret(
         "Private Key",
@@ -157,16 +181,19 @@ FIELDS: Final[dict[str, SettingField]] = {
         pattern=r"\S",
         **{"x-widget": "textarea"},
     ),
-    "region": _text(
-        "Region",
-        (
-            "The identifier (not the name) of a region that the tenancy is subscribed to, preferably its "
-            "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
+    "region": _in_preview(
+        _text(
+            "Region",
+            (
+                "The identifier (not the name) of a region that the tenancy is subscribed to, preferably its "
+                "home region. OCI console: region menu (top right) > Manage regions > Region identifier."
+            ),
+            "regions.read_region",
+            examples=["us-ashburn-1", "eu-frankfurt-1", "uk-london-1", "ap-tokyo-1"],
+            pattern=r"^[^.:/]{0,60}$|region\s*=",
         ),
-        "regions.read_region",
-        examples=["us-ashburn-1", "eu-frankfurt-1", "uk-london-1", "ap-tokyo-1"],
-        maxLength=_MAX_REGION,
-        pattern=_REGION_PATTERN,
+        "region",
+        _MAX_REGION,
     ),
     "compartment_ocid": _ocid(
         "compartment_ocid",
@@ -239,8 +266,8 @@ FIELDS: Final[dict[str, SettingField]] = {
         _text(
             "Logging Query",
             (
-                "A filter for Logging records: the part of a Logging query after its search part, "
-                "beginning with where. If empty, all records are collected. To test it, use the OCI "
+                "A filter for Logging records: what follows the search part of a Logging query; the word "
+                "where may be left out. If empty, all records are collected. To test it, use the OCI "
                 "console: Observability & Management > Logging > Search > Advanced mode."
             ),
             "logging_query.logging_clause",
@@ -347,7 +374,7 @@ def settings_schema() -> dict[str, Any]:
         "description": (
             "Collects Audit events, Logging records and Cloud Guard problems of one OCI tenancy with an API key. "
             "The OCI console shows tenancy, user, fingerprint and region together: the user's page > API keys > "
-            "(the key's menu) > View configuration file."
+            "(the key's menu) > View configuration file. Each of these fields takes its own line from that text."
         ),
         "type": "object",
         "required": [name for name, field in FIELDS.items() if field.is_required],

@@ -14,6 +14,7 @@ __all__ = [
     "LATEST_MINUTE",
     "Window",
     "floor_minute",
+    "minute_in_words",
     "minute_to_datetime",
     "minute_to_text",
     "next_slice_minutes",
@@ -61,6 +62,11 @@ def minute_to_datetime(minute: int) -> datetime:
 def minute_to_text(minute: int) -> str:
     """Return the minute's beginning in RFC 3339, e.g. `2026-01-31T08:15:00Z`."""
     return minute_to_datetime(minute).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def minute_in_words(minute: int) -> str:
+    """Return the minute's beginning for a sentence, e.g. `2026-01-31 08:15 UTC`."""
+    return minute_to_datetime(minute).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def to_text(moment: datetime) -> str:

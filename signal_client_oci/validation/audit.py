@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page, list_events
 from signal_client_oci.validation.compartments import ChildCompartments
@@ -25,7 +26,7 @@ def check_audit(session: ProbeSession, regions: ProbedRegions, children: ChildCo
     """Read two minutes of the scope's events in every region, then of a few compartments below it in the main one."""
     settings = session.settings
     results = probe_regions(session, "audit", regions, partial(_probe_events, settings.scope_ocid))
-    finding = regional_finding(results, "events", regions.subscribed)
+    finding = regional_finding(results, "events", regions)
     if finding is not None:
         return finding
     tried = children.wait()[:_MAX_CHILDREN]
@@ -34,7 +35,8 @@ def check_audit(session: ProbeSession, regions: ProbedRegions, children: ChildCo
     if denied:
         message = (
             f"events of the scope can be read in {regions.text}, "
-            f"but {len(denied)} of {len(tried)} compartments tried below it answer 404"
+            f"but {len(denied)} of {counted(len(tried), 'compartment')} tried below it "
+            f"{'answers' if len(denied) == 1 else 'answer'} 404"
         )
         return Finding.from_code(
             "warning", "SUBCOMPARTMENTS_NOT_AUTHORIZED", message, denied[0].opc_request_id

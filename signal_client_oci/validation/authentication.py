@@ -53,6 +53,7 @@ def check_authentication(session: ProbeSession) -> Authentication:
     if result.status == _UNAUTHENTICATED:
         return _refused(session, result, regions)
     if result.code == _DENIED:
+        regions = replace(regions, accepting=frozenset({settings.region}))
         return Authentication(_list_denied(settings, result), regions)
     return Authentication(Finding.from_failure(result), regions)
 
@@ -76,7 +77,11 @@ def _compared(settings: Settings, subscriptions: Page[RegionSubscription]) -> Au
         unknown = [name for name in ready if not _is_known(name)]
         wanted += [name for name in ready if name not in unknown]
     usable = [name for name in wanted if is_ready.get(name) or name == settings.region]
-    regions = ProbedRegions.first_of(usable, (name for name, ready in is_ready.items() if ready))
+    regions = replace(
+        ProbedRegions.first_of(usable),
+        subscribed=frozenset(is_ready),
+        accepting=frozenset({settings.region}),
+    )
     finding = _unusable_regions(wanted[1:], is_ready, unknown) or Finding.ok(
         f"the key is accepted; collecting from {regions.text}{_home_note(subscriptions, usable)}"
     )
@@ -148,8 +153,8 @@ def _accepted_elsewhere(
         return _main_region_unusable(main, other, result)
     if result.code != _DENIED:
         return None
-    message = f"the key is accepted in {other} and not in {main}: the tenancy is not subscribed to it"
-    return Finding.from_code("failed", "REGION_NOT_SUBSCRIBED", message, refusal.opc_request_id)
+    message = f"the key is accepted in {other} and not in {main}"
+    return Finding.from_code("failed", "REGION_REFUSES_KEY", message, refusal.opc_request_id)
 
 
 def _is_refusal(result: Page[RegionSubscription] | Failure) -> bool:
@@ -158,13 +163,18 @@ def _is_refusal(result: Page[RegionSubscription] | Failure) -> bool:
 
 def _main_region_unusable(main: str, other: str, subscriptions: Page[RegionSubscription]) -> Finding:
     request_id = subscriptions.opc_request_id
-    subscribed = [one.region_name for one in subscriptions.items]
-    if main in subscribed:
+    is_ready = {one.region_name: one.is_ready for one in subscriptions.items}
+    if is_ready.get(main):
+        message = (
+            f"the key is accepted in {other} and not in {main}, although the tenancy is subscribed to it"
+        )
+        return Finding.from_code("failed", "REGION_REFUSES_KEY", message, request_id)
+    if main in is_ready:
         message = f"the key is accepted in {other}, but the subscription to {main} is still in progress"
         return Finding.from_code("failed", "REGION_NOT_READY", message, request_id)
     message = (
         f"the key is accepted in {other}, but the tenancy is not subscribed to {main}; "
-        f"subscribed are {join_names(subscribed)}"
+        f"subscribed are {join_names(is_ready)}"
     )
     return Finding.from_code("failed", "REGION_NOT_SUBSCRIBED", message, request_id)
 
@@ -174,6 +184,6 @@ def _possible_causes(failure: Failure, regions: list[str]) -> str:
     answers = "answers" if len(regions) == 1 else "answer"
     return (
         f"OCI does not accept the signature: {join_names(regions)} {answers} 401 ({failure.detail}). The private key "
-        "fits the fingerprint and the clock is right, so this key is not among the API keys of user_ocid, the user "
-        "is not one of tenancy_ocid, or the tenancy is not subscribed to the region"
+        "fits the fingerprint and the clock is right, so this key is not among the API keys of User OCID, the user "
+        "is not one of Tenancy OCID, or the tenancy is not subscribed to the region"
     )

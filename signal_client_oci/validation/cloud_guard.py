@@ -19,10 +19,13 @@ _DENIED: Final = "CLOUD_GUARD_NOT_AUTHORIZED"
 
 
 def check_cloud_guard(session: ProbeSession) -> Finding:
-    """Request the configuration, then one problem in the reporting region; raises `Failure` for the former."""
+    """Request the configuration, then one problem in the reporting region."""
     settings = session.settings
     call = partial(get_configuration, tenancy_ocid=settings.tenancy_ocid)
-    region = reporting_region(session.call_main("cloudguard", call))
+    try:
+        region = reporting_region(session.call_main("cloudguard", call))
+    except Failure as failure:
+        return replace(Finding.from_failure(failure), is_of_scope=False)
     try:
         page = session.call(region, "cloudguard", partial(_probe_problems, settings))
     except Failure as failure:

@@ -16,10 +16,13 @@ from typing import Final
 from pydantic import SecretStr
 
 from signal_client_oci.contract import SOURCES, Validation
+from signal_client_oci.errors.catalog import CATALOG
 from signal_client_oci.errors.failure import Failure
+from signal_client_oci.errors.policies import GROUP_PLACEHOLDER
+from signal_client_oci.oci_api.loading import load_sdk
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
-from signal_client_oci.settings.parsing import concealed
+from signal_client_oci.settings.parsing import concealed, read_alone
 from signal_client_oci.validation.audit import check_audit
 from signal_client_oci.validation.authentication import Authentication, check_authentication
 from signal_client_oci.validation.cloud_guard import check_cloud_guard
@@ -73,6 +76,7 @@ class ConnectionTest:
         api_key = self._open_key(settings) if settings else None
         if settings is None or api_key is None:
             return
+        load_sdk(settings.enabled_sources)
         with ProbeSession(settings, api_key, self._began + AUTHENTICATION_SECONDS) as session:
             authentication = self._authenticate(session)
             if not authentication.refused:
@@ -103,8 +107,8 @@ class ConnectionTest:
     def _check_key_despite(self, error: SettingsError) -> None:
         """Report a key that cannot be used together with the other settings' errors, not only after them."""
         if isinstance(self._given, Mapping) and not set(_KEY_FIELDS) & set(error.field_errors):
-            private_key, passphrase, fingerprint = (self._given.get(name) or "" for name in _KEY_FIELDS)
-            self._load_key(private_key, passphrase, fingerprint)
+            private_key, passphrase = (self._given.get(name) or "" for name in _KEY_FIELDS[:2])
+            self._load_key(private_key, passphrase, read_alone("fingerprint", self._given))
 
     def _open_key(self, settings: Settings) -> ApiKey | None:
         began = time.monotonic()
@@ -170,6 +174,15 @@ class ConnectionTest:
         if compartments.code in ("COMPARTMENT_UNKNOWN", "COMPARTMENT_DELETED"):
             text = compartments.check("compartments")["message"]
             self.field_errors = {"compartment_ocid": f"{text} {compartments.remedy}"}
+            self._blame_scope(compartments.code)
+
+    def _blame_scope(self, code: str) -> None:
+        """Where the scope itself is wrong, no source of it lacks a policy."""
+        for name, one in self.findings.items():
+            if name in SOURCES and one.is_of_scope and GROUP_PLACEHOLDER in one.remedy:
+                message = f"nothing can be read, because {CATALOG[code].summary}"
+                remedy = f"Follow the remedy of {TITLES['compartments']}, then check again."
+                self.findings[name] = replace(one, code=code, message=message, remedy=remedy)
 
 
 def _timed(check: Callable[[], Finding]) -> Finding:
@@ -183,7 +196,4 @@ def _timed(check: Callable[[], Finding]) -> Finding:
 
 
 def _settings_finding(error: SettingsError) -> Finding:
-    fields = Settings.model_fields
-    titles = {name: (fields[name].title if name in fields else None) or name for name in error.field_errors}
-    message = " ".join(f"{titles[name]}: {text}" for name, text in error.field_errors.items())
-    return Finding.from_code("failed", error.code, message)
+    return Finding.from_code("failed", error.code, error.sentences)

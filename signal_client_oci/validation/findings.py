@@ -39,6 +39,7 @@ class Finding:
         remedy: What to do, "" where nothing is to be done.
         opc_request_id: OCI's id of the request that the finding rests on.
         seconds: How long the check took.
+        is_of_scope: Whether what was asked for is in the scope, so that a wrong scope explains a 404.
     """
 
     status: CheckStatus
@@ -47,6 +48,7 @@ class Finding:
     remedy: str = ""
     opc_request_id: str | None = None
     seconds: float = 0.0
+    is_of_scope: bool = True
 
     @classmethod
     def ok(cls, message: str, opc_request_id: str | None = None) -> Self:

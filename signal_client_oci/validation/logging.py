@@ -31,7 +31,7 @@ _MAX_PROBES: Final = 24
 def check_logging(session: ProbeSession, regions: ProbedRegions, children: ChildCompartments) -> Finding:
     """Search the scope's last minutes in every region; where nothing is found, look for log groups."""
     results = probe_regions(session, "logging", regions, partial(_probe_records, session.settings))
-    finding = regional_finding(results, "records", regions.subscribed)
+    finding = regional_finding(results, "records", regions)
     if finding is not None:
         return finding
     pages = [page for page in results.values() if isinstance(page, Page)]

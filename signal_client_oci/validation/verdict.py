@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from signal_client_oci.contract import SOURCES, Validation
@@ -12,6 +12,7 @@ __all__ = ["verdict"]
 
 _PREREQUISITES: Final = ("settings", "private_key", "authentication")
 _NO_SCOPE: Final = "COMPARTMENT_UNKNOWN"
+_THROTTLED: Final = "THROTTLED"
 
 
 def verdict(findings: Mapping[str, Finding], field_errors: Mapping[str, str]) -> Validation:
@@ -33,13 +34,21 @@ def verdict(findings: Mapping[str, Finding], field_errors: Mapping[str, str]) ->
 
 def _status(findings: Mapping[str, Finding]) -> Literal["ok", "degraded", "failed"]:
     can_start = all(findings[name].status in ("ok", "warning") for name in _PREREQUISITES)
-    if not can_start or findings["compartments"].code == _NO_SCOPE or not _working(findings):
+    can_flow = _working(findings) or _unverified(findings)
+    if not can_start or findings["compartments"].code == _NO_SCOPE or not can_flow:
         return "failed"
     return "degraded" if _needing_attention(findings) else "ok"
 
 
 def _working(findings: Mapping[str, Finding]) -> list[str]:
-    return [TITLES[name] for name in SOURCES if findings[name].status in ("ok", "warning")]
+    """Return the sources of which something was read."""
+    unverified = _unverified(findings)
+    return [name for name in SOURCES if findings[name].status in ("ok", "warning") and name not in unverified]
+
+
+def _unverified(findings: Mapping[str, Finding]) -> list[str]:
+    """Return the sources whose every request was throttled: a poll waits for its turn, a test does not."""
+    return [name for name in SOURCES if findings[name].code == _THROTTLED]
 
 
 def _needing_attention(findings: Mapping[str, Finding]) -> list[str]:
@@ -52,8 +61,17 @@ def _summary(status: str, findings: Mapping[str, Finding]) -> str:
     if status == "failed":
         name = next((name for name in names if findings[name].status == "failed"), names[0])
         return f"Nothing can be collected: {findings[name].check(name)['message']}"
-    works = f"{join_names(_working(findings))} can be collected"
-    if not names:
-        return f"{works}."
-    told = [f"{TITLES[name]} ({findings[name].code})" for name in names]
-    return f"{works}; needs attention: {join_names(told)}."
+    working, unverified = _working(findings), _unverified(findings)
+    parts = [f"{_titles(working)} can be collected"] if working else []
+    if unverified:
+        parts.append(
+            f"whether {_titles(unverified)} can be collected is not known, because OCI throttled (429)"
+        )
+    told = [f"{TITLES[name]} ({findings[name].code})" for name in names if name not in unverified]
+    parts += [f"needs attention: {join_names(told)}"] if told else []
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _titles(names: Iterable[str]) -> str:
+    return join_names(TITLES[name] for name in names)

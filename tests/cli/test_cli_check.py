@@ -7,6 +7,7 @@ import json
 from support.command_lines import call, write_instances
 
 from signal_client_oci.errors.policies import statements
+from signal_client_oci.sandbox import InjectedFault
 
 
 def test_a_working_connection_is_ok(capsys, toml):
@@ -38,6 +39,16 @@ def test_the_remedy_stands_below_the_check_that_failed(capsys, tenancy, toml):
     grant = statements(["audit"])[0].partition(" to ")[2]
     assert lines[failed + 3].strip().startswith("Allow group ")
     assert lines[failed + 3].strip().endswith(f" to {grant}")
+
+
+def test_a_remedy_is_told_once(capsys, sandbox, toml):
+    """What stops every check has one remedy, to which the others point."""
+    fault = sandbox.faults.add(InjectedFault("status", status=503))
+    shown = call(capsys, "check", toml).out
+    sandbox.faults.remove(fault)
+    assert shown.count("SERVICE_ERROR, ") == 5
+    assert " ".join(shown.split()).count("report the request id to Oracle") == 1
+    assert shown.count("As for Authentication.") == 4
 
 
 def test_wrong_settings_are_listed_by_field_and_nothing_is_sent(capsys, sandbox, tmp_path, tenancy):

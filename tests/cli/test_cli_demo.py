@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from signal_client_oci.cli.demo.demo_run import STEPS, verdict_on
 from signal_client_oci.cli.demo.demo_steps import DemoTenancy, open_demo_tenancy
 from signal_client_oci.cli.demo.demo_verification import compare
 from signal_client_oci.sandbox.data.scenario_audit import invented_secrets
+
+DOCS = Path(__file__).parents[2] / "docs"
+sys.path.insert(0, str(DOCS))
+from demo_picture import LEFT_OUT, PICTURE, lines_of
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +67,24 @@ def steady(line):
 
 def test_the_readme_shows_what_the_demo_prints(shown):
     """Each line of the README's example is printed, in that order; `...` stands for lines left out."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^What the demo ends with:\n\n```\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     printed = iter(map(steady, shown[0].out.splitlines()))
     for line in example.splitlines():
         assert line == "..." or steady(line) in printed, line
+
+
+def test_the_picture_shows_what_the_demo_prints(shown):
+    """Each line of `docs/demo.svg` is printed, in that order, and the picture asks nobody for a font."""
+    picture = PICTURE.read_text(encoding="utf-8")
+    prompt, *lines = lines_of(picture)
+    assert prompt == "$ signal-client-oci demo"
+    assert len(lines) > 20
+    printed = iter(map(steady, shown[0].out.splitlines()))
+    for line in lines:
+        assert line == LEFT_OUT or not line.strip("─ ") or steady(line) in printed, line
+    assert "Every record arrived exactly once" in lines[-1]
+    assert not re.search(r"@font-face|url\(.?http|href", picture)
 
 
 def test_a_directory_that_is_not_empty_is_refused(capsys, shown):

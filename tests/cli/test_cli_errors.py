@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from support.command_lines import call, one_line, run, write_instances
 
@@ -100,3 +102,12 @@ def test_a_key_that_others_may_read_is_warned_of(capsys, tmp_path, toml):
     assert ended.code == 0
     assert ended.err.startswith("warning: ")
     assert "chmod 600" in ended.err
+
+
+def test_a_closed_output_is_told(capsys, monkeypatch, sandbox, toml):
+    """`poll >&-`: one line with the way out, and nothing is read that could not be written."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert one_line(call(capsys, "poll", toml)) == (
+        "signal-client-oci: standard output is closed; send it somewhere, e.g. to /dev/null\n"
+    )
+    assert sandbox.requests == []

@@ -83,7 +83,7 @@ def test_switches_that_leave_nothing_or_say_nothing_are_refused(capsys, tmp_path
 def test_a_tenancy_that_would_steer_the_terminal_is_refused(capsys, tmp_path, tenancy):
     """Control characters of a file reach neither the screen nor the resource."""
     path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid="ocid1.tenancy\u009b2J"))
-    assert "tenancy_ocid: contains control characters" in one_line(
+    assert "tenancy_ocid: The OCID is incomplete or contains characters" in one_line(
         call(capsys, "policy", path, "--terraform")
     )
 
@@ -94,7 +94,19 @@ def test_terraform_gets_a_resource_whose_strings_cannot_be_templates(capsys, tom
     assert ended.code == 0
     assert f'compartment_id = "{tenancy.ocid}"' in ended.out
     assert ended.out.count("Allow group 'a\\\"$${b}%%{c}'/'g' to ") == len(statements(ALL))
-    assert "var.tenancy_ocid" in call(capsys, "policy", "--group", "g", "--terraform").out
+    assert "variable" not in ended.out
+    without_file = call(capsys, "policy", "--group", "g", "--terraform").out
+    assert "= var.tenancy_ocid\n" in without_file
+    assert without_file.startswith('variable "tenancy_ocid" {\n'), "what it uses is declared"
+
+
+def test_terraform_takes_the_tenancy_from_a_pasted_preview(capsys, tmp_path, tenancy):
+    """What the console hands out may stand in the file as it was pasted; what is no OCID is refused by its name."""
+    preview = f"[DEFAULT]\nuser={USER}\ntenancy={tenancy.ocid}\n"
+    path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid=preview))
+    assert f'compartment_id = "{tenancy.ocid}"' in call(capsys, "policy", path, "--terraform").out
+    path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid="acme"))
+    assert "tenancy_ocid: This is not an OCID" in one_line(call(capsys, "policy", path, "--terraform"))
 
 
 def test_statements_as_json(capsys):

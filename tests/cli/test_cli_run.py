@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
+import subprocess
 import time
-from datetime import datetime, timedelta, timezone
-from io import StringIO
 
 import pytest
-from support.command_lines import call, finished, on_terminal, one_line, run, start, write_instances
+from support.command_lines import (
+    COMMAND,
+    WAIT_SECONDS,
+    Terminal,
+    call,
+    environment,
+    finished,
+    on_terminal,
+    one_line,
+    run,
+    start,
+    write_instances,
+)
 
+from signal_client_oci.cli.interruption import stop_on_signals, terminate_like_interrupt
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
-from signal_client_oci.cli.output.live_table import LiveTable
-from signal_client_oci.cli.output.screen import Screen
-from signal_client_oci.host import BatchProgress, PollOutcome, PollResult, StateDirectory
-from signal_client_oci.host.instances import Instance
+from signal_client_oci.host import StateDirectory
 
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 SECONDS_TO_STOP = 8.0
 
 
@@ -60,6 +69,110 @@ def test_on_a_terminal_a_table_is_drawn_until_ctrl_c(tmp_path, toml):
     assert "Last error" in ended.out
     assert "[INFO]" not in ended.out
     assert "stopped: 4 artifacts in" in ended.out
+
+
+@pytest.mark.slow
+def test_on_a_small_terminal_the_failing_one_of_twenty_is_seen(tmp_path, tenancy):
+    """On 24 lines and, after a change of size, on 10; the whole table is left on the normal screen at the end."""
+    only_audit = tenancy.settings(logging_enabled=False, cloud_guard_enabled=False)
+    instances = {f"acme-{number}": only_audit for number in range(1, 21)}
+    instances["acme-17"] = only_audit | {"fingerprint": ":".join(["00"] * 16)}
+    path = write_instances(tmp_path, **instances)
+    (tmp_path / "acme-1.pem").chmod(0o644)
+    heading_parts = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
+    terminal = Terminal("run", path, "--directory", tmp_path / "data", columns=80, lines=24)
+    drawn = terminal.drawing(heading_parts, most_lines=24)
+    assert drawn[4].split()[:2] == ["acme-17", "failed"]
+    terminal.resize(120, 40)
+    terminal.drawing(heading_parts, "warning: ", "acme-1.pem", most_lines=40)
+    terminal.resize(70, 10)
+    drawn = terminal.drawing(heading_parts, most_lines=10)
+    assert drawn[4].split()[:2] == ["acme-17", "failed"]
+    assert max(map(len, drawn)) <= 70
+    ended = terminal.interrupt()
+    assert ended.code == 0
+    left = ended.out.rsplit("\x1b[?1049l", 1)[1]
+    assert all(f"acme-{number} " in left for number in range(1, 21))
+    assert "stopped: 38 artifacts in " in left
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path, toml):
+    """The process does not live on unseen: checkpoints are stored, and the exit code is 1."""
+    data = tmp_path / "data"
+    terminal = Terminal("run", toml, "--directory", data, columns=80, lines=24)
+    terminal.drawing("1 instance, all ok", most_lines=24)
+    terminal.close()
+    assert terminal.process.wait(WAIT_SECONDS) == 1
+    assert [path.suffix for path in (data / "checkpoints").iterdir()] == [".json"]
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path, toml):
+    """`run | head -1`: the polls end and store their checkpoints, it is told on stderr, and the exit code is 1."""
+    data = tmp_path / "data"
+    process = start("run", toml, "--directory", data)
+    process.stdout.readline()
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(WAIT_SECONDS) == 1
+    assert "stopped: " in told
+    last = told.splitlines()[-1]
+    assert last.startswith("signal-client-oci: standard output: Broken pipe; ")
+    assert last.endswith(
+        "the run ended in order: nothing is lost, and the next poll resumes from the last checkpoint"
+    )
+    assert "Traceback" not in told
+    assert [path.suffix for path in (data / "checkpoints").iterdir()] == [".json"]
+
+
+def polled_into(path, artifacts):
+    """Wait until a file has so many artifacts."""
+    until = time.monotonic() + WAIT_SECONDS
+    while not path.exists() or path.read_text().count("\n") < artifacts:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_log_lines_that_find_no_space_stop_no_poll(tmp_path, toml):
+    """The disk of the log is full, then freed: everything was polled meanwhile, and no line is missing afterwards."""
+    data, log, size = tmp_path / "data", tmp_path / "log", 100_000
+    log.write_text("x" * (size - 1) + "\n")
+    with log.open("a") as stdout:
+        process = subprocess.Popen(
+            [*COMMAND, "run", str(toml), "--directory", str(data)],
+            stdout=stdout,
+            env=environment(),
+        )
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    polled_into(data / "artifacts" / "prod.jsonl", 4)
+    assert log.stat().st_size == size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    until = time.monotonic() + WAIT_SECONDS
+    while "Cloud Guard problems" not in log.read_text()[size:]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(WAIT_SECONDS) == 0
+    lines = log.read_text()[size:].splitlines()
+    assert lines[0].startswith("Polling prod into ")
+    assert "[INFO] oci-cloud: fetched 2 audit events (instance prod)" in lines[1]
+    assert lines[-1].startswith("stopped: 4 artifacts in ")
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_closing_the_terminal_stops_a_command_like_ctrl_c(ignored):
+    """Unless `nohup` has asked that it does not; afterwards everything is as it was."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        for context in (terminate_like_interrupt, stop_on_signals):
+            with context():
+                assert (signal.getsignal(signal.SIGHUP) == signal.SIG_IGN) == ignored
+            assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
@@ -114,61 +227,3 @@ def test_names_that_could_meet_in_one_file_are_kept_apart(tmp_path):
             files.publish(name, [{"id": "1", "source": "", "timestamp": "", "raw": "", "metadata": {}}])
     assert len(list(tmp_path.iterdir())) == len(names)
     assert len({path.name.lower() for path in tmp_path.iterdir()}) == len(names)
-
-
-def report(status="ok", **sources):
-    """A poll's report with these sources, the others skipped."""
-    skipped = {"status": "skipped", "fetched": 0, "requests": 0, "retries": 0, "error": None}
-    skipped |= {"covered_until": None, "counts": {}}
-    return {
-        "type": "report",
-        "status": status,
-        "sources": {name: skipped | sources.get(name, {}) for name in ("audit", "logging", "cloud_guard")},
-        "warnings": [],
-    }
-
-
-def drawn(table):
-    """The table as lines of text."""
-    stream = StringIO()
-    Screen(stream).print(table.render())
-    return stream.getvalue().splitlines()
-
-
-def test_the_live_table_shows_status_lag_counts_and_the_last_error():
-    """Each instance and source has a line, and a trouble stands below with its remedy, once."""
-    table = LiveTable([Instance("prod", {})], Screen(StringIO()), lambda: NOW, "heading")
-    error = {
-        "code": "AUDIT_NOT_AUTHORIZED",
-        "message": "denied \x1b[31m[red]",
-        "remedy": "Allow it.",
-        "title": "Audit",
-    }
-    covered = (NOW - timedelta(minutes=2, seconds=5)).isoformat().replace("+00:00", "Z")
-    for _ in range(2):
-        table.started("prod")
-        table.progress(BatchProgress("prod", "logging", 7, 7, 1))
-        result = report(
-            "degraded",
-            audit={"status": "failed", "error": error},
-            logging={"status": "ok", "fetched": 7, "covered_until": covered},
-        )
-        table.finished(PollOutcome("prod", PollResult("prod", result, {}, 1, 0, 0.1), None, 300.0))
-    lines = drawn(table)
-    audit, logging, cloud_guard = (line.split() for line in lines[3:6])
-    assert audit == ["prod", "Audit", "failed", "09:00:00", "0", "0", "-", "AUDIT_NOT_AUTHORIZED"]
-    assert logging == ["Logging", "ok", "09:00:00", "7", "14", "2m05s"]
-    assert cloud_guard[:3] == ["Cloud", "Guard", "skipped"]
-    below = [line for line in lines if line.startswith("prod: ")]
-    assert below == [r"prod: AUDIT_NOT_AUTHORIZED: denied \x1b[31m[red]. Allow it."]
-
-
-def test_a_poll_that_broke_off_is_shown_as_failed():
-    """A defect or a full disk is visible, with the host's reason."""
-    table = LiveTable([Instance("prod", {})], Screen(StringIO()), lambda: NOW, "heading")
-    table.started("prod")
-    assert all("polling" in line for line in drawn(table)[3:6])
-    table.finished(PollOutcome("prod", None, "No space left on device", 300.0))
-    lines = drawn(table)
-    assert all("failed" in line for line in lines[3:6])
-    assert lines[-1] == "prod: the poll was aborted: No space left on device"

@@ -13,6 +13,7 @@ from signal_client_oci.errors.failure import Failure
 from signal_client_oci.errors.key_errors import KEY_ERRORS
 from signal_client_oci.errors.policies import statements
 from signal_client_oci.oci_api import client as clients
+from signal_client_oci.settings.schema import FIELDS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "signal_client_oci"
@@ -87,6 +88,13 @@ def test_every_entry_can_be_met(code):
     assert any(f'"{code}"' in text for text in _sources())
 
 
+@pytest.mark.parametrize("code", CATALOG)
+def test_settings_are_named_by_their_titles(code):
+    """An entry names a field as the form does, never by the name that programs give it."""
+    names = {name for name in FIELDS if "_" in name}
+    assert not names & set(re.findall(r"\w+", " ".join(CATALOG[code])))
+
+
 def test_every_code_that_is_used_has_an_entry():
     """Whatever is raised, reported or warned of under a code can be explained."""
     pattern = re.compile(
@@ -124,7 +132,7 @@ def test_every_service_has_a_code_for_its_missing_policy(service):
         ("CLOUD_GUARD_NOT_ENABLED", "free tenancy"),
         ("NOT_AUTHENTICATED", "API keys"),
         ("REGION_NOT_SUBSCRIBED", "subscribe"),
-        ("NOT_FROM_OCI", "endpoint_template"),
+        ("NOT_FROM_OCI", "Endpoint Template"),
     ],
 )
 def test_remedy_names_the_exact_way_out(code, way_out):

@@ -10,12 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from form_browser import Browser
 from form_host import FormHost
+from support.browser import Browser
 
 HERE = Path(__file__).parent
 PROGRAMS = ("node", "npm", "chromium", "chromedriver")
-_skipped_because: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +25,10 @@ def programs():
     missing += [] if _packages_are_installed() else ["the packages of tests/form/package-lock.json"]
     if not missing:
         return found
-    reason = f"no {', no '.join(missing)}; `bash tests/form/install.sh` installs them"
+    reason = f"the settings form is not tested: no {', no '.join(missing)}; `bash tests/form/install.sh` installs them"
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
-    _skipped_because[:] = [reason]
     return pytest.skip(reason)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say it at the end of the run if nobody looked at the form."""
-    for reason in _skipped_because:
-        terminalreporter.section("THE SETTINGS FORM WAS NOT TESTED", yellow=True)
-        terminalreporter.line(reason)
 
 
 def _packages_are_installed():

@@ -156,7 +156,7 @@ def test_the_plugins_sentences_stand_at_their_fields(browser):
     wrong = {
         "region": "US East (Ashburn)",
         "compartment_ocid": "ocid1.tenancy.oc1..another",
-        "logging_query": "type = 'x'",
+        "logging_query": "'x'",
     }
     browser.click("summary")
     _fill(browser, _RIGHT | wrong)
@@ -183,6 +183,36 @@ def test_a_wrong_key_is_told_at_the_key(browser, pasted, told):
     assert list(messages) == ["private_key"]
     assert told in messages["private_key"]
     assert pasted not in messages["private_key"]
+
+
+_PREVIEW = """\
+[DEFAULT]
+user={user_ocid}
+fingerprint={fingerprint}
+tenancy={tenancy_ocid}
+region={region}
+key_file=<path to your private keyfile> # TODO
+"""
+
+
+def test_the_consoles_preview_pasted_whole_is_read(browser, host):
+    """Whatever a field of one line makes of the text, the form lets it through and each field takes its own line."""
+    preview = _PREVIEW.format(**_RIGHT)
+    _fill(browser, _RIGHT | dict.fromkeys(("tenancy_ocid", "user_ocid", "fingerprint", "region"), preview))
+    assert list(_submit(browser, "#answer")) == ["private_key"]
+    read = parse_settings(host.submitted[0])
+    assert {name: getattr(read, name) for name in _RIGHT if name != "private_key"} == {
+        name: value for name, value in _RIGHT.items() if name != "private_key"
+    }
+
+
+def test_a_preview_in_the_wrong_field_is_told_there(browser):
+    """The preview names no compartment and holds no key, and the plugin says so where it was pasted."""
+    preview = _PREVIEW.format(**_RIGHT)
+    _fill(browser, _RIGHT | {"compartment_ocid": preview, "private_key": preview})
+    messages = _submit(browser, "#answer")
+    assert "names no compartment" in messages["compartment_ocid"]
+    assert "does not contain the private key" in messages["private_key"]
 
 
 def test_a_region_left_empty_is_no_error(browser, host):

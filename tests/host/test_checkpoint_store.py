@@ -1,5 +1,6 @@
 """Checkpoints on disk: atomic, private, one file for each instance."""
 
+import errno
 import json
 import logging
 import os
@@ -235,3 +236,25 @@ def test_a_file_in_place_of_the_directory_is_told(tmp_path):
     (tmp_path / "f").write_text("x")
     with pytest.raises(StateError, match="is a file; name a directory"):
         StateDirectory(tmp_path / "f")
+
+
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_a_place_where_no_checkpoint_can_be_written_is_refused_at_the_start(tmp_path, monkeypatch, kind):
+    """Not after the first batch was delivered: named, with the way out, and neither lock nor file is left behind."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "s"
+    use, place = (StateDirectory, path / "checkpoints") if kind == "directory" else (CheckpointFile, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse)
+        with pytest.raises(StateError) as caught:
+            use(path)
+    assert str(caught.value) == (
+        f"{place}: no file can be written there (No space left on device), so no checkpoint could be kept; "
+        "free some space, or name another path"
+    )
+    with use(path) as store:
+        assert [one for one in place.iterdir() if one.suffix == ".tmp"] == []
+        assert store.load("one") is None

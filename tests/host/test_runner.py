@@ -1,5 +1,6 @@
 """One poll, driven as the contract's delivery rule says."""
 
+import errno
 import logging
 import threading
 
@@ -11,7 +12,6 @@ from support.host_fakes import (
     Fake,
     artifact,
     batch,
-    check,
     counting,
     instance,
     plugins_of,
@@ -22,10 +22,12 @@ from support.host_fakes import (
 from signal_client_oci.host import (
     BatchProgress,
     ContractError,
+    DeliveryError,
     Host,
     InstanceBusyError,
     MemoryCheckpoints,
     MemorySink,
+    StateError,
     UnknownConnectorError,
     UnknownInstanceError,
 )
@@ -87,11 +89,8 @@ def test_a_batch_is_published_then_stored_then_the_next_is_asked_for():
 def test_an_empty_batch_moves_the_position_only():
     """Nothing is published for it, its checkpoint is stored."""
     diary = Diary()
-    host = host_of(
-        lambda *_: iter([batch(checkpoint={"next": 4}), report(checkpoint={"next": 5})]), sink=diary
-    )
-    host._checkpoints = diary
-    host.poll_once("one")
+    items = [batch(checkpoint={"next": 4}), report(checkpoint={"next": 5})]
+    host_of(lambda *_: iter(items), sink=diary, checkpoints=diary).poll_once("one")
     assert diary.notes == [("load",), ("save", 4), ("save", 5)]
 
 
@@ -112,7 +111,79 @@ def test_a_batch_that_could_not_be_kept_comes_again(failure):
         host.poll_once("one")
     assert diary.notes[-1] == failure
     assert closed == [True]
-    assert host.metrics.snapshot()["one"]["signal_client_errors"] == 1
+
+
+class FullDisk(MemoryCheckpoints):
+    """A store that fails so many times, as a full disk does."""
+
+    def __init__(self, failures):
+        super().__init__()
+        self.left = failures
+
+    def save(self, instance, checkpoint):
+        """Fail, or keep it."""
+        if self.left:
+            self.left -= 1
+            raise OSError(errno.ENOSPC, "No space left on device", "/data/one.json")
+        super().save(instance, checkpoint)
+
+
+def test_a_checkpoint_that_cannot_be_stored_does_not_deliver_its_batch_for_ever():
+    """While the disk is full nothing is read and nothing delivered again; then the poll goes on from there."""
+    polls = []
+
+    def poll(*args):
+        polls.append(args[2])
+        yield from counting(6)(*args)
+
+    sink = MemorySink()
+    host = host_of(poll, sink=sink, checkpoints=FullDisk(4))
+    for _ in range(4):
+        with pytest.raises(DeliveryError):
+            host.poll_once("one")
+    assert (len(sink.artifacts()), polls) == (3, [None])
+    host.poll_once("one")
+    assert [int(item["id"], 16) for item in sink.artifacts()] == list(range(6))
+    assert polls[1] == {"version": 1, "next": 3}
+
+
+def test_what_cannot_be_stored_names_the_file_the_way_out_and_what_comes_again():
+    """Each error is one sentence for each of these, for the artifacts and for the checkpoint, read and written."""
+
+    class Broken(MemorySink, MemoryCheckpoints):
+        def publish(self, *_):
+            raise OSError(errno.EDQUOT, "Disk quota exceeded", "/data/one.jsonl")
+
+        def load(self, *_):
+            raise PermissionError(errno.EACCES, "Permission denied", "/data/one.json")
+
+    def words(**parts):
+        with pytest.raises(DeliveryError) as caught:
+            host_of(counting(3), **parts).poll_once("one")
+        assert isinstance(caught.value.__cause__, OSError)
+        return str(caught.value)
+
+    assert words(sink=Broken()) == (
+        "/data/one.jsonl: Disk quota exceeded; free some space, or raise the quota. Nothing is lost: this batch of "
+        "3 artifacts comes again with the next poll, with the same ids"
+    )
+    assert words(checkpoints=FullDisk(1)) == (
+        "/data/one.json: No space left on device; free some space. Nothing is lost: the artifacts delivered with this "
+        "checkpoint come again, with the same ids, if it cannot be stored before this process ends"
+    )
+
+    class Foreign(MemoryCheckpoints):
+        def save(self, *_):
+            raise StateError("/data/one.json: belongs to another user (uid 7); run this command as that user")
+
+    with pytest.raises(
+        StateError, match=r"as that user\. Nothing is lost: the artifacts delivered with this check"
+    ):
+        host_of(counting(3), checkpoints=Foreign()).poll_once("one")
+    assert words(checkpoints=Broken()) == (
+        "/data/one.json: Permission denied; let this user write to it. Nothing is lost: "
+        "the next poll tries again, and nothing was read before"
+    )
 
 
 def test_the_next_poll_goes_on_at_the_stored_checkpoint():
@@ -133,21 +204,6 @@ def test_the_result_holds_report_and_counts():
     assert result.delivered == {"audit": 5, "logging": 0, "cloud_guard": 0}
     assert (result.batches, result.raw_bytes) == (2, 5 * len('{"n":1}'))
     assert progress == [BatchProgress("one", "audit", 3, 3, 1), BatchProgress("one", "audit", 2, 5, 2)]
-    assert host.metrics.snapshot() == {
-        "one": {
-            "signal_client_polls_completed": 1,
-            "signal_client_records_fetched": 5,
-            "signal_client_errors": 0,
-        }
-    }
-
-
-def test_failed_sources_are_counted_as_errors():
-    """The error counter counts what the report calls failed."""
-    failed = source_report("failed", error=check())
-    host = host_of(lambda *_: iter([report("degraded", audit=failed, logging=failed)]))
-    host.poll_once("one")
-    assert host.metrics.snapshot()["one"]["signal_client_errors"] == 2
 
 
 def test_the_plugin_gets_copies_and_the_context_as_given():

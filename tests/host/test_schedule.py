@@ -1,6 +1,7 @@
 """Instances polled on their intervals, each for itself."""
 
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -59,9 +60,10 @@ class Watching(Observer):
         self.outcomes.append(outcome)
 
 
-def host_of(poll, *instances):
+def host_of(poll, *instances, sink=None):
     """A host in memory."""
-    return Host(plugins_of(Fake(poll)), MemoryCheckpoints(), MemorySink(), instances or [instance()])
+    sink = sink or MemorySink()
+    return Host(plugins_of(Fake(poll)), MemoryCheckpoints(), sink, instances or [instance()])
 
 
 def run(host, clock, **more):
@@ -101,9 +103,9 @@ def test_a_poll_longer_than_its_interval_is_followed_at_once():
 
 def test_each_poll_goes_on_where_the_last_ended():
     """Over many rounds every artifact comes once."""
-    host = host_of(counting(20))
-    run(host, Clock(4))
-    assert [int(item["id"], 16) for item in host._sink.artifacts()] == list(range(20))
+    sink = MemorySink()
+    run(host_of(counting(20), sink=sink), Clock(4))
+    assert [int(item["id"], 16) for item in sink.artifacts()] == list(range(20))
 
 
 def test_the_context_holds_deadline_and_stop():
@@ -166,6 +168,54 @@ def test_a_failure_is_logged_once_without_secrets(caplog):
     assert "canary" not in caplog.text
 
 
+def test_a_polling_thread_that_dies_starts_anew(caplog):
+    """A log handler that raises costs no more than a minute, and the line that says so is tried too."""
+    rounds = []
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            if record.levelno == logging.WARNING:
+                raise OSError("canary-secret")
+
+    def poll(*_):
+        rounds.append(True)
+        if len(rounds) == 1:
+            raise RuntimeError
+        yield report()
+
+    handler, clock = Failing(), Clock(3)
+    logger = logging.getLogger("signal_client_oci.host")
+    logger.addHandler(handler)
+    try:
+        run(host_of(poll), clock)
+    finally:
+        logger.removeHandler(handler)
+    assert clock.waited == [60.0, 300.0, 300.0]
+    assert len(rounds) == 3
+    (died,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert re.fullmatch(
+        r"one: the polling thread died \(OSError at test_schedule\.py:\d+\) and starts anew in 60 seconds; "
+        "nothing is lost",
+        died.getMessage(),
+    )
+
+
+def test_a_plugin_that_exits_ends_one_poll():
+    """`sys.exit` in a plugin is an aborted poll, not the end of the instance's thread in silence."""
+    rounds = []
+
+    def poll(*_):
+        rounds.append(True)
+        if len(rounds) == 1:
+            raise SystemExit(3)
+        yield report()
+
+    watching = Watching()
+    run(host_of(poll), Clock(2), observer=watching)
+    assert [outcome.problem is None for outcome in watching.outcomes] == [False, True]
+    assert watching.outcomes[0].problem.startswith("SystemExit at test_schedule.py:")
+
+
 def test_an_instance_that_hangs_or_fails_delays_no_other():
     """With one instance hanging for ever and one failing, the third is polled again and again."""
     release, enough = threading.Event(), threading.Event()
@@ -215,9 +265,9 @@ def test_an_observer_that_fails_does_not_stop_the_collecting(caplog):
         def finished(self, _outcome):
             raise ValueError
 
-    host = host_of(counting(5))
-    run(host, Clock(2), observer=Failing())
-    assert len(host._sink.artifacts()) == 5
+    sink = MemorySink()
+    run(host_of(counting(5), sink=sink), Clock(2), observer=Failing())
+    assert len(sink.artifacts()) == 5
     assert "the observer failed: ValueError at test_schedule.py" in caplog.text
 
 

@@ -100,6 +100,8 @@ def test_each_documented_error_of_each_service(request_name, status, code, expec
     assert failure.opc_request_id == REQUEST_ID
     assert f"{code}: OCI's own words." in failure.message
     assert failure.remedy
+    is_one_of_many = expected in ("SERVICE_ERROR", "UNEXPECTED_STATUS")
+    assert (f"(HTTP {status}, {code}: " in failure.message) == is_one_of_many, "which status it was is told"
 
 
 def test_cloud_guard_that_was_never_enabled():

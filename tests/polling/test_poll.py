@@ -20,6 +20,7 @@ from signal_client_oci.host.conformance.hook_checks import check_validation
 from signal_client_oci.polling.scope_discovery import ScopeDiscovery
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
+from signal_client_oci.settings.schema import FIELDS
 from signal_client_oci.state.seen_records import SeenRecords
 
 HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
@@ -443,7 +444,7 @@ def test_a_wrong_setting_is_named_and_nothing_is_sent(cloud, tenancy, host, fiel
     checks = {json.dumps(part["error"]) for part in report["sources"].values() if part["error"]}
     (check,) = map(json.loads, checks)
     if check["name"] == "settings":
-        assert field in check["message"]
+        assert f"{FIELDS[field].schema['title']}: " in check["message"]
     else:
         assert (check["name"], field) == ("private_key", "private_key")
     answer = check_validation(plugin.signal_client_validate_connection("oci-cloud", host.settings))

@@ -317,6 +317,8 @@ def test_denied_subscriptions_leave_the_home_region(oci, instance):
     (warning,) = report["warnings"]
     assert warning["code"] == "REGIONS_NOT_AUTHORIZED"
     assert "inspect tenancies in tenancy" in warning["remedy"]
+    assert warning["message"].startswith("OCI returned 404 for the list of subscribed regions: ")
+    assert "list of compartments" not in warning["message"]
     assert [one.region for one in oci.paths(EVENTS)] == ["us-ashburn-1"]
 
 

@@ -19,6 +19,7 @@ from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.polling import paging
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import Turns
+from signal_client_oci.polling.protocol import Hindsight
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
@@ -146,7 +147,7 @@ class Reader:
             self.stored = json.loads(json.dumps(state.checkpoint()))
             if number == crash_after:
                 return
-        self.result = source.finish(interrupted=stop_after is not None)
+        self.result = source.finish(Hindsight())
         state.apply(self.result.changes)
         self.warnings += self.clock.warnings()
         self.stored = json.loads(json.dumps(state.checkpoint()))
@@ -742,7 +743,7 @@ def test_a_gap_longer_than_the_retention_is_told():
     one.poll()
     (warning,) = one.warnings
     assert warning["code"] == "RETENTION_EXCEEDED"
-    assert "from 2026-03-31T" in warning["message"]
+    assert "from 2026-03-31 09:59 UTC to " in warning["message"]
 
 
 def test_what_no_service_keeps_is_not_asked_for():
@@ -1052,7 +1053,7 @@ def test_a_minute_of_too_many_pages_is_named(monkeypatch):
     one = reader(service, [A])
     one.poll()
     assert one.result.error["code"] == "PAGES_WITHOUT_END"
-    assert "the minute from 2026-03-02T11:30:00Z" in one.result.error["message"]
+    assert "the minute from 2026-03-02 11:30 UTC" in one.result.error["message"]
     assert A.ocid in one.result.error["message"]
     assert one.position(A.ocid).read_until <= int(minute.timestamp()) // 60
 

@@ -163,7 +163,7 @@ class Soak:
                 **how,
             )
             self.open_until[id(fault)] = now + 60 * self.chance.choice((3, 10, 60, 300))
-            self.troubled[fault.kind if fault.kind != "status" else str(fault.status)] += 1
+            self.troubled[fault.kind if fault.kind != "status" else str(fault.options["status"])] += 1
 
     def _poll(self, instance: Instance) -> None:
         """Poll as hosts do: to the end, cut off by a deadline, stopped, or killed after some item."""

@@ -276,10 +276,12 @@ def test_clock_skew_is_told_by_the_date_header(events, sandbox):
     assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
 
 
-def test_an_unknown_kind_of_fault_is_refused(sandbox):
-    """The error names the kinds that are registered, and nothing is put in force."""
+def test_an_unknown_kind_or_option_of_a_fault_is_refused(sandbox):
+    """The error names the kinds that are registered, or the option that a kind lacks; nothing is put in force."""
     with pytest.raises(ValueError, match="'sleepy'; choose one of status, body, "):
         sandbox.faults.add(InjectedFault(kind="sleepy"))
+    with pytest.raises(TypeError, match="'body' has no option seconds, status"):
+        sandbox.faults.add(InjectedFault(kind="body", body=b"", status=500, seconds=1))
     assert sandbox.faults.pick(None) is None
 
 

@@ -137,8 +137,8 @@ def test_every_request_has_one_outcome(office):
         office.submit([number * number], job=number)
     found = office.outcomes()
     assert sorted((one.task.tag, one.result) for one in found) == [(n, n * n) for n in range(50)]
-    assert office.dispatcher.requests == {"audit": 50}
-    assert office.dispatcher.retries == {}
+    assert office.dispatcher.counts.sent == {"audit": 50}
+    assert office.dispatcher.counts.retries == {}
 
 
 def test_requests_of_a_lane_go_in_order():
@@ -192,11 +192,12 @@ def test_one_client_serves_a_lane(office):
 
 def test_what_may_pass_is_tried_again(office):
     """A failure that may pass does not come out while the same request succeeds later."""
-    office.submit([failure(), failure("CONFLICT"), "good"], job="one")
+    office.submit([failure("THROTTLED"), failure("CONFLICT"), "good"], job="one")
     (outcome,) = office.outcomes()
     assert outcome.result == "good"
-    assert office.dispatcher.requests == {"audit": 3}
-    assert office.dispatcher.retries == {"audit": 2}
+    assert office.dispatcher.counts.sent == {"audit": 3}
+    assert office.dispatcher.counts.retries == {"audit": 2}
+    assert office.dispatcher.counts.throttled == {"audit": 1}
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_a_region_that_refuses_everything_is_left(office):
     assert {one.result.code for one in found} == {"NOT_AUTHENTICATED"}
     assert {one.task.tag for one in found} == set(range(20))
     assert len(office.sent) < 20
-    assert office.dispatcher.requests == {"audit": len(office.sent)}
+    assert office.dispatcher.counts.sent == {"audit": len(office.sent)}
     assert not office.has_place(ASHBURN)
     assert office.has_place(FRANKFURT)
 
@@ -408,7 +409,7 @@ def test_has_pending_knows_whose_outcome_is_missing(office):
     release.set()
     office.outcomes()
     assert not office.dispatcher.has_pending(other)
-    assert office.dispatcher.requests == {"audit": 1, "logging": 1}
+    assert office.dispatcher.counts.sent == {"audit": 1, "logging": 1}
 
 
 def test_nothing_comes_while_nothing_is_there(office):
@@ -447,6 +448,19 @@ def test_what_was_answered_before_the_abort_still_comes(office):
         time.sleep(0.001)
     office.dispatcher.abort()
     assert sorted(one.result for one in office.dispatcher.last_outcomes()) == ["here", "just in time"]
+
+
+def test_what_follows_an_answer_after_the_abort_is_not_waited_for(office):
+    """The next page of an answer that was here is never sent, so the end does not wait a second for it."""
+    office.submit(["here"])
+    while not office.sent:
+        time.sleep(0.001)
+    office.dispatcher.abort()
+    outcomes = office.dispatcher.last_outcomes()
+    assert next(outcomes).result == "here"
+    office.submit(["its next page"])
+    assert not office.dispatcher.busy
+    assert list(outcomes) == []
 
 
 def test_how_long_was_waited_in_vain_is_known(office):

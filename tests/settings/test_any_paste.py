@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from signal_client_oci.settings import ocids, pem
 from signal_client_oci.settings.api_key import normalise_fingerprint
+from signal_client_oci.settings.config_preview import is_preview, line_of_preview
 from signal_client_oci.settings.endpoint_template import read_endpoint_template
 from signal_client_oci.settings.logging_query import logging_clause
 from signal_client_oci.settings.ocids import read_ocid
@@ -50,7 +51,6 @@ PIECES = [
     "|",
     "/",
     "/*",
-    "[",
     "(",
     ">",
     ",",
@@ -86,11 +86,21 @@ PIECES = [
     "where a = 1 ",
     "https://",
     "{region}",
+    "[",
+    "]",
+    "#",
+    "user",
+    "user=",
+    "user = ",
+    "[DEFAULT]",
 ]
 LENGTH = 30_000  # characters, of which an expression with two ways to share out a run makes 20 s
 READERS = [
     find_private_key,
     normalise_fingerprint,
+    lambda text: line_of_preview(text, "user"),
+    lambda text: line_of_preview(f"user=a {text}", "user"),
+    is_preview,
     lambda text: read_ocid(text, "tenancy_ocid"),
     canonical_region,
     read_endpoint_template,

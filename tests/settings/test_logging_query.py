@@ -37,6 +37,14 @@ from signal_client_oci.settings.logging_query import logging_clause
             "where data.search = 'x' and \"search\" = 'search'",
             "where data.search = 'x' and \"search\" = 'search'",
         ),
+        ("type='x'", "where type='x'"),
+        ("data.isPar", "where data.isPar"),
+        ("| (type = 'x') and (source = 'y')", "where (type = 'x') and (source = 'y')"),
+        ("where a = 1 | not (b = 2) or c > 3", "where a = 1 | where not (b = 2) or c > 3"),
+        ("\"data\".\"a.b\" in ('x', 'y')", "where \"data\".\"a.b\" in ('x', 'y')"),
+        ('"opc-request-id" != null', 'where "opc-request-id" != null'),
+        ("contains_ci(data.message, 'x')", "where contains_ci(data.message, 'x')"),
+        ("'x' = type", "where 'x' = type"),
         ("extend upper(type) as kind | where kind = 'X'", "extend upper(type) as kind | where kind = 'X'"),
         ("where a = 'Größe 中文'", "where a = 'Größe 中文'"),
         ("where a = 'C:\\temp' and b = 'x\\\\y'", "where a = 'C:\\temp' and b = 'x\\\\y'"),
@@ -51,16 +59,22 @@ def test_normal_form(query, clause):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("type = 'x'", "Each stage must begin with where"),
-        ("data.isPar", "Each stage must begin with where"),
-        ("'x'", "Each stage must begin with where"),
-        (', "ocid1.compartment.oc1..other" | where a = 1', "Each stage must begin with where"),
-        ('"ocid1.compartment.oc1..other"', "Each stage must begin with where"),
-        ("where a = 1 | take 3", "Each stage must begin with where"),
+        ("'x'", "Each stage must be a condition"),
+        ("3", "Each stage must be a condition"),
+        ("= 3", "Each stage must be a condition"),
+        ("not", "Each stage must be a condition"),
+        ("data.", "Each stage must be a condition"),
+        (', "ocid1.compartment.oc1..other" | where a = 1', "Each stage must be a condition"),
+        ('"ocid1.compartment.oc1..other"', "Each stage must be a condition"),
+        ('"ocid1.compartment.oc1..one" "ocid1.compartment.oc1..other"', "Each stage must be a condition"),
+        ("where a = 1 | take 3", "Each stage must be a condition"),
+        ("fork by type", "Each stage must be a condition"),
         ('search "ocid1.tenancy.oc1..x" | where a = 1', "adds the search part itself"),
         ('where a = 1 | search "x"', "adds the search part itself"),
         ('where a = 1 and search "x"', "double quotes"),
         ("where (search = 1)", "double quotes"),
+        ("a = 1 and search = 2", "double quotes"),
+        ("search = 1", "adds the search part itself"),
         ("where a = 1 | sort by datetime desc", "sorts by time itself"),
         ("| SORT by b", "sorts by time itself"),
         ("top 3 by datetime", "would be lost"),
@@ -154,14 +168,17 @@ _PIECES += [
 
 
 @hypothesis_settings(max_examples=1500, deadline=None)
-@given(st.lists(st.sampled_from(_PIECES), max_size=14).map(lambda pieces: "where a = " + "".join(pieces)))
-def test_no_clause_leaves_its_place(query):
+@given(
+    st.sampled_from(["where a = ", "a = ", ""]), st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
+)
+def test_no_clause_leaves_its_place(start, rest):
     """However the service reads a backslash, an accepted clause is filters between the scope and the sort."""
+    query = start + rest
     try:
         clause = logging_clause(query)
     except ValueError:
         return
-    whole = f'search "ocid1.tenancy.oc1..t" | {clause} | sort by datetime asc'
+    whole = " | ".join(filter(None, ['search "ocid1.tenancy.oc1..t"', clause, "sort by datetime asc"]))
     for text in (r"'(?:[^'\\]|\\.)*'", r"'(?:[^'\\]|\\(?!')|\\')*'", r"'(?:[^'\\]|\\[^'\\]|\\'|\\\\)*'"):
         first, *stages, last = _stage_names(whole, text)
         assert (first, last) == ("search", "sort")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from signal_client_oci.errors.key_errors import KEY_ERRORS
+from signal_client_oci.settings.config_preview import MAX_PREVIEW
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import _read_field
 from signal_client_oci.settings.schema import FIELDS
@@ -165,7 +166,7 @@ _MISTAKES = [
     ("cloud_guard_enabled", [], "must be true or false"),
     ("cloud_guard_details", "maybe", "must be true or false"),
     ("redact_secrets", 0, "must be true or false"),
-    ("logging_query", "type = 'x'", "Each stage must begin with where"),
+    ("logging_query", "'x'", "Each stage must be a condition"),
     ("logging_query", '| search "x"', "adds the search part itself"),
     ("logging_query", 5, "text in quotes"),
     ("cloud_guard_interval_minutes", 0, "at least 1 and at most 1440"),
@@ -373,11 +374,13 @@ def test_no_field_is_read_beyond_its_limit(field, wrap, monkeypatch):
 
 
 def test_limits_are_those_of_the_form():
-    """The form has a limit for every text."""
+    """The form has a limit for every text, which leaves room for the console's preview where that may be pasted."""
     shown = {name: field.schema for name, field in FIELDS.items()}
     texts = {name: one for name, one in shown.items() if one["type"] == "string" and "enum" not in one}
     assert {name: one["maxLength"] for name, one in texts.items()} == {
-        name: limit for name, limit in _LIMITS.items() if name != "additional_regions"
+        name: MAX_PREVIEW if FIELDS[name].preview_line is not None else limit
+        for name, limit in _LIMITS.items()
+        if name != "additional_regions"
     }
     regions = shown["additional_regions"]
     assert (regions["maxItems"], regions["items"]["maxLength"]) == (200, 60)

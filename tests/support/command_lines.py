@@ -6,12 +6,14 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,51 @@ def finished(process: subprocess.Popen[str]) -> Ended:
         out, err = process.stdout.read(), process.stderr.read()
         too_long.cancel()
         return Ended(process.wait(WAIT_SECONDS), out, err)
+
+
+class Terminal:
+    """A command on a terminal of some size, which can change; `written` is what it has written so far."""
+
+    def __init__(self, *arguments: object, columns: int, lines: int) -> None:
+        self._master, self._slave = pty.openpty()
+        self.resize(columns, lines)
+        self.process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdout=self._slave,
+            stderr=self._slave,
+            env=environment(TERM="xterm-256color"),
+        )
+        self.written = ""
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size."""
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def drawing(self, *words: str, most_lines: int) -> list[str]:
+        """Wait until a whole drawing of the screen has these words and not more lines; return its lines."""
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            self.written += _read(self._master)
+            for drawn in self.written.split("\x1b[H")[1:-1][-2:]:
+                plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).replace("\r", "")
+                lines = [line.rstrip() for line in plain.split("\n")]
+                if all(word in plain for word in words) and len(lines) <= most_lines:
+                    return lines
+        raise AssertionError(f"not seen: {words}: {self.written[-3000:]}")
+
+    def close(self) -> None:
+        """Close the terminal, whatever runs on it."""
+        os.close(self._slave)
+        os.close(self._master)
+
+    def interrupt(self) -> Ended:
+        """Press Ctrl-C; return what was written in all."""
+        self.process.send_signal(signal.SIGINT)
+        os.close(self._slave)
+        while piece := _read(self._master):
+            self.written += piece
+        os.close(self._master)
+        return Ended(self.process.wait(WAIT_SECONDS), self.written, "")
 
 
 def on_terminal(*arguments: object, columns: int = 80, until: str = "", **changes: str) -> Ended:

@@ -95,6 +95,16 @@ def _main_region_in_progress(world):
     return {"region": "uk-london-1", "additional_regions": [HOME]}
 
 
+def _main_region_replicating(world):
+    world.fault("status", region=HOME, status=401, code="NotAuthenticated")
+    return {"additional_regions": [OTHER]}
+
+
+def _further_region_replicating(world):
+    world.fault("status", region=OTHER, status=401, code="NotAuthenticated")
+    world.tenancy.deny("audit")
+
+
 def _new_region(world):
     world.tenancy.set_region("xx-newtown-1")
     return {"additional_regions": ["all"]}
@@ -188,7 +198,7 @@ ROWS = {
         "failed",
         "failed",
         (f"{HOME} and {OTHER} answer 401", "private key fits the fingerprint and the clock is right"),
-        ("user_ocid", "Tenancy > OCID", "API keys"),
+        ("User OCID", "Tenancy > OCID", "API keys"),
     ),
     "wrong tenancy": Row(_wrong_tenancy, "authentication", "NOT_AUTHENTICATED", "failed", "failed"),
     "key deleted in the console": Row(
@@ -222,7 +232,7 @@ ROWS = {
     "main region not subscribed, list denied": Row(
         _main_region_missing_and_list_denied,
         "authentication",
-        "REGION_NOT_SUBSCRIBED",
+        "REGION_REFUSES_KEY",
         "failed",
         "failed",
         (f"accepted in {OTHER} and not in uk-london-1",),
@@ -241,10 +251,27 @@ ROWS = {
     "further region not subscribed, list denied": Row(
         _further_region_missing_and_list_denied,
         "audit",
-        "REGION_NOT_SUBSCRIBED",
+        "REGION_REFUSES_KEY",
         "warning",
         "degraded",
         (f"can be read in {HOME}, but in uk-london-1",),
+    ),
+    "main region ready, but still replicating": Row(
+        _main_region_replicating,
+        "authentication",
+        "REGION_REFUSES_KEY",
+        "failed",
+        "failed",
+        (f"accepted in {OTHER} and not in {HOME}, although the tenancy is subscribed",),
+        ("replication",),
+    ),
+    "further region replicating, Audit denied in the main one": Row(
+        _further_region_replicating,
+        "audit",
+        "AUDIT_NOT_AUTHORIZED",
+        "failed",
+        "degraded",
+        (f"in {OTHER}: the region rejects the key (401)",),
     ),
     "further region in progress": Row(
         _region(OTHER, "IN_PROGRESS"), "authentication", "REGION_NOT_READY", "warning", "degraded", (OTHER,)
@@ -301,7 +328,7 @@ ROWS = {
         "failed",
         "failed",
         ("no compartment ocid1.compartment.oc1..aaaaaaaanowhere",),
-        ("compartment_ocid",),
+        ("Correct Compartment OCID",),
     ),
     "compartment of another tenancy": Row(
         _foreign_scope, "compartments", "COMPARTMENT_UNKNOWN", "failed", "failed"
@@ -335,7 +362,7 @@ ROWS = {
         "SUBCOMPARTMENTS_NOT_AUTHORIZED",
         "warning",
         "degraded",
-        ("1 of 1 compartments",),
+        ("1 of 1 compartment tried below it answers 404",),
         (f"{POLICY} read audit-events in tenancy",),
     ),
     "policy for Logging missing": Row(
@@ -372,7 +399,7 @@ ROWS = {
         "failed",
         "degraded",
         ("InvalidParameter: The search query is not valid",),
-        ("logging_query",),
+        ("Logging Query",),
     ),
     "policy for Cloud Guard missing": Row(
         _denied("cloudguard"),
@@ -408,7 +435,7 @@ ROWS = {
         "failed",
         "degraded",
         ("switched off",),
-        ("cloud_guard_enabled",),
+        ("Collect Cloud Guard Problems",),
     ),
     "free tenancy": Row(
         _fault(service="cloudguard", **FREE),
@@ -446,7 +473,7 @@ ROWS = {
         "warning",
         "degraded",
         ("429",),
-        ("max_concurrency",),
+        ("Requests in Flight",),
     ),
     "trouble at Oracle": Row(
         _fault(service="logging", status=503),
@@ -618,12 +645,12 @@ def test_remedy_does_not_take_the_first_groups_for_all(world):
     assert "in the groups signal-readers" in remedy
 
 
-@pytest.mark.parametrize("kind", ["status", "html"])
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 404}, {"kind": "html"}])
 @pytest.mark.parametrize("operation", ["list_user_group_memberships", "get_group"])
-def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, kind):
+def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, fault):
     """A user whose groups are not known is told to put the name in."""
     world.tenancy.deny("audit")
-    world.fault(kind, operation=operation, status=404)
+    world.fault(**fault, operation=operation)
     remedy = by_name(world.validated())["audit"]["remedy"]
     assert "Allow group <group> to read audit-events in tenancy" in remedy
 

@@ -184,7 +184,7 @@ def test_nobody_listens():
     assert all_fail_with(answer, "UNREACHABLE")
     check = by_name(answer)["logging"]
     assert "connection refused" in check["message"]
-    assert "endpoint_template" in check["remedy"]
+    assert "Endpoint Template" in check["remedy"]
 
 
 @pytest.mark.usefixtures("little_time")
@@ -208,7 +208,7 @@ def test_template_that_leads_elsewhere(status):
         "NOT_FROM_OCI",
         check["opc_request_id"],
     )
-    assert "endpoint_template" in check["remedy"]
+    assert "Endpoint Template" in check["remedy"]
     assert "Blocked" not in str(answer)
 
 

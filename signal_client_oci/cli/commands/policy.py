@@ -14,6 +14,7 @@ from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.policy_subject import Subject
 from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, Service
 from signal_client_oci.host.instances import Instance
+from signal_client_oci.settings.parsing import read_alone
 from signal_client_oci.settings.values import is_blank, read_switch
 
 __all__ = ["EXAMPLES", "command"]
@@ -26,6 +27,13 @@ Examples:
   signal-client-oci policy oci.toml --group readers --terraform > policy.tf
 
 Add the statements to a policy of the root compartment.
+"""
+_VARIABLE: Final = """\
+variable "tenancy_ocid" {
+  type        = string
+  description = "The OCID of the tenancy, which is that of its root compartment."
+}
+
 """
 _TERRAFORM: Final = """\
 resource "oci_identity_policy" "signal_client_oci" {{
@@ -122,11 +130,17 @@ def _is_on(instance: Instance | None, switch: str) -> bool:
 
 def _resource(lines: list[str], instance: Instance | None) -> str:
     """Return the Terraform resource, for the instance's tenancy or that of a variable."""
-    named = "" if instance is None else str(instance.settings.get("tenancy_ocid", ""))
-    if not named.isprintable():
-        raise CommandError("tenancy_ocid: contains control characters; copy it again")
-    tenancy = _hcl(named) if instance else "var.tenancy_ocid"
-    return _TERRAFORM.format(tenancy=tenancy, lines="\n".join(f"    {_hcl(line)}," for line in lines))
+    tenancy = "var.tenancy_ocid" if instance is None else _hcl(_tenancy(instance))
+    resource = _TERRAFORM.format(tenancy=tenancy, lines="\n".join(f"    {_hcl(line)}," for line in lines))
+    return resource if instance else _VARIABLE + resource
+
+
+def _tenancy(instance: Instance) -> str:
+    """Return the tenancy of an instance, read alone for the same reason as its switches."""
+    try:
+        return str(read_alone("tenancy_ocid", instance.settings))
+    except ValueError as error:
+        raise CommandError(f"tenancy_ocid: {error}") from None
 
 
 def _hcl(text: str) -> str:

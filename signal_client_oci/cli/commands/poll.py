@@ -31,8 +31,10 @@ from signal_client_oci.cli.output.one_line_errors import FAILED, INTERRUPTED, Co
 from signal_client_oci.cli.output.poll_report import print_report
 from signal_client_oci.cli.output.progress import counting
 from signal_client_oci.cli.output.screen import Screen
+from signal_client_oci.cli.redirections import refuse_redirection
 from signal_client_oci.cli.since import lookback_minutes
 from signal_client_oci.host import CheckpointFile, CheckpointStore, MemoryCheckpoints, PollResult, StreamSink
+from signal_client_oci.host.files.system_errors import way_out
 from signal_client_oci.host.instances import Instance
 
 __all__ = ["EXAMPLES", "command"]
@@ -51,7 +53,7 @@ kept, however the poll ends, and the next poll resumes from it.
 \b
 Exit codes:
   0    ok or degraded; with --strict only ok
-  1    the poll failed, or the output could not be written
+  1    the poll failed, or its output or report could not be written
   2    a wrong option or file
   130  interrupted (Ctrl-C, SIGTERM)
 """
@@ -102,7 +104,8 @@ def command(  # noqa: PLR0913  one parameter for each option
             notes.warn([f"--since has no effect: {state} has a checkpoint, and the poll resumes from it"])
         result, interrupted = _poll(chosen, store, notes)
     print_report(notes, result)
-    raise typer.Exit(INTERRUPTED if interrupted else _exit_code(result, strict=strict))
+    code = FAILED if notes.has_failed else _exit_code(result, strict=strict)
+    raise typer.Exit(INTERRUPTED if interrupted else code)
 
 
 def _adjusted(instance: Instance, since: str | None, sources: list[SourceChoice] | None) -> Instance:
@@ -119,14 +122,14 @@ def _adjusted(instance: Instance, since: str | None, sources: list[SourceChoice]
 def _open_checkpoints(path: Path) -> Iterator[CheckpointFile]:
     """Open a checkpoint file; raises `CommandError` if it cannot be used or is some other file."""
     path = expand_path(path, "--state")
+    refuse_redirection(path, f"--state {path}")
     with ExitStack() as stack:
         try:
             store = stack.enter_context(CheckpointFile(path))
             body = store.content()
         except OSError as error:
-            raise CommandError(
-                f"--state {path}: {error.strerror or 'cannot be opened'}; name a file"
-            ) from None
+            problem = f"--state {path}: {error.strerror or 'cannot be opened'}"
+            raise CommandError(f"{problem}; {way_out(error)}, or name another file") from None
         if body.strip() and not _is_checkpoint(body):
             raise CommandError(f"--state {path}: not a checkpoint file; name another one, or a new one")
         yield store

@@ -9,6 +9,7 @@ from typing import Final
 
 from typing_extensions import Self
 
+from signal_client_oci.cli.redirections import refuse_redirection
 from signal_client_oci.contract import Artifact
 from signal_client_oci.host import JsonLinesSink
 from signal_client_oci.host.files.atomic_files import private_directory
@@ -31,7 +32,9 @@ class ArtifactFiles:
         try:
             for name in instances:
                 stem = name if _PLAIN_NAME.fullmatch(name) else file_stem(name)
-                self._files[name] = JsonLinesSink(directory / f"{stem}.jsonl")
+                path = directory / f"{stem}.jsonl"
+                refuse_redirection(path, str(path))
+                self._files[name] = JsonLinesSink(path)
         except BaseException:
             self.close()
             raise

@@ -21,8 +21,9 @@ _STATEMENTS: Final = re.compile(r"(?:`Allow [^`]*`(?:;\s*)?)+")
 
 
 def print_checks(screen: Screen, checks: Iterable[Check]) -> None:
-    """Print one line for each check, with the remedy below each warning or failure."""
+    """Print one line for each check, with the remedy below each warning or failure; one that was told is only named."""
     checks = list(checks)
+    told: dict[str, str] = {}
     titles = max((len(printable(check["title"])) for check in checks), default=0)
     for check in checks:
         row = Table.grid(padding=(0, 1))
@@ -33,7 +34,9 @@ def print_checks(screen: Screen, checks: Iterable[Check]) -> None:
         screen.print(row)
         if check["status"] in {"warning", "failed"}:
             _print_facts(screen, check)
-            print_remedy(screen, check["remedy"], _STATUS_COLUMNS)
+            first = told.setdefault(check["remedy"], check["title"])
+            remedy = check["remedy"] if first == check["title"] else f"As for {first}."
+            print_remedy(screen, remedy, _STATUS_COLUMNS)
 
 
 def print_check(screen: Screen, check: Check) -> None:

@@ -25,7 +25,10 @@ class _LineHandler(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(record, printable(record.getMessage()))
+        try:
+            self._show(record, printable(record.getMessage()))
+        except Exception:  # noqa: BLE001  as every handler does: a log line never stops what it tells of
+            self.handleError(record)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -39,6 +40,8 @@ class OneLineGroup(TyperGroup):
         """Run a command line and raise `SystemExit` with its exit code."""
         if not sys.stdout or not sys.stderr:
             # Closed by the caller: artifacts would be lost while the checkpoint advances.
+            if sys.stderr:
+                _print_error(PROGRAM, "standard output is closed; send it somewhere, e.g. to /dev/null")
             sys.exit(WRONG_USE)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -76,7 +79,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
 
 
 def _print_error(where: str, message: str) -> None:
-    sys.stderr.write(f"{where}: {printable(message)}\n")
+    with contextlib.suppress(OSError):  # nobody reads it; the exit code says that something failed
+        sys.stderr.write(f"{where}: {printable(message)}\n")
+        sys.stderr.flush()
 
 
 def _discard_stdout() -> None:

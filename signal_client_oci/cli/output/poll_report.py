@@ -11,6 +11,8 @@ from signal_client_oci.cli.output.findings import print_check
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import SOURCES, Check, Report, SourceReport
+from signal_client_oci.errors.causes import told_once
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.host import PollResult
 
 __all__ = ["SOURCE_TITLES", "checks_to_resolve", "format_minute", "print_report"]
@@ -23,7 +25,8 @@ _COUNTS: Final[Mapping[str, str]] = {
     "duplicates": "repeats left out",
     "left_to_audit": "left to Audit",
     "redacted": "secrets masked",
-    "read": "compartments read",
+    "throttled": "requests throttled (429)",
+    "read": "compartment reads",
 }
 
 
@@ -31,7 +34,7 @@ def print_report(screen: Screen, result: PollResult) -> None:
     """Print the report of one poll."""
     report = result.report
     total = sum(result.delivered.values())
-    facts = f"{total:,} artifacts, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
+    facts = f"{counted(total, 'artifact')}, {_size(result.raw_bytes)}, {result.duration_seconds:.1f} s"
     screen.print(
         Text.assemble((f"{printable(result.instance)}: ", "bold"), word(report["status"]), f", {facts}")
     )
@@ -49,12 +52,8 @@ def print_report(screen: Screen, result: PollResult) -> None:
 
 
 def checks_to_resolve(report: Report) -> list[Check]:
-    """Return the errors and warnings of a report, each once: one failure can stop several sources."""
-    found: list[Check] = []
-    for check in [*(source["error"] for source in report["sources"].values()), *report["warnings"]]:
-        if check is not None and check not in found:
-            found.append(check)
-    return found
+    """Return the errors and warnings of a report, each cause once: one failure can stop several sources."""
+    return told_once(report)
 
 
 def _cells(source: SourceReport) -> tuple[str, str, str]:

@@ -37,11 +37,15 @@ class Screen:
     """One stream for people.
 
     On a terminal, lines are fitted to its width, and coloured unless `NO_COLOR` is set. A pipe or a file gets whole
-    lines without colours, drawings or trailing blanks.
+    lines without colours, drawings or trailing blanks. With `may_fail`, what cannot be written does not stop the
+    command, and `has_failed` says so at its end.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, may_fail: bool = False) -> None:
         self.stream = stream
+        self.has_failed = False
+        self.warnings: list[str] = []
+        self._may_fail = may_fail
         self.is_terminal = stream.isatty()
         self._is_plain = not self.is_terminal or bool(os.environ.get("NO_COLOR"))
         self.console = Console(
@@ -54,14 +58,14 @@ class Screen:
         )
 
     @classmethod
-    def out(cls) -> Screen:
+    def out(cls, *, may_fail: bool = False) -> Screen:
         """Return the screen of standard output."""
-        return cls(sys.stdout)
+        return cls(sys.stdout, may_fail=may_fail)
 
     @classmethod
     def err(cls) -> Screen:
-        """Return the screen of standard error."""
-        return cls(sys.stderr)
+        """Return the screen of standard error; the command's work does not depend on anybody reading it."""
+        return cls(sys.stderr, may_fail=True)
 
     @property
     def can_redraw(self) -> bool:
@@ -70,6 +74,14 @@ class Screen:
 
     def print(self, *parts: RenderableType) -> None:
         """Print each part; a `str` has no markup and is made printable."""
+        try:
+            self._print(parts)
+        except OSError:
+            if not self._may_fail:
+                raise
+            self.has_failed = True
+
+    def _print(self, parts: Iterable[RenderableType]) -> None:
         for part in parts:
             renderable = Text(printable(part)) if isinstance(part, str) else part
             if self.is_terminal:
@@ -92,6 +104,7 @@ class Screen:
     def warn(self, messages: Iterable[str]) -> None:
         """Print one line for each message."""
         for message in messages:
+            self.warnings.append(message)
             self.print(Text.assemble(("warning: ", "yellow"), printable(message)))
 
     @contextmanager
@@ -150,6 +163,6 @@ class _OccasionalLine:
             self._screen.print(text)
 
 
-def word(status: str) -> Text:
-    """Return a status in its colour."""
-    return Text(printable(status), style=_STYLES.get(status, ""))
+def word(status: str, text: str | None = None) -> Text:
+    """Return a status, or the text that tells of it, in the colour of the status."""
+    return Text(printable(status if text is None else text), style=_STYLES.get(status, ""))

@@ -16,7 +16,7 @@ from signal_client_oci.errors.catalog.polling import POLLING_SECTION
 from signal_client_oci.errors.catalog.responses import RESPONSES_SECTION
 from signal_client_oci.errors.catalog.settings import SETTINGS_SECTION
 
-__all__ = ["CATALOG", "SECTIONS", "CatalogEntry", "Section", "denied_code"]
+__all__ = ["CATALOG", "DENIED_CODES", "SECTIONS", "CatalogEntry", "Section", "denied_code"]
 
 SECTIONS: Final[tuple[Section, ...]] = (
     SETTINGS_SECTION,
@@ -40,6 +40,9 @@ _DENIED: Final[dict[str, str]] = {
     "cloudguard": "CLOUD_GUARD_NOT_AUTHORIZED",
     "identity": "COMPARTMENTS_NOT_AUTHORIZED",
 }
+
+DENIED_CODES: Final = frozenset(_DENIED.values())
+"""The codes of a 404, which means a missing policy or that there is no such compartment."""
 
 
 def denied_code(service: str) -> str:

@@ -17,10 +17,10 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "check would show another code. So the user does not have this key, the OCID of the user or the tenancy is "
         "wrong, or the tenancy is not subscribed to the region, for which OCI returns 401 too. The message says which "
         "regions were tried.",
-        "In the OCI console, sign in to the tenancy and compare: profile menu > Tenancy > OCID with tenancy_ocid; the "
-        "API user's page > OCID with user_ocid; its API keys with fingerprint. If the key is not listed there, add "
+        "In the OCI console, sign in to the tenancy and compare: profile menu > Tenancy > OCID with Tenancy OCID; the "
+        "API user's page > OCID with User OCID; its API keys with Fingerprint. If the key is not listed there, add "
         f"its public half (Add API key > Paste a public key). Then check the region: {_MANAGE_REGIONS}. A new key can "
-        "take one or two minutes to be accepted. With endpoint_template, the gateway must forward host, path and "
+        "take one or two minutes to be accepted. With an Endpoint Template, the gateway must forward host, path and "
         "headers unchanged, because they are signed.",
     ),
     "CLOCK_SKEW": CatalogEntry(
@@ -62,8 +62,8 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "the tenancy has not signed up for the service (403)",
         "Open the service in the OCI console, which shows what is missing.",
         "Open the service in the OCI console (Cloud Guard: Identity & Security > Cloud Guard) and sign up for it; a "
-        "free tenancy cannot use Cloud Guard. Or switch the source off (set cloud_guard_enabled, logging_enabled or "
-        "audit_enabled to false).",
+        "free tenancy cannot use Cloud Guard. Or switch the source off (Collect Cloud Guard Problems, Collect "
+        "Logging Records or Collect Audit Events).",
     ),
 }
 

@@ -18,14 +18,14 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "COMPARTMENT_UNKNOWN": CatalogEntry(
         "the compartment is not in the tenancy's list of compartments",
         f"{_COMPARTMENTS} and look for the OCID.",
-        "Correct compartment_ocid, which may belong to another tenancy: Identity & Security > Compartments > "
+        "Correct Compartment OCID, which may belong to another tenancy: Identity & Security > Compartments > "
         "(compartment) > OCID > Copy. Or leave it empty to collect from the whole tenancy.",
     ),
     "COMPARTMENT_DELETED": CatalogEntry(
         "the compartment was deleted",
         f"{_COMPARTMENTS} and check its state.",
         "Choose an existing compartment (Identity & Security > Compartments > (compartment) > OCID > Copy), or leave "
-        "compartment_ocid empty to collect from the whole tenancy.",
+        "Compartment OCID empty to collect from the whole tenancy.",
     ),
     "AUDIT_NOT_AUTHORIZED": missing_policy("the audit events", "audit"),
     "SUBCOMPARTMENTS_NOT_AUTHORIZED": CatalogEntry(
@@ -39,14 +39,14 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "For a wrong or empty scope, OCI returns success and no records. In the OCI console, open "
         "Observability & Management > Logging > Log Groups and choose the compartment.",
         "If the tenancy writes no logs there, enable some (Logging > Logs > Enable service log), choose another "
-        "scope, or set logging_enabled to false. If log groups exist, the permission to see them is missing. "
+        "scope, or switch off Collect Logging Records. If log groups exist, the permission to see them is missing. "
         + policy_remedy("logging"),
     ),
     "LOGGING_QUERY_REFUSED": CatalogEntry(
         "Logging rejected the query (400)",
         "Try the query in the OCI console: Observability & Management > Logging > Search > Advanced mode. The message "
         "contains the service's own explanation.",
-        "Correct logging_query: test the query in Observability & Management > Logging > Search > Advanced mode and "
+        "Correct Logging Query: test the query in Observability & Management > Logging > Search > Advanced mode and "
         "enter it without its search part. Or leave it empty to collect all records.",
     ),
     "CLOUD_GUARD_NOT_AUTHORIZED": CatalogEntry(
@@ -57,18 +57,18 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "CLOUD_GUARD_NOT_ENABLED": CatalogEntry(
         "Cloud Guard was never enabled in this tenancy",
         f"{_CLOUD_GUARD}.",
-        f"{_ENABLE} (a free tenancy cannot), or set cloud_guard_enabled to false.",
+        f"{_ENABLE} (a free tenancy cannot), or switch off Collect Cloud Guard Problems.",
     ),
     "CLOUD_GUARD_DISABLED": CatalogEntry(
         "Cloud Guard is switched off in this tenancy",
         f"{_CLOUD_GUARD}. The page shows that it is disabled, and offers to enable it.",
-        f"{_ENABLE}, or set cloud_guard_enabled to false.",
+        f"{_ENABLE}, or switch off Collect Cloud Guard Problems.",
     ),
     "CLOUD_GUARD_REPORTING_REGION": CatalogEntry(
         "the reporting region of Cloud Guard, which stores its problems, does not accept the requests",
         f"{_CLOUD_GUARD} > Settings > Reporting region. Problems can be read in that region only.",
         "Check that the tenancy is still subscribed to the reporting region (region menu > Manage regions) and that "
-        "the host can reach its endpoint. Otherwise set cloud_guard_enabled to false.",
+        "the host can reach its endpoint. Otherwise switch off Collect Cloud Guard Problems.",
     ),
     "PROBLEM_DETAILS_MISSING": CatalogEntry(
         "details of a Cloud Guard problem could not be read; its summary was delivered instead",

@@ -13,7 +13,7 @@ _REPORT: Final = "Report the error with the versions of signal-client-oci and oc
 _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "SWITCHED_OFF": CatalogEntry(
         "the source is switched off in the settings",
-        "Check audit_enabled, logging_enabled and cloud_guard_enabled.",
+        "Check Collect Audit Events, Collect Logging Records and Collect Cloud Guard Problems.",
         "Switch the source on to check it and to collect from it.",
     ),
     "NOT_CHECKED": CatalogEntry(

@@ -18,7 +18,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "DNS_FAILED": CatalogEntry(
         "the name of the endpoint cannot be resolved",
         "Run `getent hosts <endpoint>` on the machine that runs the host.",
-        "Check the DNS configuration of that machine, the region and endpoint_template. If only a proxy has access to "
+        "Check the DNS configuration of that machine, the region and Endpoint Template. If only a proxy has access to "
         "the internet, set `HTTPS_PROXY=http://<proxy>:<port>` in the environment of the host.",
     ),
     "PROXY_FAILED": CatalogEntry(
@@ -45,7 +45,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "TLS_WRONG_HOST": CatalogEntry(
         "the certificate of the endpoint belongs to another host",
         f"The address may not lead to OCI. {_SHOW_CERTIFICATE}",
-        "Check endpoint_template, DNS and the proxy. The host name in the URL must be one of the names in the "
+        "Check Endpoint Template, DNS and the proxy. The host name in the URL must be one of the names in the "
         "certificate.",
     ),
     "TLS_EXPIRED": CatalogEntry(
@@ -57,7 +57,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "TLS_FAILED": CatalogEntry(
         "the TLS handshake failed",
         f"{_SHOW_CERTIFICATE} `wrong version number` means that the server uses plain HTTP.",
-        f"Check endpoint_template (scheme and port), and the proxy and the firewall {_BETWEEN}.",
+        f"Check Endpoint Template (scheme and port), and the proxy and the firewall {_BETWEEN}.",
     ),
     "CA_BUNDLE_UNREADABLE": CatalogEntry(
         "the file or folder of trusted certificates cannot be used, so no request was sent",
@@ -75,12 +75,12 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "`~/.oci/developer-tool-configuration.json`. Signed requests are sent only to the domains that the SDK ships.",
         "Remove the declaration of that domain from the environment and from `~/.oci` of the user of the host. For a "
         "realm that is newer than the installed package `oci`, update the package. For a private realm, set "
-        "endpoint_template.",
+        "Endpoint Template.",
     ),
     "PLAIN_HTTP_REFUSED": CatalogEntry(
         "an endpoint without TLS (http://) leads to another machine, so no request was sent",
         "Run `getent hosts localhost` on the machine that runs the host.",
-        "Without TLS, endpoint_template may only lead to the machine itself. Correct the address of `localhost` in "
+        "Without TLS, Endpoint Template may only lead to the machine itself. Correct the address of `localhost` in "
         "`/etc/hosts`, use `127.0.0.1`, or use https://.",
     ),
     "TIMEOUT": CatalogEntry(
@@ -91,25 +91,25 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "UNREACHABLE": CatalogEntry(
         "the endpoint cannot be reached",
         CURL,
-        f"Check the firewall and the proxy {_BETWEEN}, and endpoint_template if it is set.",
+        f"Check the firewall and the proxy {_BETWEEN}, and Endpoint Template if it is set.",
     ),
     "REDIRECTED": CatalogEntry(
         "the endpoint sent a redirect, and a signed request is never sent elsewhere",
-        "The usual causes are the login page of a proxy, or an endpoint_template with http:// or a wrong path. "
+        "The usual causes are the login page of a proxy, or an Endpoint Template with http:// or a wrong path. "
         f"{CURL}",
         "Let the host connect to the OCI endpoint directly, set HTTPS_PROXY to a proxy that does not redirect, or "
-        "correct endpoint_template.",
+        "correct Endpoint Template.",
     ),
     "NOT_FROM_OCI": CatalogEntry(
         "the response is not from OCI: the error has neither OCI's error code nor a request id",
         f"The usual causes are the block page of a proxy, or a gateway that does not know the path. {CURL}",
-        "Check endpoint_template (its path must lead to the service named by `{service}` in the region named "
+        "Check Endpoint Template (its path must lead to the service named by `{service}` in the region named "
         "by `{region}`), the proxy and the firewall.",
     ),
     "RESPONSE_NOT_JSON": CatalogEntry(
         "the response does not have the format of the API, although its status is success",
         "A proxy or captive portal that responds in place of OCI sends HTML.",
-        f"Check the proxy, the firewall and endpoint_template: something {_BETWEEN} may have sent the response.",
+        f"Check the proxy, the firewall and Endpoint Template: something {_BETWEEN} may have sent the response.",
     ),
     "RESPONSE_CUT_OFF": CatalogEntry(
         "the response was truncated",
@@ -121,9 +121,9 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "The limit of a page is 50,000 records and 64 MiB; beyond that it is requested again in smaller slices. The "
         "limit of a page of one minute of one compartment is 200,000 records and 128 MiB, and of a list of "
         "compartments 32 MiB.",
-        f"Check the proxy, the gateway and endpoint_template: something {_BETWEEN} may have sent the response. If OCI "
+        f"Check the proxy, the gateway and Endpoint Template: something {_BETWEEN} may have sent the response. If OCI "
         "itself has that many records in the minute that the message names, report the request id to Oracle and use "
-        "Connector Hub for that compartment; for Logging, narrow logging_query. Nothing is skipped: every poll "
+        "Connector Hub for that compartment; for Logging, narrow Logging Query. Nothing is skipped: every poll "
         "requests the minute again.",
     ),
 }

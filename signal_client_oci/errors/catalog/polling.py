@@ -17,7 +17,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "the poll was stopped before this was read",
         "The host asked the poll to stop, or its deadline was reached.",
         "No records are lost: the next poll resumes there. If the problem persists, give the poll more time or raise "
-        "max_concurrency.",
+        "Requests in Flight.",
     ),
     "RETENTION_EXCEEDED": CatalogEntry(
         "the gap since the last poll is longer than OCI keeps the records",
@@ -28,7 +28,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "OVERLAP_TOO_FULL": CatalogEntry(
         "the overlap contains more records than the checkpoint can remember",
         "The limit is 50,000 records for each instance.",
-        "Lower overlap_minutes, or split the tenancy into instances by compartment. Until then some records are "
+        "Lower Overlap (minutes), or split the tenancy into instances by compartment. Until then some records are "
         "delivered again, with the same ids.",
     ),
     "CHECKPOINT_TOO_LARGE": CatalogEntry(
@@ -40,7 +40,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "CHECKPOINT_UNREADABLE": CatalogEntry(
         "the stored checkpoint cannot be read",
         "It was truncated, was written by another program, or is larger than 900 KB. The message contains the reason.",
-        f"{_RESTARTED} If the outage was longer than the lookback, raise lookback_minutes once.",
+        f"{_RESTARTED} If the outage was longer than the lookback, raise First Poll Reaches Back (minutes) once.",
     ),
     "CHECKPOINT_VERSION": CatalogEntry(
         "the stored checkpoint was written by another version of the plugin",
@@ -49,9 +49,26 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     ),
     "TENANCY_CHANGED": CatalogEntry(
         "the stored checkpoint belongs to another tenancy",
-        "The tenancy_ocid in the settings was changed.",
+        "Tenancy OCID in the settings was changed.",
         "Collection of the new tenancy starts from the lookback. To collect from both tenancies, create one instance "
         "for each.",
+    ),
+    "CONTEXT_INVALID": CatalogEntry(
+        "the host passed a context that cannot be used",
+        "The message names the key of `context`. The host contract lists the keys and what each may be.",
+        "Correct that value in the host. No records are lost: the next poll resumes from the stored checkpoint.",
+    ),
+    "HOST_CLOCK_NAIVE": CatalogEntry(
+        "`now` in the host's context returns a time without a time zone, which is taken as UTC",
+        "Call the function that the host passes: the `tzinfo` of its result must not be None.",
+        "Let the host return an aware UTC time, such as `datetime.now(timezone.utc)`, or pass no `now`.",
+    ),
+    "HOST_CLOCK_WRONG": CatalogEntry(
+        "`now` in the host's context is far from OCI's own clock",
+        "The message contains the difference. Compare what the host's function returns with `date -u`. A difference of "
+        "whole hours is usually a local time without its time zone.",
+        "Let the host return the current time as an aware UTC time, such as `datetime.now(timezone.utc)`, or pass no "
+        "`now`. No records are lost; while that clock is behind, they arrive late.",
     ),
     "CLOCK_WENT_BACK": CatalogEntry(
         "earlier polls read beyond OCI's own clock",

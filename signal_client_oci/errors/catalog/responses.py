@@ -14,7 +14,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "THROTTLED": CatalogEntry(
         "OCI throttled the requests (429)",
         "Other tools that use the same user share its rate limit.",
-        f"{RESUMES} {PERSISTS} lower max_concurrency, poll less often, or use a separate user.",
+        f"{RESUMES} {PERSISTS} lower Requests in Flight, poll less often, or use a separate user.",
     ),
     "SERVICE_ERROR": CatalogEntry(
         "OCI returned a server error (5xx)",
@@ -24,7 +24,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
     "INVALID_REQUEST": CatalogEntry(
         "OCI rejected the request (400)",
         _EXPLANATION,
-        "If Logging returned the error, check logging_query first. Otherwise report the request id to Oracle.",
+        "If Logging returned the error, check Logging Query first. Otherwise report the request id to Oracle.",
     ),
     "CONFLICT": CatalogEntry(
         "OCI reported a conflict (409)", _EXPLANATION, "No action is needed: the next poll tries again."
@@ -43,7 +43,7 @@ _ENTRIES: Final[dict[str, CatalogEntry]] = {
         "OCI kept returning new page tokens",
         "At most 2,000 pages are read for one slice or list. A time slice is then read again in smaller slices. The "
         "message names what could not be read completely.",
-        f"{PERSISTS} report the request id to Oracle, or check the gateway that endpoint_template names. "
+        f"{PERSISTS} report the request id to Oracle, or check the gateway that Endpoint Template names. "
         "What was read is delivered, and the next poll requests the rest again.",
     ),
     "UNEXPECTED_STATUS": CatalogEntry(

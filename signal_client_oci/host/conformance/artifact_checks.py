@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 from signal_client_oci.host.conformance.contract_checks import (
@@ -92,6 +93,8 @@ HOST_FIELDS: Final = frozenset(
 )
 _ARTIFACT_KEYS: Final = ("id", "source", "timestamp", "raw", "metadata")
 _ID = re.compile(r"[0-9a-f]{32}")
+_PLAIN_NAME: Final = 1000  # characters up to which a name is not shortened
+_UNSAFE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REQUIRED_TEXTS: Final = ("messageType", "vendorCode", "geoRegion")
 
 
@@ -115,8 +118,7 @@ def _check_metadata(value: object, where: str, terms: PollTerms, source: str) ->
         if key not in HOST_FIELDS and not _is_dotted(key):
             fail("METADATA_KEY", where, f"has `{key}`, neither a host field nor a dotted name")
         _check_field(field, f"{where}.{key}")
-    if metadata["instance"] != terms.instance:
-        fail("METADATA_INSTANCE", f"{where}.instance", "must be the polled instance's name")
+    _check_instance(metadata["instance"], f"{where}.instance", terms.instance)
     if metadata["streamName"] not in STREAMS.get(source, (metadata["streamName"],)):
         allowed = " or ".join(f"`{name}`" for name in STREAMS[source])
         fail("METADATA_STREAM", f"{where}.streamName", f"must be {allowed} in a batch of `{source}`")
@@ -124,6 +126,19 @@ def _check_metadata(value: object, where: str, terms: PollTerms, source: str) ->
         as_text(metadata[key], f"{where}.{key}")
     as_rfc3339_utc(metadata["startTimeUTC"], f"{where}.startTimeUTC")
     _check_severity(metadata, where)
+
+
+def _check_instance(shown: object, where: str, name: str) -> None:
+    """Check that metadata have the instance's name, made safe where it is not safe to show."""
+    if name.strip() and name.isprintable() and len(name) <= _PLAIN_NAME:
+        if shown != name:
+            fail("METADATA_INSTANCE", where, "must be the polled instance's name")
+    elif any(unicodedata.category(character) in _UNSAFE for character in as_text(shown, where)):
+        fail(
+            "METADATA_INSTANCE",
+            where,
+            "must not contain control characters, direction marks or broken characters",
+        )
 
 
 def _check_severity(metadata: dict[str, Any], where: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.host.files.file_safety import (
@@ -19,6 +20,7 @@ from signal_client_oci.host.files.file_safety import (
     require_own_directory,
     require_own_file,
 )
+from signal_client_oci.host.files.system_errors import named_error, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +29,19 @@ if TYPE_CHECKING:
 __all__ = [
     "StateError",
     "keep_aside",
+    "last_line_start",
     "lock_file",
-    "named_error",
     "parent_directory",
     "private_directory",
     "read_file",
     "replace_file",
+    "require_writable",
     "write_all",
+    "write_some",
 ]
 
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BLOCK: Final = 64 * 1024
 _READ_AT_ONCE: Final = 1024 * 1024
 
 
@@ -67,6 +72,8 @@ def read_file(path: Path, max_bytes: int) -> bytes | None:
     try:
         while piece := os.read(descriptor, min(_READ_AT_ONCE, max_bytes - len(body))):
             body += piece
+    except OSError as error:
+        raise named_error(error, path) from error
     finally:
         os.close(descriptor)
     return bytes(body)
@@ -95,9 +102,19 @@ def replace_file(path: Path, body: bytes) -> None:
             raise named_error(error, path) from error
 
 
-def named_error(error: OSError, path: Path) -> OSError:
-    """Return the error of a call on a descriptor, with the path of its file."""
-    return OSError(error.errno, error.strerror or type(error).__name__, str(path))
+def require_writable(path: Path) -> None:
+    """Raise `StateError` unless `replace_file` can write beside a file, which need not exist; leaves nothing behind."""
+    temporary = f".{path.name}.tmp"
+    with _open_directory(path.parent) as directory:
+        try:
+            _remove_leftover(path.with_name(temporary), directory)
+            _write_new(temporary, directory, b"can be written\n")
+        except OSError as error:
+            problem = f"no file can be written there ({error.strerror}), so no checkpoint could be kept"
+            raise StateError(f"{path.parent}: {problem}; {way_out(error)}, or name another path") from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=directory)
 
 
 def _remove_leftover(path: Path, directory: int) -> None:
@@ -123,8 +140,15 @@ def _write_new(name: str, directory: int, body: bytes) -> None:
 def keep_aside(path: Path, suffix: str, limit: int) -> Path | None:
     """Rename a file to its name plus `suffix`, with a number from the second one on; None if all names are taken.
 
-    No existing file is overwritten, and the renamed one is private.
+    No existing file is overwritten, and the renamed one is private. Raises OSError.
     """
+    try:
+        return _keep_aside(path, suffix, limit)
+    except OSError as error:
+        raise named_error(error, path) from error
+
+
+def _keep_aside(path: Path, suffix: str, limit: int) -> Path | None:
     with _open_directory(path.parent) as directory:
         for number in range(1, limit + 1):
             name = f"{path.name}{suffix}" if number == 1 else f"{path.name}{suffix}.{number}"
@@ -153,7 +177,28 @@ def write_all(descriptor: int, body: bytes) -> None:
     """Write every byte, in several calls if the system takes fewer at once."""
     view = memoryview(body)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[write_some(descriptor, view) :]
+
+
+def write_some(descriptor: int, view: memoryview) -> int:
+    """Write and return how many bytes were taken; waits for a pipe that is full."""
+    while True:
+        try:
+            return os.write(descriptor, view)
+        except BlockingIOError:  # another process that shares the pipe made it non-blocking
+            select.select((), (descriptor,), ())
+
+
+def last_line_start(descriptor: int, size: int) -> int:
+    """Return where the last line of a file of `size` bytes begins: `size` if the line before it has its end."""
+    end = size
+    while end:
+        start = max(0, end - _BLOCK)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def lock_file(path: Path) -> int:

@@ -24,6 +24,7 @@ from signal_client_oci.host.files.atomic_files import (
     private_directory,
     read_file,
     replace_file,
+    require_writable,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class _LockedStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _require_writable(self, path: Path) -> None:
+        """Find out before anything is read, not after the first batch was delivered."""
+        try:
+            require_writable(path)
+        except BaseException:
+            self.close()
+            raise
+
     def _require_open(self) -> None:
         if self._lock is None:
             raise ValueError("the checkpoint store is closed")
@@ -77,6 +86,7 @@ class StateDirectory(_LockedStore):
         super().__init__(path / "lock")
         self._checkpoints = path / "checkpoints"
         private_directory(self._checkpoints)
+        self._require_writable(self._checkpoints / "checkpoint.json")
 
     def load(self, instance: str) -> Any:
         """Return the instance's last checkpoint, or None."""
@@ -104,6 +114,7 @@ class CheckpointFile(_LockedStore):
             raise StateError(f"{path}: is a directory; name a file")
         parent_directory(path.parent)
         super().__init__(path.with_name(f".{path.name}.lock"))
+        self._require_writable(path)
 
     def content(self) -> bytes:
         """Return the contents of the file, empty if there is none."""

@@ -1,36 +1,34 @@
-"""Artifacts as JSON lines: a file that is held, or a stream such as standard output."""
+"""Artifacts as JSON lines in a file that is held."""
 
 from __future__ import annotations
 
-import io
+import contextlib
 import logging
 import os
-import stat
 import threading
 from typing import TYPE_CHECKING
 
 from signal_client_oci.host.files.atomic_files import (
     StateError,
+    last_line_start,
     lock_file,
-    named_error,
     parent_directory,
     write_all,
 )
+from signal_client_oci.host.files.system_errors import named_error
 from signal_client_oci.host.storage import json_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from typing import TextIO
 
     from typing_extensions import Self
 
     from signal_client_oci.contract import Artifact
 
-__all__ = ["JsonLinesSink", "StreamSink"]
+__all__ = ["JsonLinesSink"]
 
 _log = logging.getLogger(__name__)
-_BLOCK = 64 * 1024
 
 
 class JsonLinesSink:
@@ -38,9 +36,9 @@ class JsonLinesSink:
 
     An incomplete last line, left by a crash, is removed at opening (`cut_bytes` is its length), so that later
     lines are whole; its artifact comes again, because its batch had no stored checkpoint. After a failed write the
-    file is truncated to its last durable batch before the next one. Raises `StateError` for a file in use, one
-    that is not regular or not this user's own (see `file_safety`), or one that does not begin like a file of
-    artifacts.
+    file is truncated to its last durable batch, at once or before the next one. Raises `StateError` for a file in
+    use, one that is not regular or not this user's own (see `file_safety`), or one that does not begin like a file
+    of artifacts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,51 +83,24 @@ class JsonLinesSink:
             write_all(descriptor, body)
             os.fsync(descriptor)
         except OSError as error:
+            self._cut_back(descriptor)
             raise named_error(error, self.path) from error
         self._intact = None
 
-
-class StreamSink:
-    """Writes to a text stream and flushes; a regular file is synced too.
-
-    A reader that went away (`signal-client-oci poll | head`) raises BrokenPipeError.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def publish(self, instance: str, artifacts: Sequence[Artifact]) -> None:  # noqa: ARG002  metadata names the instance
-        """Write one line per artifact."""
-        with self._lock:
-            self._stream.writelines(map(json_line, artifacts))
-            self._stream.flush()
-            _sync_if_file(self._stream)
+    def _cut_back(self, descriptor: int) -> None:
+        """Remove what a failed write left, at once: it takes space on a full disk, and readers see half a line."""
+        if self._intact is not None:
+            with contextlib.suppress(OSError):  # tried again before the next write
+                os.ftruncate(descriptor, self._intact)
 
 
 def _remove_incomplete_line(descriptor: int, path: Path) -> int:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, 0) != b"{":
         raise StateError(f"{path}: is not a file of artifacts; name another file")
-    end = size
-    while end:
-        start = max(0, end - _BLOCK)
-        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
-            break
-        end = start
+    end = last_line_start(descriptor, size)
     if end < size:
         os.ftruncate(descriptor, end)
         os.fsync(descriptor)
         _log.warning("%s: removed an incomplete last line of %d bytes, left by a crash", path, size - end)
     return size - end
-
-
-def _sync_if_file(stream: TextIO) -> None:
-    try:
-        descriptor = stream.fileno()
-    except (AttributeError, io.UnsupportedOperation):
-        return  # a stream in memory has nothing to sync
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.fsync(descriptor)

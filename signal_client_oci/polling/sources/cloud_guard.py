@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import (
     MAX_PAGE_LIMIT,
@@ -32,7 +33,7 @@ from signal_client_oci.oci_api.operations import (
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens, Turns
-from signal_client_oci.polling.protocol import SourceOutcome, Step
+from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.settings.model import RISK_LEVELS
@@ -94,12 +95,14 @@ class _Progress:
     """How far the poll has come.
 
     Attributes:
+        has_configuration: Cloud Guard is enabled, and its problems are in a region that is known.
         next_list: The page that is asked for once the details of the last one are in.
         is_complete: The last page of the last list was taken.
         failure: Why a list could not be read to its end.
         details_failure: Why details could not be read; the summary was delivered in their place.
     """
 
+    has_configuration: bool = False
     next_list: _ListPage | None = None
     is_complete: bool = False
     failure: Failure | None = None
@@ -149,6 +152,7 @@ class CloudGuardSource:
                 self._region = reporting_region(page)
             except Failure as failure:
                 return self.on_failure(task, failure, LaneHealth(is_healthy=True))
+            self._progress.has_configuration = True
             return Step([self._list(_ListPage(0))])
         if isinstance(page, Page):
             self._progress.next_list = self._after(tag, page)
@@ -271,7 +275,7 @@ class CloudGuardSource:
 
     # --- the outcome --------------------------------------------------------------------------------------
 
-    def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (what is open tells the same)
+    def finish(self, hindsight: Hindsight) -> SourceOutcome:
         """Remember what is listed now; the interval begins when everything was read."""
         progress, covered_until = self._progress, self._covered_until()
         counts = {name: count for name, count in sorted(self._counts.items()) if count}
@@ -279,7 +283,10 @@ class CloudGuardSource:
             return SourceOutcome("skipped", covered_until=covered_until)
         warnings = _details_warnings(progress.details_failure, self._counts["details_missing"])
         if progress.failure is not None:
-            error = progress.failure.check(self.name, TITLE)
+            failure = hindsight.explain(
+                progress.failure, self._region, names_scope=progress.has_configuration
+            )
+            error = failure.check(self.name, TITLE)
             is_partial = progress.failure.code == "PAGES_WITHOUT_END"
             status: Literal["partial", "failed"] = "partial" if is_partial else "failed"
             return SourceOutcome(status, error, covered_until, counts, warnings=warnings)
@@ -331,6 +338,7 @@ def _was_closed_before(problem: ProblemRecord, known: SeenProblems) -> bool:
 def _details_warnings(failure: Failure | None, count: int) -> list[Check]:
     if failure is None:
         return []
-    message = f"{count} problems were delivered without details: {failure.message}"
+    were = "was" if count == 1 else "were"
+    message = f"{counted(count, 'problem')} {were} delivered without details: {failure.message}"
     code, request = "PROBLEM_DETAILS_MISSING", failure.opc_request_id
     return [make_check("cloud_guard", TITLE, "warning", code, message, opc_request_id=request)]

@@ -7,7 +7,7 @@ from typing import Final
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.polling.sources.planning import Partition, Slice
 from signal_client_oci.scheduler.requests import LaneHealth
-from signal_client_oci.state.windows import minute_to_text
+from signal_client_oci.state.windows import minute_in_words
 
 __all__ = ["TOO_MUCH", "can_begin_again", "divided", "with_minute"]
 
@@ -45,11 +45,5 @@ def can_begin_again(slice_: Slice, failure: Failure) -> bool:
 
 def with_minute(failure: Failure, slice_: Slice) -> Failure:
     """Return the failure with the minute that cannot be read; the report adds compartment and region."""
-    minute = f"in the minute from {minute_to_text(slice_.start)}"
-    return Failure(
-        failure.code,
-        detail=f"{failure.detail}, {minute}" if failure.detail else minute,
-        recovery=failure.recovery,
-        status=failure.status,
-        opc_request_id=failure.opc_request_id,
-    )
+    minute = f"in the minute from {minute_in_words(slice_.start)}"
+    return failure.recoded(failure.code, f"{failure.detail}, {minute}" if failure.detail else minute)

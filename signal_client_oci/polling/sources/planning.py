@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -18,7 +18,7 @@ from signal_client_oci.state.changes import Change, DropCursors, OpenStream, Pla
 from signal_client_oci.state.cursor import Cursor, due_window, read_again_from, start_at
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key
-from signal_client_oci.state.windows import DAY, Window, minute_to_text
+from signal_client_oci.state.windows import DAY, Window, minute_in_words
 
 __all__ = ["Partition", "Plan", "Planner", "Slice"]
 
@@ -130,14 +130,14 @@ class Plan(NamedTuple):
     Attributes:
         partitions: Those that waited longest first, among them those that failed last.
         keys: Compartment OCID → key in the checkpoint.
-        asked_for: (region, compartment) pairs that the poll is to read.
+        asked_for: Region → how many compartments the poll is to read there.
         changes: Where reading of each compartment stands now.
         warnings: What can no longer be read.
     """
 
     partitions: list[Partition]
     keys: Mapping[str, str]
-    asked_for: int
+    asked_for: Mapping[str, int]
     changes: list[Change]
     warnings: list[Check]
 
@@ -156,7 +156,7 @@ class Planner:
         self._keys = {one.ocid: compartment_key(one.ocid) for one in scope.compartments}
         self._changes: list[Change] = []
         self._warnings: list[Check] = []
-        self._asked_for = 0
+        self._asked_for: Counter[str] = Counter()
 
     def plan(self) -> Plan:
         """Return what is read in all regions."""
@@ -173,7 +173,7 @@ class Planner:
         for compartment in self._scope.compartments:
             cursor = self._cursor_now(key, stream, facts, compartment)
             if cursor is not None:
-                self._asked_for += 1
+                self._asked_for[region] += 1
                 together.setdefault(cursor, []).append(compartment)
         for cursor, members in together.items():
             window = due_window(cursor, self._context.newest, self._overlap)
@@ -267,7 +267,7 @@ class Planner:
         kept_from = self._context.minute - days * DAY
         if window.start < kept_from:
             message = (
-                f"{self._api.title}: records from {minute_to_text(window.start)} to {minute_to_text(kept_from)} "
+                f"{self._api.title}: records from {minute_in_words(window.start)} to {minute_in_words(kept_from)} "
                 f"may be missing, because OCI may keep no more than {days} days"
             )
             check = make_check(self._api.source, self._api.title, "warning", "RETENTION_EXCEEDED", message)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.polling.protocol import SourceOutcome
+from signal_client_oci.errors.quantities import counted
+from signal_client_oci.polling.protocol import Hindsight, SourceOutcome
 from signal_client_oci.polling.scope import Compartment
 from signal_client_oci.polling.sources.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change
@@ -17,6 +19,7 @@ from signal_client_oci.state.windows import DAY, minute_to_text
 __all__ = ["ReadFailures", "covered_until", "out_of_scope"]
 
 _FORGOTTEN_AFTER: Final = 90 * DAY
+_MAX_REGIONS: Final = 3
 
 
 class _Failed(NamedTuple):
@@ -29,12 +32,13 @@ class ReadFailures:
     """The compartments that could not be read.
 
     Attributes:
+        has_denials: A compartment was refused.
         has_new_denials: A compartment that could be read in the poll before was refused.
         deleted: How many were refused because they were deleted.
     """
 
     def __init__(self) -> None:
-        self.has_new_denials = False
+        self.has_denials = self.has_new_denials = False
         self.deleted = 0
         self._failed: list[_Failed] = []
 
@@ -45,6 +49,7 @@ class ReadFailures:
             self.deleted += 1
         else:
             self._failed.append(_Failed(region, compartment, failure))
+            self.has_denials |= is_refused
             self.has_new_denials |= is_refused and not was_denied
 
     def forgive_deleted(self, deleted: set[str]) -> None:
@@ -56,23 +61,24 @@ class ReadFailures:
     def outcome(  # noqa: PLR0913  (each is a fact, given by name)
         self,
         api: WindowedApi,
+        hindsight: Hindsight,
         *,
-        asked_for: int,
+        asked_for: Mapping[str, int],
         unfinished: int,
         counts: Mapping[str, int],
         covered_until: str | None,
         changes: Sequence[Change],
     ) -> SourceOutcome:
-        """Return the source's outcome; `unfinished` compartments were not reached."""
+        """Return the source's outcome; `asked_for` counts compartments by region, `unfinished` were not reached."""
         failed = len(self._failed)
         denied = sum(one.failure.recovery is Recovery.COMPARTMENT for one in self._failed)
-        read = max(0, asked_for - failed - unfinished - self.deleted)
+        read = max(0, sum(asked_for.values()) - failed - unfinished - self.deleted)
         numbers = {"deleted": self.deleted, **counts}
         always = {"read": read}
         shown = {name: count for name, count in sorted(numbers.items()) if count} | always
         rest = {"denied": denied, "failed": failed - denied, "unfinished": unfinished}
         shown |= {name: count for name, count in rest.items() if count}
-        error = self._error(api, asked_for, key_is_accepted=read > 0) if failed else None
+        error = self._error(api, hindsight, asked_for) if failed else None
         if error is None and unfinished:
             error = Failure("STOPPED").check(api.source, api.title)
         if error is None:
@@ -80,20 +86,37 @@ class ReadFailures:
         is_failed = failed > 0 and not read and not unfinished
         return SourceOutcome("failed" if is_failed else "partial", error, covered_until, shown, changes)
 
-    def _error(self, api: WindowedApi, asked_for: int, *, key_is_accepted: bool) -> Check:
+    def _error(self, api: WindowedApi, hindsight: Hindsight, asked_for: Mapping[str, int]) -> Check:
         region, compartment, failure = self._failed[0]
-        if key_is_accepted and failure.code == "NOT_AUTHENTICATED":
-            failure = Failure(
-                "REGION_REFUSES_KEY", status=failure.status, opc_request_id=failure.opc_request_id
-            )
+        failure = hindsight.explain(failure, region)
         name = "".join(character for character in compartment.name if character.isprintable())[:60]
         where = f"{compartment.ocid} ({name})" if name else compartment.ocid
-        message = f"{where} in {region}: {failure.message}"
-        if asked_for > 1:
-            message = (
-                f"{len(self._failed)} of {asked_for} compartments could not be read, among them {message}"
-            )
+        parts = [] if failure.recovery is Recovery.REGION else [f"{where} in {region}"]
+        if sum(asked_for.values()) > 1:
+            failed = Counter(one.region for one in self._failed)
+            parts.insert(0, f"{_shares(failed, asked_for)} could not be read")
+        message = ": ".join([", among them ".join(parts), failure.message] if parts else [failure.message])
         return failure.check(api.source, api.title, message=message)
+
+
+def _shares(failed: Mapping[str, int], asked_for: Mapping[str, int]) -> str:
+    """Return how many of their compartments failed in which regions, such as `7 of 7 compartments in us-ashburn-1`."""
+    regions: dict[str, list[str]] = {}
+    for region, count in failed.items():
+        share = f"{count:,} of {counted(asked_for[region], 'compartment')}"
+        regions.setdefault(share, []).append(region)
+    return _joined(f"{share} in {_named(names)}" for share, names in regions.items())
+
+
+def _named(regions: Sequence[str]) -> str:
+    if len(regions) == 1:
+        return regions[0]
+    return f"each of {_joined(regions) if len(regions) <= _MAX_REGIONS else f'{len(regions)} regions'}"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    every = list(parts)
+    return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
 
 
 def covered_until(streams: Iterable[StreamState], keys: Collection[str]) -> str | None:

@@ -25,7 +25,7 @@ from signal_client_oci.oci_api.limits import PAGES_A_SLICE
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.pages import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
 from signal_client_oci.polling.context import PollContext
-from signal_client_oci.polling.protocol import SourceOutcome, Step
+from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.sources.deliveries import RecordMapper
 from signal_client_oci.polling.sources.failed_slices import TOO_MUCH, can_begin_again, divided, with_minute
@@ -74,7 +74,7 @@ class WindowedSource:
         self._overlap = max(context.settings.overlap_minutes, api.min_overlap)
         self._mapper = RecordMapper(api)
         self._origins: dict[str, Origin] = {}
-        self._plan = Plan([], {}, 0, [], [])
+        self._plan = Plan([], {}, {}, [], [])
         self._growing: list[Partition] = []  # of which further slices can be made
         self._service_minute: int | None = None
 
@@ -232,7 +232,7 @@ class WindowedSource:
     def _members(self, partition: Partition) -> list[str]:
         return [self._plan.keys[one.ocid] for one in partition.compartments]
 
-    def finish(self, *, interrupted: bool) -> SourceOutcome:  # noqa: ARG002  (the partitions tell what is unfinished)
+    def finish(self, hindsight: Hindsight) -> SourceOutcome:
         """Sum up; partitions that were interrupted resume with smaller slices next time."""
         unfinished = [one for one in self._plan.partitions if not one.finished]
         changes: list[Change] = [
@@ -250,6 +250,7 @@ class WindowedSource:
             changes.append(ExpireSeen(key))
         return self.failures.outcome(
             self._api,
+            hindsight,
             asked_for=self._plan.asked_for,
             unfinished=sum(len(one.compartments) for one in unfinished),
             counts=self._mapper.counts,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypedDict
 
 from signal_client_oci.sandbox.clocks import format_time
 from signal_client_oci.sandbox.http.http_connection import json_bytes
 
-__all__ = ["RISK_LEVELS", "ProblemVersion", "StoredProblem", "StoredProblemFields"]
+__all__ = ["DETECTORS", "RISK_LEVELS", "ProblemVersion", "StoredProblem", "StoredProblemFields"]
 
 _RISK_SCORES = {"MINOR": 5.0, "LOW": 18.0, "MEDIUM": 41.5, "HIGH": 73.2, "CRITICAL": 96.0}
 _DESCRIPTION = "A bucket can be read by anyone without signing in."
@@ -17,6 +17,19 @@ _RECOMMENDATION = "Make the bucket private unless its public access is sanctione
 
 RISK_LEVELS = tuple(_RISK_SCORES)
 """From the least to the greatest (package `oci`, `cloud_guard/models/problem_summary.py`)."""
+
+DETECTORS = tuple(
+    f"IAAS_{kind}_DETECTOR"
+    for kind in (
+        "ACTIVITY",
+        "CONFIGURATION",
+        "THREAT",
+        "LOG_INSIGHT",
+        "INSTANCE_SECURITY",
+        "CONTAINER_SECURITY",
+    )
+)
+"""What a problem's `detectorId` can be (same file)."""
 
 
 class StoredProblemFields(TypedDict, total=False):
@@ -133,6 +146,5 @@ class StoredProblem:
             "region": regions[0] if regions else None,
             "regions": regions,
             "targetId": fields.get("target_id"),
-            "timeDue": format_time(self.first_detected + timedelta(days=30)),
-            "manageType": "CUSTOMER_MANAGED",
+            "locks": [],
         } | fields.get("extra", {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -46,7 +45,6 @@ class RequestHandler:
             call.body,
             {name: value for name, value in request.headers.items() if name != "authorization"},
             page_number(call.params.get("page")),
-            call.path_ids,
         )
 
     def run(self) -> bool:
@@ -66,16 +64,14 @@ class RequestHandler:
             kind.prepare(faulted)
         response = self._true_response()
         if fault and kind.alter:
-            response = kind.alter(fault, response, faulted)
-        if cloud.compresses and "gzip" in self._request.headers.get("accept-encoding", ""):
-            response = _compressed(response)
+            response = kind.alter(response, faulted, **fault.options)
         if not kind.is_silent:
             cloud.request_log.close(recorded, response.status)
         head = response.head(cloud.answer_time(response.status), self._request_id())
         if fault and kind.send:
-            kind.send(fault, connection, head, response.body)
+            kind.send(connection, head, response.content(self._request), **fault.options)
             return False
-        connection.send(head + response.body)
+        connection.send(head + response.content(self._request))
         return self._request.headers.get("connection", "").lower() != "close"
 
     def _latency(self) -> float:
@@ -92,7 +88,7 @@ class RequestHandler:
         if tenancy is None:
             return error_response(ApiError(401))
         try:
-            verify(self._request, tenancy.public_key_of, cloud.service_time(), cloud.date_tolerance)
+            verify(self._request, tenancy.public_key_of, cloud.service_time())
             return perform(tenancy, call)
         except ApiError as error:
             return error_response(error)
@@ -100,10 +96,3 @@ class RequestHandler:
     def _request_id(self) -> str:
         sent = self._request.headers.get("opc-request-id", uuid.uuid4().hex.upper())
         return f"{sent}/{uuid.uuid4().hex.upper()}/{uuid.uuid4().hex.upper()}"
-
-
-def _compressed(response: HttpResponse) -> HttpResponse:
-    if "Content-Encoding" in response.headers:
-        return response
-    body = gzip.compress(response.body, compresslevel=1)
-    return replace(response, body=body, headers=response.headers | {"Content-Encoding": "gzip"})

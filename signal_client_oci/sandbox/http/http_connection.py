@@ -51,8 +51,9 @@ class HttpRequest:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query parameters, decoded; the last of equal names wins, blank values are kept."""
-        return dict(urllib.parse.parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+        """The query parameters, decoded; blank values are kept, those of a repeated name joined by commas."""
+        values = urllib.parse.parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+        return {name: ",".join(of_name) for name, of_name in values.items()}
 
 
 @dataclass(slots=True)
@@ -62,6 +63,10 @@ class HttpResponse:
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+
+    def content(self, request: HttpRequest) -> bytes:
+        """Return what follows the head: the body, and nothing for a HEAD request."""
+        return b"" if request.method == "HEAD" else self.body
 
     def head(self, date: datetime, request_id: str) -> bytes:
         """Return the status line and headers; the response's own headers replace the usual ones."""

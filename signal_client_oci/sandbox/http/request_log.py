@@ -31,7 +31,6 @@ class RecordedRequest:
     body: dict[str, Any]
     headers: dict[str, str]
     page: int
-    path_ids: tuple[str, ...] = ()
     status: int = 0
     fault: str = ""
     started: float = field(default_factory=time.monotonic)

@@ -29,6 +29,7 @@ __all__ = ["KeyId", "key_id_of", "verify"]
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _BODY_HEADERS = frozenset({"content-length", "content-type", "x-content-sha256"})
+_TOLERANCE = timedelta(minutes=5)
 _ALWAYS = frozenset({"(request-target)", "host"})
 
 
@@ -60,7 +61,7 @@ def key_id_of(request: HttpRequest) -> KeyId | None:
     return _parse_key_id(_parameters(request).get("keyId", ""))
 
 
-def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tolerance: timedelta) -> None:
+def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime) -> None:
     """Check who signed the request; raises the 401 `ApiError` if the signature is not right."""
     parameters = _parameters(request)
     key_id = _parse_key_id(parameters.get("keyId", ""))
@@ -68,7 +69,7 @@ def verify(request: HttpRequest, public_key_of: PublicKeyOf, now: datetime, tole
         raise not_authenticated()
     signed = parameters.get("headers", "").lower().split()
     _require_headers(request, frozenset(signed))
-    _require_fresh(request.headers.get("x-date" if "x-date" in signed else "date", ""), now, tolerance)
+    _require_fresh(request.headers.get("x-date" if "x-date" in signed else "date", ""), now)
     public_key = public_key_of(key_id)
     if public_key is None:
         raise not_authenticated()
@@ -89,14 +90,14 @@ def _require_headers(request: HttpRequest, signed: frozenset[str]) -> None:
         raise not_authenticated()
 
 
-def _require_fresh(stated: str, now: datetime, tolerance: timedelta) -> None:
+def _require_fresh(stated: str, now: datetime) -> None:
     try:
         moment = _parse_date(stated)
     except (ValueError, TypeError) as error:
         raise not_authenticated() from error
-    if abs(moment - now) > tolerance:
+    if abs(moment - now) > _TOLERANCE:
         current, first, last = (
-            format_datetime(t, usegmt=True) for t in (now, now - tolerance, now + tolerance)
+            format_datetime(t, usegmt=True) for t in (now, now - _TOLERANCE, now + _TOLERANCE)
         )
         raise not_authenticated(
             f"Date '{stated}' is not within allowed clock skew. Current '{current}', "

@@ -6,10 +6,8 @@ size of its pages, and a page may be empty although more follow (package `oci`, 
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 
 from signal_client_oci.sandbox.clocks import in_micros, parse_time
 from signal_client_oci.sandbox.data.timeline import Timelines, page_of
@@ -21,23 +19,18 @@ from signal_client_oci.sandbox.services.compartments import CompartmentTree
 
 __all__ = ["SandboxAudit"]
 
-_MINUTE = in_micros(timedelta(minutes=1))
-
 
 @dataclass
 class SandboxAudit:
     """Audit of one tenancy, and how it behaves.
 
-    `page_size`: events a page. `empty_pages`: numbers of pages that are empty though more follow.
-    `unordered`: events of a page in no order. `seconds`: what happens to the seconds of a window, which is
-    undocumented.
+    `page_size`: events a page. `empty_pages`: numbers of pages that are empty though more follow. Seconds of a window
+    are honoured; what the service does with them is not documented.
     """
 
     tree: CompartmentTree
     page_size: int = 100
     empty_pages: frozenset[int] = frozenset()
-    unordered: bool = False
-    seconds: Literal["honour", "truncate", "refuse"] = "honour"
     retention: timedelta = timedelta(days=365)
     listings: Listings = field(default_factory=Listings)
     timelines: Timelines = field(default_factory=Timelines)
@@ -46,7 +39,7 @@ class SandboxAudit:
         """Answer one page of ListEvents; raises `ApiError`."""
         if not self.tree.is_readable(call.compartment):
             raise not_found()
-        start, end = self._moment(call, "startTime"), self._moment(call, "endTime")
+        start, end = _moment(call, "startTime"), _moment(call, "endTime")
         if end <= start:
             raise invalid_parameter("startTime must be before endTime.")
         kept_since = call.now - in_micros(self.retention)
@@ -55,19 +48,12 @@ class SandboxAudit:
             return call.page(b"[]", token.next(token.position))
         found = self.timelines.between(call.region, [call.compartment], token.position, end, call.now)
         events, position = page_of(found, self.page_size)
-        if self.unordered:
-            random.Random(token.number).shuffle(events)  # noqa: S311  an order for tests, no secret
         body = b"[" + b",".join([event.raw for event in events]) + b"]"
         return call.page(body, token.next(position) if position else None)
 
-    def _moment(self, call: ApiCall, name: str) -> int:
-        text = call.params.get(name)
-        if text is None:
-            raise invalid_parameter(f"{name} is required.")
-        try:
-            moment = parse_time(text)
-        except ValueError as error:
-            raise invalid_parameter(f"{name} is not a valid date: {text}") from error
-        if self.seconds == "refuse" and moment % _MINUTE:
-            raise invalid_parameter(f"Seconds of {name} must be 0.")
-        return moment - moment % _MINUTE if self.seconds == "truncate" else moment
+
+def _moment(call: ApiCall, name: str) -> int:
+    try:
+        return parse_time(call.params[name])
+    except ValueError as error:
+        raise invalid_parameter(f"{name} is not a valid date: {call.params[name]}") from error

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter
 from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_bytes
 from signal_client_oci.sandbox.http.page_tokens import Listings, PageToken
 
-__all__ = ["ApiCall"]
+__all__ = ["ApiCall", "SortKeys"]
+
+_Item = TypeVar("_Item")
+SortKeys = Mapping[str, tuple[Callable[[_Item], Any], str]]
+"""Value of `sortBy` → (what is compared, the order unless `sortOrder` says another)."""
 
 
 @dataclass(slots=True)
@@ -37,7 +42,10 @@ class ApiCall:
     @property
     def is_subtree(self) -> bool:
         """Whether what lies below the compartment is asked for too."""
-        return self.params.get("compartmentIdInSubtree", "false").lower() == "true"
+        return "true" in (
+            self.params.get("compartmentIdInSubtree"),
+            self.params.get("isCompartmentIdInSubtree"),
+        )
 
     def limit(self, default: int = 100, largest: int = 1000) -> int:
         """Return the `limit` parameter; raises the 400 `ApiError` outside 1 to `largest`."""
@@ -49,6 +57,16 @@ class ApiCall:
     def page(self, body: bytes, next_page: PageToken | None) -> HttpResponse:
         """Return a 200 with this JSON text and, if more follows, the token of the next page."""
         return HttpResponse(200, body, {"opc-next-page": str(next_page)} if next_page else {})
+
+    def in_order(self, found: list[_Item], keys: SortKeys[_Item], *, always: bool = False) -> list[_Item]:
+        """Return `found` sorted by `sortBy` (default: the first of `keys`) in `sortOrder` (default: the key's own).
+
+        Without either parameter the order is kept, unless it is `always` sorted.
+        """
+        if not always and not {"sortBy", "sortOrder"} & self.params.keys():
+            return found
+        key, order = keys[self.params.get("sortBy", next(iter(keys)))]
+        return sorted(found, key=key, reverse=self.params.get("sortOrder", order) == "DESC")
 
     def list_page(self, listings: Listings, items: list[Any]) -> HttpResponse:
         """Return one page of `items`; raises `ApiError`."""

@@ -6,6 +6,7 @@ the compartment named; a subtree needs an access level; RESTRICTED gives all or 
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,38 +17,47 @@ from signal_client_oci.sandbox.data.problems import RISK_LEVELS, ProblemVersion,
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_response
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree
 
 __all__ = ["SandboxCloudGuard"]
 
 _DEFAULT_RANGE = in_micros(timedelta(days=30))
 _KEPT_LISTINGS = 128
-_CHOICES = {
-    "lifecycleState": ("ACTIVE", "INACTIVE"),
-    "lifecycleDetail": ("OPEN", "RESOLVED", "DISMISSED", "DELETED"),
-    "accessLevel": ("RESTRICTED", "ACCESSIBLE"),
-    "riskLevel": RISK_LEVELS,
-    "sortBy": ("riskLevel", "timeLastDetected", "resourceName"),
-    "sortOrder": ("ASC", "DESC"),
+_FILTERS = {
+    "riskLevel": "riskLevel",
+    "resourceId": "resourceId",
+    "resourceType": "resourceType",
+    "targetId": "targetId",
+    "region": "regions",
+    "label": "labels",
+    "detectorRuleIdList": "detectorRuleId",
+    "detectorType": "detectorId",
+    "city": "city",
+    "state": "state",
+    "country": "country",
+    "problemCategory": "problemCategory",
 }
+"""Parameter of ListProblems → the field of an item that it is compared with."""
 
 _Visible = tuple[StoredProblem, ProblemVersion]
+_SORT_KEYS: SortKeys[_Visible] = {
+    "timeLastDetected": (lambda one: one[1].last_detected, "DESC"),
+    "riskLevel": (lambda one: RISK_LEVELS.index(one[1].risk_level), "DESC"),
+    "resourceName": (lambda one: one[0].fields.get("resource_name", ""), "ASC"),
+}
 
 
 @dataclass
 class SandboxCloudGuard:
     """Cloud Guard of one tenancy.
 
-    `status`: as GetConfiguration gives it, or NEVER_ENABLED. `detail_by_default`: which lifecycle details a
-    listing of INACTIVE problems without `lifecycleDetail` gives (undocumented). `empty_pages` as in the other
-    services.
+    `status`: as GetConfiguration gives it, or NEVER_ENABLED. `empty_pages` as in the other services.
     """
 
     tree: CompartmentTree
     reporting_region: str
     status: Literal["ENABLED", "DISABLED", "NEVER_ENABLED"] = "ENABLED"
-    detail_by_default: Literal["any", "OPEN"] = "any"
     empty_pages: frozenset[int] = frozenset()
     retention: timedelta = timedelta(days=90)
     listings: Listings = field(default_factory=Listings)
@@ -65,17 +75,14 @@ class SandboxCloudGuard:
     def list_problems(self, call: ApiCall) -> HttpResponse:
         """Answer one page of ListProblems; raises `ApiError`."""
         self._require_subscription()
-        for name, allowed in _CHOICES.items():
-            if call.params.get(name, allowed[0]) not in allowed:
-                raise invalid_parameter(f"{name} must be one of {', '.join(allowed)}.")
         limit = call.limit()
         compartments = self._compartments(call)
         token = self.listings.open(call.params.get("page"), call.params, (0, 0))
         items = self._listing(token.listing, call, compartments)
         if token.number in self.empty_pages:
-            return call.page(b'{"items":[]}', token.next(token.position))
+            return call.page(_collection([]), token.next(token.position))
         start = token.position[1]
-        body = b'{"items":[%b]}' % b",".join(items[start : start + limit])
+        body = _collection(items[start : start + limit])
         return call.page(body, token.next((0, start + limit)) if start + limit < len(items) else None)
 
     def get_problem(self, call: ApiCall) -> HttpResponse:
@@ -124,26 +131,33 @@ class SandboxCloudGuard:
             for problem in self.problems.values()
             if problem.compartment in compartments
             and (version := problem.at(call.now)) is not None
-            and self._is_wanted(call, problem, version)
+            and _is_wanted(call, version)
             and first[0] <= to_micros(problem.first_detected) <= first[1]
             and max(last[0], kept_since) <= to_micros(version.last_detected) <= last[1]
         ]
-        return _sorted(call, found)
+        return call.in_order(found, _SORT_KEYS, always=True)
 
-    def _is_wanted(self, call: ApiCall, problem: StoredProblem, version: ProblemVersion) -> bool:
-        actual = {
-            "riskLevel": version.risk_level,
-            "lifecycleDetail": version.lifecycle_detail,
-            "resourceId": problem.fields.get("resource_id"),
-            "resourceType": problem.fields.get("resource_type"),
-            "targetId": problem.fields.get("target_id"),
-        }
-        state = call.params.get("lifecycleState", "ACTIVE")
-        if any(name in call.params and call.params[name] != value for name, value in actual.items()):
-            return False
-        if self.detail_by_default == "OPEN" and "lifecycleDetail" not in call.params:
-            return version.lifecycle_detail == "OPEN" and state == "ACTIVE"
-        return version.lifecycle_state == state
+
+def _collection(items: list[bytes]) -> bytes:
+    return b'{"items":[%b],"locks":[]}' % b",".join(items)
+
+
+def _is_wanted(call: ApiCall, version: ProblemVersion) -> bool:
+    params = call.params
+    if params.get("lifecycleDetail", version.lifecycle_detail) != version.lifecycle_detail:
+        return False
+    asked = _FILTERS.keys() & params.keys()
+    item = json.loads(version.summary) if asked else {}
+    return version.lifecycle_state == params.get("lifecycleState", "ACTIVE") and all(
+        _has_value(
+            item.get(_FILTERS[name]), params[name].split(",") if name.endswith("List") else [params[name]]
+        )
+        for name in asked
+    )
+
+
+def _has_value(found: object, wanted: list[str]) -> bool:
+    return any(value in wanted for value in (found if isinstance(found, list) else [found]))
 
 
 def _range(call: ApiCall, name: str) -> tuple[int, int]:
@@ -156,14 +170,3 @@ def _range(call: ApiCall, name: str) -> tuple[int, int]:
         )
     except ValueError as error:
         raise invalid_parameter(f"A bound of {name} is not a valid date.") from error
-
-
-def _sorted(call: ApiCall, found: list[_Visible]) -> list[_Visible]:
-    """Sort by the time of the last detection, newest first, unless asked otherwise."""
-    by = call.params.get("sortBy", "timeLastDetected")
-    is_descending = call.params.get("sortOrder", "ASC" if by == "resourceName" else "DESC") == "DESC"
-    if by == "riskLevel":
-        return sorted(found, key=lambda one: RISK_LEVELS.index(one[1].risk_level), reverse=is_descending)
-    if by == "resourceName":
-        return sorted(found, key=lambda one: one[0].fields.get("resource_name", ""), reverse=is_descending)
-    return sorted(found, key=lambda one: one[1].last_detected, reverse=is_descending)

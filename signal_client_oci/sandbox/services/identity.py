@@ -14,12 +14,19 @@ from signal_client_oci.sandbox.data.identifiers import region_key
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpResponse, json_response
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree, SandboxCompartment
 
 __all__ = ["SandboxIdentity"]
 
 _NO_TAGS: dict[str, Any] = {"freeformTags": {}, "definedTags": {}}
+_NOT_KNOWN = ("capabilities", "dbUserName", "externalIdentifier", "identityProviderId")
+_NEVER = ("lastSuccessfulLoginTime", "previousSuccessfulLoginTime")
+_COMPARTMENT_STATES = ("CREATING", "ACTIVE", "INACTIVE", "DELETING", "DELETED")
+_SORT_KEYS: SortKeys[SandboxCompartment] = {
+    "TIMECREATED": (lambda one: one.created, "DESC"),
+    "NAME": (lambda one: one.name, "ASC"),
+}
 
 
 @dataclass
@@ -41,9 +48,12 @@ class SandboxIdentity:
             raise invalid_parameter("compartmentIdInSubtree can only be set for the tenancy.")
         found = self.tree.below_root() if call.is_subtree else self.tree.children(call.compartment)
         accessible_only = call.params.get("accessLevel") == "ACCESSIBLE"
+        state = call.params.get("lifecycleState", "ACTIVE").upper()  # documented as case-insensitive
+        if state not in _COMPARTMENT_STATES:
+            raise invalid_parameter(f"lifecycleState must be one of {', '.join(_COMPARTMENT_STATES)}.")
         items = [
             _compartment(one, is_accessible=True if accessible_only else None)
-            for one in found
+            for one in call.in_order(found, _SORT_KEYS)
             if not (accessible_only and one.ocid in call.denied) and _is_wanted(one, call)
         ]
         return call.list_page(self.listings, items)
@@ -60,7 +70,9 @@ class SandboxIdentity:
         _require_own(call, root.ocid)
         home_key = region_key(next(iter(self.regions))).upper()
         tenancy = {"id": root.ocid, "name": root.name, "description": f"The tenancy {root.name}"}
-        return json_response(tenancy | {"homeRegionKey": home_key} | _NO_TAGS)
+        return json_response(
+            tenancy | {"homeRegionKey": home_key, "upiIdcsCompatibilityLayerEndpoint": None} | _NO_TAGS
+        )
 
     def list_region_subscriptions(self, call: ApiCall) -> HttpResponse:
         """Answer ListRegionSubscriptions, which has no pages."""
@@ -81,11 +93,14 @@ class SandboxIdentity:
         """Answer GetUser for the tenancy's user; raises the 404 `ApiError` for any other."""
         _require_own(call, self.user)
         user = {"id": self.user, "name": self.user_name, "description": "Reads security data"}
-        return json_response(user | self._active() | {"isMfaActivated": False} | _NO_TAGS)
+        state = {"email": self.user_name, "emailVerified": True, "isMfaActivated": False}
+        return json_response(dict.fromkeys(_NOT_KNOWN + _NEVER) | user | state | self._active() | _NO_TAGS)
 
     def list_user_group_memberships(self, call: ApiCall) -> HttpResponse:
-        """Answer ListUserGroupMemberships of the user asked for."""
-        groups = self.groups if call.params.get("userId", self.user) == self.user else {}
+        """Answer ListUserGroupMemberships of the user or group asked for."""
+        groups = [one for one in self.groups if call.params.get("groupId", one) == one]
+        if call.params.get("userId", self.user) != self.user:
+            groups = []
         items = [
             {"id": f"{group}.membership", "groupId": group, "userId": self.user} | self._active()
             for group in groups
@@ -99,7 +114,7 @@ class SandboxIdentity:
             raise not_found()
         description = "Readers of security data"
         return json_response(
-            {"id": group, "name": self.groups[group], "description": description} | self._active()
+            {"id": group, "name": self.groups[group], "description": description} | self._active() | _NO_TAGS
         )
 
     def _active(self) -> dict[str, Any]:
@@ -109,6 +124,7 @@ class SandboxIdentity:
             "compartmentId": root.ocid,
             "timeCreated": format_time(root.created),
             "lifecycleState": "ACTIVE",
+            "inactiveStatus": None,
         }
 
 

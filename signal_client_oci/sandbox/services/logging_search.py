@@ -18,9 +18,10 @@ from signal_client_oci.sandbox.data.timeline import TimelineEntry, TimelinePosit
 from signal_client_oci.sandbox.http.api_errors import invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpResponse
 from signal_client_oci.sandbox.http.page_tokens import Listings
-from signal_client_oci.sandbox.services.calls import ApiCall
+from signal_client_oci.sandbox.services.calls import ApiCall, SortKeys
 from signal_client_oci.sandbox.services.compartments import CompartmentTree
-from signal_client_oci.sandbox.services.search_query import SearchCondition, SearchScope, parse_query
+from signal_client_oci.sandbox.services.search_expressions import SearchExpression
+from signal_client_oci.sandbox.services.search_query import SearchScope, parse_query
 
 __all__ = ["LogGroup", "SandboxLogging"]
 
@@ -38,6 +39,13 @@ class LogGroup:
     region: str
     compartment: str
     logs: dict[str, str] = field(default_factory=dict)
+
+
+_CREATED = "2026-01-15T10:00:00.000Z"
+_SORT_KEYS: SortKeys[LogGroup] = {
+    "timeCreated": (lambda _group: _CREATED, "DESC"),
+    "displayName": (lambda group: group.name, "ASC"),
+}
 
 
 @dataclass
@@ -60,8 +68,18 @@ class SandboxLogging:
 
     def search_logs(self, call: ApiCall) -> HttpResponse:
         """Answer one page of SearchLogs; raises `ApiError`."""
+        try:
+            return self._search(call)
+        except RecursionError as error:
+            raise invalid_parameter("The search query is nested too deeply.") from error
+
+    def _search(self, call: ApiCall) -> HttpResponse:
         if not call.body:
             raise invalid_parameter("The request body is not a JSON object.")
+        if unknown := call.body.keys() - {"timeStart", "timeEnd", "searchQuery", "isReturnFieldInfo"}:
+            raise invalid_parameter(f"{min(unknown)} is not a part of the request.")
+        if call.body.get("isReturnFieldInfo"):
+            raise invalid_parameter("The sandbox has no field info; leave isReturnFieldInfo out.")
         query = parse_query(_text(call, "searchQuery"))
         start, end = self._window(call)
         limit = call.limit(_DEFAULT_PAGE)
@@ -80,27 +98,43 @@ class SandboxLogging:
         return call.page(_results(records), token.next(position) if position else None)
 
     def list_log_groups(self, call: ApiCall) -> HttpResponse:
-        """Answer one page of ListLogGroups, of exactly one compartment; raises `ApiError`."""
+        """Answer one page of ListLogGroups; raises `ApiError`."""
         if not self.tree.is_readable(call.compartment):
             raise not_found()
-        place = (call.region, call.compartment)
+        covered = self.tree.subtree(call.compartment) if call.is_subtree else [call.compartment]
+        compartments = {one for one in covered if self.tree.is_readable(one)} - call.denied
         groups = [
-            _group_summary(one) for one in self.groups.values() if (one.region, one.compartment) == place
+            one
+            for one in self.groups.values()
+            if one.region == call.region
+            and one.compartment in compartments
+            and one.name == call.params.get("displayName", one.name)
         ]
-        return call.list_page(self.listings, groups)
+        return call.list_page(
+            self.listings, [_group_summary(one) for one in call.in_order(groups, _SORT_KEYS)]
+        )
 
     def _matching(
         self,
         call: ApiCall,
         scopes: tuple[SearchScope, ...],
-        conditions: tuple[SearchCondition, ...],
+        conditions: tuple[SearchExpression, ...],
         window: tuple[TimelinePosition, int],
     ) -> Iterator[TimelineEntry]:
         covered = [(scope, self._compartments(scope)) for scope in scopes]
         compartments = dict.fromkeys(ocid for _scope, ocids in covered for ocid in ocids)
         for entry in self.timelines.between(call.region, compartments, *window, call.now):
-            if any(_is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
+            if any(self._is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
                 yield entry
+
+    def _is_covered(self, entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
+        """Return whether a scope covers an entry; groups and logs are named by OCID or display name."""
+        if entry.compartment not in compartments or not scope.group:
+            return entry.compartment in compartments
+        wanted = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
+        group = self.groups.get(entry.group)
+        name, logs = (group.name, group.logs) if group else ("", {})
+        return wanted in (entry.group, name) and scope.log in ("", entry.log, logs.get(entry.log))
 
     def _compartments(self, scope: SearchScope) -> frozenset[str]:
         if scope.compartment not in self.tree:
@@ -128,19 +162,14 @@ def _text(call: ApiCall, name: str) -> str:
     return value
 
 
-def _is_covered(entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
-    group = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
-    return entry.compartment in compartments and group in ("", entry.group) and scope.log in ("", entry.log)
-
-
-def _meets(entry: TimelineEntry, conditions: tuple[SearchCondition, ...]) -> bool:
+def _meets(entry: TimelineEntry, conditions: tuple[SearchExpression, ...]) -> bool:
     if not conditions:
         return True
     try:
-        content = json.loads(entry.raw)["data"]["logContent"]
+        record = json.loads(entry.raw)["data"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        content = None
-    return all(condition.holds(content) for condition in conditions)
+        record = None
+    return all(condition(record if isinstance(record, dict) else {}) is True for condition in conditions)
 
 
 def _unsorted_page(
@@ -168,8 +197,9 @@ def _group_summary(group: LogGroup) -> dict[str, Any]:
         "displayName": group.name,
         "description": f"Log group {group.name}",
         "definedTags": {},
+        "systemTags": {},
         "freeformTags": {},
-        "timeCreated": "2026-01-15T10:00:00.000Z",
-        "timeLastModified": "2026-01-15T10:00:00.000Z",
+        "timeCreated": _CREATED,
+        "timeLastModified": _CREATED,
         "lifecycleState": "ACTIVE",
     }

@@ -8,7 +8,8 @@ import urllib.parse
 from collections.abc import Callable
 
 from signal_client_oci.sandbox.clocks import to_micros
-from signal_client_oci.sandbox.http.api_errors import ApiError, not_found
+from signal_client_oci.sandbox.data.problems import DETECTORS, RISK_LEVELS
+from signal_client_oci.sandbox.http.api_errors import ApiError, invalid_parameter, not_found
 from signal_client_oci.sandbox.http.http_connection import HttpRequest, HttpResponse
 from signal_client_oci.sandbox.services.calls import ApiCall
 from signal_client_oci.sandbox.services.policies import PolicyRule
@@ -16,32 +17,66 @@ from signal_client_oci.sandbox.tenancy import Tenancy
 
 __all__ = ["compartments_of", "parse_call", "perform"]
 
-_PATHS = {
-    "list_events": "audit GET 20190901/auditEvents",
-    "search_logs": "logging POST 20190909/search",
-    "list_log_groups": "logging GET 20200531/logGroups",
-    "get_configuration": "cloudguard GET 20200131/configuration",
-    "list_problems": "cloudguard GET 20200131/problems",
-    "get_problem": "cloudguard GET 20200131/problems/{}",
-    "list_compartments": "identity GET 20160918/compartments",
-    "get_compartment": "identity GET 20160918/compartments/{}",
-    "get_tenancy": "identity GET 20160918/tenancies/{}",
-    "list_region_subscriptions": "identity GET 20160918/tenancies/{}/regionSubscriptions",
-    "get_user": "identity GET 20160918/users/{}",
-    "list_user_group_memberships": "identity GET 20160918/userGroupMemberships",
-    "get_group": "identity GET 20160918/groups/{}",
+_OPERATIONS: dict[str, tuple[str, str]] = {
+    "list_events": ("audit GET 20190901/auditEvents", "compartmentId startTime endTime page"),
+    "search_logs": ("logging POST 20190909/search", "limit page"),
+    "list_log_groups": (
+        "logging GET 20200531/logGroups",
+        """compartmentId isCompartmentIdInSubtree=true|false displayName page limit
+        sortBy=timeCreated|displayName sortOrder=ASC|DESC""",
+    ),
+    "get_configuration": ("cloudguard GET 20200131/configuration", "compartmentId"),
+    "list_problems": (
+        "cloudguard GET 20200131/problems",
+        f"""compartmentId compartmentIdInSubtree=true|false accessLevel=RESTRICTED|ACCESSIBLE page limit
+        timeFirstDetectedGreaterThanOrEqualTo timeFirstDetectedLessThanOrEqualTo
+        timeLastDetectedGreaterThanOrEqualTo timeLastDetectedLessThanOrEqualTo
+        lifecycleState=ACTIVE|INACTIVE lifecycleDetail=OPEN|RESOLVED|DISMISSED|DELETED
+        riskLevel={"|".join(RISK_LEVELS)} region resourceId resourceType targetId label city state country
+        detectorRuleIdList detectorType={"|".join(DETECTORS)} problemCategory=SECURITY_ZONE
+        sortBy=riskLevel|timeLastDetected|resourceName sortOrder=ASC|DESC""",
+    ),
+    "get_problem": ("cloudguard GET 20200131/problems/{}", ""),
+    "list_compartments": (
+        "identity GET 20160918/compartments",
+        """compartmentId compartmentIdInSubtree=true|false accessLevel=ANY|ACCESSIBLE page limit name
+        lifecycleState sortBy=TIMECREATED|NAME sortOrder=ASC|DESC""",
+    ),
+    "get_compartment": ("identity GET 20160918/compartments/{}", ""),
+    "get_tenancy": ("identity GET 20160918/tenancies/{}", ""),
+    "list_region_subscriptions": ("identity GET 20160918/tenancies/{}/regionSubscriptions", ""),
+    "get_user": ("identity GET 20160918/users/{}", ""),
+    "list_user_group_memberships": (
+        "identity GET 20160918/userGroupMemberships",
+        "compartmentId userId groupId page limit",
+    ),
+    "get_group": ("identity GET 20160918/groups/{}", ""),
 }
-"""Operation → service, method and path; each operation is a method of its service."""
+"""Operation → service, method and path; its query parameters, each with the values that it may have.
 
-_PATTERNS = [(name, re.compile(path.replace("{}", "([^/]+)") + "/?")) for name, path in _PATHS.items()]
+Each operation is a method of its service. Source: package `oci`, the clients' docstrings.
+"""
+
+_PATTERNS = [
+    (name, re.compile(path.replace("{}", "([^/]+)") + "/?")) for name, (path, _) in _OPERATIONS.items()
+]
+_PARAMETERS = {
+    name: {
+        part.partition("=")[0]: tuple(filter(None, part.partition("=")[2].split("|")))
+        for part in parts.split()
+    }
+    for name, (_, parts) in _OPERATIONS.items()
+}
+_REQUIRED = frozenset({"compartmentId", "startTime", "endTime"})
 _SCOPE = re.compile(r'"(ocid1\.(?:tenancy|compartment)\.[^"/]*)')
 
 
 def parse_call(request: HttpRequest) -> ApiCall:
-    """Return the call that a request makes; its operation is empty when there is no such path."""
+    """Return the call that a request makes; its operation is empty when there is no such path. HEAD counts as GET."""
+    method = "GET" if request.method == "HEAD" else request.method
     _slash, region, service, path = (*request.path.split("/", 3), "", "", "")[:4]
     for operation, pattern in _PATTERNS:
-        if match := pattern.fullmatch(f"{service} {request.method} {path}"):
+        if match := pattern.fullmatch(f"{service} {method} {path}"):
             ids = tuple(urllib.parse.unquote(part) for part in match.groups())
             return ApiCall(service, operation, region, request.query, ids, _json_object(request.body))
     return ApiCall(service, "", region, request.query)
@@ -58,6 +93,7 @@ def perform(tenancy: Tenancy, call: ApiCall) -> HttpResponse:
     """Answer an authenticated call; raises `ApiError`."""
     if not call.operation:
         raise not_found()
+    _check_parameters(call)
     if tenancy.identity.regions.get(call.region) != "READY":
         raise ApiError(401)
     with tenancy.lock:
@@ -69,6 +105,18 @@ def perform(tenancy: Tenancy, call: ApiCall) -> HttpResponse:
         call.denied = tenancy.missing_policies.compartments(call.service, call.region, call.operation)
         operation: Callable[[ApiCall], HttpResponse] = getattr(tenancy.services[call.service], call.operation)
         return operation(call)
+
+
+def _check_parameters(call: ApiCall) -> None:
+    """Refuse what the operation does not document, rather than ignore it, and what lacks a part."""
+    documented = _PARAMETERS[call.operation]
+    for name in _REQUIRED & documented.keys() - call.params.keys():
+        raise ApiError(400, f"{name} is required.", "MissingParameter")
+    for name, value in call.params.items():
+        if name not in documented:
+            raise invalid_parameter(f"{name} is not a parameter of {call.operation}.")
+        if documented[name] and value not in documented[name]:
+            raise invalid_parameter(f"{name} must be one of {', '.join(documented[name])}.")
 
 
 def _compartments_that_need_a_policy(call: ApiCall) -> tuple[str, ...]:

@@ -70,6 +70,22 @@ def test_what_is_no_request_is_400_and_the_end(echo, request_bytes):
     assert exchange(echo, request_bytes).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
+def test_a_head_request_is_answered_without_a_body():
+    """What follows on the connection is the next answer, also for errors and for the control."""
+    with Sandbox(controlled=True) as sandbox:
+        host = f"Host: 127.0.0.1:{sandbox.port}\r\n"
+        received = exchange(
+            sandbox,
+            f"HEAD /a/audit/20190901/auditEvents HTTP/1.1\r\n{host}\r\n".encode(),
+            f"HEAD /_control HTTP/1.1\r\n{host}\r\n".encode(),
+            f"GET /a/audit/nothing HTTP/1.1\r\n{host}Connection: close\r\n\r\n".encode(),
+        )
+    first, second, third, body = received.decode().split("\r\n\r\n")
+    assert [part.split()[1] for part in (first, second, third)] == ["401", "403", "401"]
+    assert "Content-Length: 0" not in first
+    assert body.startswith('{"code":"NotAuthenticated"')
+
+
 def test_clients_that_leave_leave_nothing_behind(echo):
     """Before, within and after a request: their threads end."""
     for sent in (b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):

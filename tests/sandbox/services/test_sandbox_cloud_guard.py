@@ -131,24 +131,63 @@ def test_resolving_and_opening_again_keep_the_ocid(tenancy, listed):
     assert ids(listed()) == {problem}
 
 
-@pytest.mark.parametrize(("by_default", "expected"), [("any", 3), ("OPEN", 0)])
-def test_the_detail_that_inactive_means_can_be_played_both_ways(tenancy, listed, by_default, expected):
-    """Whether INACTIVE alone lists all closed problems is not documented."""
-    tenancy.cloud_guard.detail_by_default = by_default
+def test_inactive_means_every_closed_problem(tenancy, listed):
+    """Without a detail all three are listed, with one it alone; a detail of the other state has none."""
     for detail in ("RESOLVED", "DISMISSED", "DELETED"):
         tenancy.add_problem(lifecycle_detail=detail)
-    assert len(listed(lifecycle_state="INACTIVE")) == expected
+    assert len(listed(lifecycle_state="INACTIVE")) == 3
     assert len(listed(lifecycle_state="INACTIVE", lifecycle_detail="DELETED")) == 1
+    assert listed(lifecycle_detail="DELETED") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"risk_level": "LOW"}, {"key"}),
+        ({"resource_type": "User"}, {"key", "user"}),
+        ({"resource_id": "acme/exports"}, {"bucket"}),
+        ({"target_id": "target"}, {"user"}),
+        ({"label": "IAM"}, {"key"}),
+        ({"region": OTHER}, {"user"}),
+        ({"detector_type": "IAAS_ACTIVITY_DETECTOR"}, {"key"}),
+        ({"detector_rule_id_list": ["NEW_KEY", "OLD_PASSWORD"]}, {"key", "user"}),
+        ({"resource_type": "User", "label": "Network"}, set()),
+        ({"city": "Berlin"}, set()),
+        ({"problem_category": "SECURITY_ZONE"}, set()),
+    ],
+)
+def test_each_filter_narrows_the_list(tenancy, connect, options, expected):
+    """A problem is listed if it meets every filter; none is ignored."""
+    tenancy.add_problem(resource_name="bucket")
+    tenancy.add_problem(
+        resource_name="key",
+        resource_id="k",
+        resource_type="User",
+        labels=["IAM", "Key"],
+        risk_level="LOW",
+        detector_id="IAAS_ACTIVITY_DETECTOR",
+        detector_rule_id="NEW_KEY",
+    )
+    tenancy.add_problem(
+        resource_name="user",
+        resource_id="u",
+        resource_type="User",
+        target_id="target",
+        regions=[HOME, OTHER],
+        detector_rule_id="OLD_PASSWORD",
+    )
+    found = connect("cloudguard").list_problems(tenancy.ocid, **options).data["items"]
+    assert {item["resourceName"] for item in found} == expected
 
 
 def test_details_hold_description_and_recommendation(tenancy, connect, listed):
-    """The list lacks them; both lack nothing that the models know."""
+    """The list lacks them; it has the locks without which the official command line crashes."""
     problem = tenancy.add_problem(
         description="open", recommendation="close", additional_details={"port": "22"}
     )
     [item] = listed()
     assert not {"description", "recommendation", "additionalDetails"} & set(item)
-    assert {"timeDue", "manageType"} <= set(item)
+    assert item["locks"] == connect("cloudguard").list_problems(tenancy.ocid).data["locks"] == []
     details = connect("cloudguard").get_problem(problem).data
     assert (details["description"], details["recommendation"]) == ("open", "close")
     assert details["additionalDetails"] == {"port": "22"}
@@ -213,5 +252,5 @@ def test_a_raw_problem_is_sent_byte_for_byte(tenancy, connect):
     problem = tenancy.add_problem(raw=raw)
     client = connect("cloudguard")
     client.base_client.deserialize_response_data = lambda data, *_rest: data
-    assert client.list_problems(tenancy.ocid).data == b'{"items":[' + raw + b"]}"
+    assert client.list_problems(tenancy.ocid).data == b'{"items":[' + raw + b'],"locks":[]}'
     assert client.get_problem(problem).data == raw

@@ -1,5 +1,6 @@
 """The sandbox's Logging service, read with the real SDK."""
 
+import re
 from datetime import timedelta
 
 import oci
@@ -126,52 +127,107 @@ def test_order_exists_only_on_request(tenancy, search, clock):
     [
         ("where type = 'a'", ["one"]),
         ("where type != 'a'", ["two"]),
+        ("type='a'", ["one"]),
+        ("data.flag", ["two"]),
+        ("not data.flag", ["one"]),
+        ("WHERE NOT (type = 'a' OR data.flag)", []),
         ("where data.count = 2 and type = 'b'", ["two"]),
         ("where data.count = 2 | where type = 'a'", []),
+        ("where type = 'a' or type = 'b' and data.count = 1", ["one"]),
+        ("where (type = 'a' or type = 'b') and data.count = 2", ["two"]),
+        ("where type in ('a', 'c')", ["one"]),
+        ("where data.count not in [1, 3]", ["two"]),
+        ("where data.count in []", []),
+        ("where data.count > 1", ["two"]),
+        ("where data.count >= 1 and data.count < 2", ["one"]),
+        ("where data.count = +2 or data.count < -1.5e3", ["two"]),
+        ("where data.name > 1 or data.name <= 2", []),
+        ("where datetime > 1000 and isnull(data.flag)", ["one"]),
         ("where oracle.loggroupid != '_Audit'", ["one", "two"]),
-        ("where \"logContent.data.name\" = 'it\\'s'", ["one"]),
+        ("where data.name = 'it\\'s'", ["one"]),
+        ('where "data"."name" = \'it\\\'s\'', ["one"]),
+        ("where \"data.name\" = 'it\\'s'", []),
+        ('where data."a.b" = 1 and data."say ""hi""" = 2', ["one"]),
         ("where data.missing = null", ["one", "two"]),
         ("where data.flag = true", ["two"]),
+        ("where data.count = true", []),
         ("where data.text = 'a | b'", ["two"]),
+        ("where data.name = '*t*s'", ["one"]),
+        ("where data.name = 't*s'", []),
+        ("where logContent = '*| b' -- in any field", ["two"]),
+        ("where logContent = 'b' /* a whole\n value */", ["two"]),
+        ("where contains_ci(data.text, 'A |') and not contains_cs(data.text, 'A |')", ["two"]),
+        ("where contains_ci(logContent, 'IT\\'S')", ["one"]),
+        ("where concat(upper(type), lower('X')) = 'Ax' and isnotnull(data.name)", ["one"]),
     ],
 )
 def test_a_clause_filters_records(tenancy, search, clock, clause, expected):
-    """`=`, `!=` and `and` on fields, also quoted ones, and pipes inside of strings."""
-    one, two = {"count": 1, "name": "it's"}, {"count": 2, "flag": True, "text": "a | b"}
+    """The operators bind as specified, names in quotes stand for themselves, and `where` may be left out."""
+    one = {"count": 1, "name": "it's", "a.b": 1, 'say "hi"': 2}
+    two = {"count": 2, "flag": True, "text": "a | b"}
     tenancy.emit_log_record(HOME, tenancy.ocid, marker="one", log_type="a", payload=one)
     tenancy.emit_log_record(HOME, tenancy.ocid, marker="two", log_type="b", payload=two)
-    found = search(f'search "{tenancy.ocid}" | {clause} {SORTED}', clock(), clock() + MINUTE)
+    found = search(f'search "{tenancy.ocid}" | {clause} \n{SORTED}', clock(), clock() + MINUTE)
     assert markers(found) == expected
 
 
+def test_a_group_and_a_log_can_be_named_by_their_display_names(tenancy, search, clock):
+    """Streams may stand without a comma, and overlap without repeating a record."""
+    group = tenancy.add_log_group(HOME, tenancy.ocid, "network")
+    tenancy.emit_log_record(
+        HOME, tenancy.ocid, marker="flow", group=group.ocid, log=tenancy.add_log(group, "flow")
+    )
+    tenancy.emit_log_record(
+        HOME, tenancy.ocid, marker="dns", group=group.ocid, log=tenancy.add_log(group, "dns")
+    )
+    window, root = (clock(), clock() + MINUTE), tenancy.ocid
+    assert markers(search(f'search "{root}/network/flow" {SORTED}', *window)) == ["flow"]
+    assert markers(search(f'search "{root}/network/dns" "{root}/network" {SORTED}', *window)) == [
+        "flow",
+        "dns",
+    ]
+    assert search(f'search "{root}/other/flow", "{root}/network/none" {SORTED}', *window) == []
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("query", "said"),
     [
-        "",
-        "select *",
-        "search",
-        'search "',
-        'search ""',
-        'search "a" "b"',
-        'search "a",',
-        'search "a/b/c/d"',
-        'search "a" |',
-        'search "a" | | where type = 1',
-        'search "a" | search "b"',
-        'search "a" | where',
-        'search "a" | where type',
-        'search "a" | where type = \'open',
-        "search \"a\" | where type = 'x' or type = 'y'",
-        "search \"a\" | where type = 'x' and",
-        'search "a" | where type = "x"',
-        'search "a" | summarize count()',
-        'search "a" | sort by type',
+        ("", "must begin with: search"),
+        ("select x", "must begin with: search"),
+        ("search", "its end"),
+        ('search "', "not valid near"),
+        ('search ""', "not valid near"),
+        ('search "a",', "its end"),
+        ('search "a/b/c/d"', "not valid near"),
+        ('search "a" |', "its end"),
+        ('search "a" | | where type = 1', "not valid near"),
+        ('search "a" | search "b"', "does not run search"),
+        ('search "a" | where', "its end"),
+        ('search "a" | where type = \'open', "not valid near: 'open"),
+        ("search \"a\" | where type = 'x' and", "its end"),
+        ("search \"a\" | where type = 'x' type", "not valid near: type"),
+        ('search "a" | where (type = 1', "its end"),
+        ('search "a" | where type in 1', "not valid near: 1"),
+        ('search "a" | where type in (1 2)', "not valid near: 2"),
+        ('search "a" | where type not 1', "not valid near: 1"),
+        ('search "a" | where data. = 1', "not valid near: = 1"),
+        ('search "a" | where data.opc-request-id = 3h', "not valid near: -request-id = 3h"),
+        ('search "a" | where data.count + 1 = 2', "not valid near: + 1 = 2"),
+        ('search "a" | where data.n = 3h', "not valid near: 3h"),
+        ('search "a" | where $level = 1', "not valid near: $level"),
+        ('search "a" | where rounddown(datetime) = 1', "does not run rounddown()"),
+        ('search "a" | summarize count()', "does not run summarize"),
+        ('search "a" | top 3 by datetime', "does not run top"),
+        ('search "a" | sort by type', "not valid near: type"),
+        ('search "a" | where ' + "(" * 3000, "nested too deeply"),
+        ('search "a" | where ' + " or ".join(["type = 1"] * 3000), "nested too deeply"),
     ],
 )
-def test_what_is_beyond_the_subset_is_a_400(search, clock, query):
+def test_what_is_beyond_the_subset_is_a_400(tenancy, search, clock, query, said):
     """A query that is malformed, or cleverer than the sandbox, is refused and never half understood."""
-    with pytest.raises(oci.exceptions.ServiceError) as refused:
-        search(query, clock(), clock() + MINUTE)
+    tenancy.emit_log_record(HOME, tenancy.ocid)
+    with pytest.raises(oci.exceptions.ServiceError, match=re.escape(said)) as refused:
+        search(query.replace('"a"', f'"{tenancy.ocid}"'), clock(), clock() + MINUTE)
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
 

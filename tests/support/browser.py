@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+_OFFLINE = ("--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")
 _WIDTH, _HEIGHT = 900, 1000
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that WebDriver gives an element's id under
 _PASTE = """
@@ -35,9 +37,15 @@ _ANSWER_WITHIN_SECONDS = 60.0
 
 
 class Browser:
-    """One Chromium window. Elements are named by CSS selectors and waited for; `close` ends the window."""
+    """One Chromium window. Elements are named by CSS selectors and waited for; `close` ends the window.
 
-    def __init__(self, chromedriver: str, chromium: str, profile: Path) -> None:
+    With `logs`, `log` returns what the browser noted: its console, and its network traffic. With `offline`, no name
+    but that of loopback leads anywhere.
+    """
+
+    def __init__(
+        self, chromedriver: str, chromium: str, profile: Path, *, logs: bool = False, offline: bool = False
+    ) -> None:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._driver = subprocess.Popen(
             [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -45,8 +53,11 @@ class Browser:
         try:
             self._session = f"http://127.0.0.1:{self._port()}/session"
             arguments = [*_FLAGS, f"--window-size={_WIDTH},{_HEIGHT}", f"--user-data-dir={profile}"]
+            arguments += [*_OFFLINE] if offline else []
             options = {"goog:chromeOptions": {"binary": chromium, "args": arguments}}
             wanted = options | {"timeouts": {"implicit": _ELEMENT_WITHIN_MS}}
+            if logs:
+                wanted["goog:loggingPrefs"] = {"browser": "ALL", "performance": "ALL"}
             session = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         except BaseException:
             self._end_driver()
@@ -89,6 +100,58 @@ class Browser:
         self._ask("POST", "/window/rect", {"width": _WIDTH, "height": height})
         return base64.b64decode(self._ask("GET", "/screenshot"))
 
+    def picture_as_emulated(self) -> bytes:
+        """Return a PNG of the whole page at the width and with the scale that `emulate` has set."""
+        shot = self._devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+        return base64.b64decode(shot["data"])
+
+    def emulate(
+        self, *, width: int, height: int = 800, dark: bool = False, reduced_motion: bool = True
+    ) -> None:
+        """Show pages as a device of this width does, with these preferences of its user."""
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if reduced_motion else "no-preference"},
+        ]
+        self._devtools("Emulation.setEmulatedMedia", features=features)
+
+    def press(self, key: str) -> None:
+        """Press and release a key, given as WebDriver's code for it."""
+        actions = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """Return the entries of the log `browser` or `performance` since it was last asked for."""
+        return self._ask("POST", "/se/log", {"type": kind})
+
+    def shadow_pictures(self, name: str, kind: str) -> list[int]:
+        """Return, for each SVG in a shadow tree, closed or not, how many elements of this name and class it has."""
+        root = self._devtools("DOM.getDocument", depth=-1, pierce=True)["root"]
+        pictures = [
+            picture
+            for node in _below(root)
+            for shadow in node.get("shadowRoots", [])
+            for picture in _below(shadow)
+            if picture["nodeName"] == "svg"
+        ]
+        return [
+            sum(
+                one["nodeName"] == name and kind in " ".join(one.get("attributes", []))
+                for one in _below(picture)
+            )
+            for picture in pictures
+        ]
+
+    def _devtools(self, command: str, **parameters: Any) -> Any:
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
     def close(self) -> None:
         """Close the window and end the driver."""
         try:
@@ -119,3 +182,10 @@ class Browser:
             with refusal:
                 error = json.load(refusal)["value"]
             raise AssertionError(f"{error['error']}: {error['message'].splitlines()[0]}") from None
+
+
+def _below(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a node of the document and all below it, without shadow trees."""
+    yield node
+    for child in node.get("children", []):
+        yield from _below(child)

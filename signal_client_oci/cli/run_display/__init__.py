@@ -1,0 +1,1 @@
+"""What `run` shows while it polls."""
