@@ -46,9 +46,8 @@ _RESPONSE_HEADERS: Final = {
     "Content-Length": ["1828"],
     "Date": ["Thu, 31 Dec 2009 23:59:30 GMT"],
 }
-_SECRET_HEADER: Final = {
-    "authorization": ['Signature version="1",keyId="a/b/c",signature="bm90IGEgc2VjcmV0"']
-}
+_CALLERS: Final = 20  # who have a session token of their own
+_CLAIMS: Final = "eyJzdWIiOiJvY2lkMS51c2VyIn0" * 12
 _AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
     {
         "event_name": "GetInstance",
@@ -92,7 +91,6 @@ _AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
         "event_name": "LaunchInstance",
         "action": "POST",
         "status": "201",
-        "credentials": _KEY,
         "resource_id": "ocid1.instance.oc1.iad.anuwcljt7x2k6",
     },
 )
@@ -169,16 +167,27 @@ def _searched_event(slot: int) -> bytes:
 
 
 def _event(slot: int) -> dict[str, Any]:
-    """One of ten kinds of events in turn; one of ten holds secrets to mask."""
+    """One of ten kinds of events in turn: of ten of a kind, API keys signed five and session tokens the others."""
     name = f"{_NUMBER.decode()}-0000-4000-8000-{slot:012d}"
     kind = _AUDIT_KINDS[slot % len(_AUDIT_KINDS)]
-    request = _REQUEST_HEADERS | (_SECRET_HEADER if "credentials" in kind else {})
+    signer = slot // len(_AUDIT_KINDS) % 10
+    token = f"ST$eyJraWQiOiJhc3cifQ.{_CLAIMS}.{'c2lnbmF0dXJl' * 10}{slot % _CALLERS:02d}"
     usual: AuditFields = {
-        "request_headers": request,
+        "request_headers": _REQUEST_HEADERS | (_secret_headers(token) if signer >= 8 else {}),
         "response_headers": _RESPONSE_HEADERS,
         "principal_id": _USER,
+        "credentials": _KEY if signer < 5 else token,
     }
     return audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
+
+
+def _secret_headers(token: str) -> dict[str, list[str]]:
+    """Return the headers of a request that a session token signed, and that a service made for its caller."""
+    signed = f'headers="date (request-target) host",keyId="{token}",algorithm="rsa-sha256"'
+    return {
+        "authorization": [f'Signature version="1",{signed},signature="{"QWIz" * 86}"'],
+        "opc-obo-token": [f"eyJraWQiOiJvYm8ifQ.{_CLAIMS}.{'b2JvLXRva2Vu' * 4}"],
+    }
 
 
 def _log_record(slot: int) -> bytes:
