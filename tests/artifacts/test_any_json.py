@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.example_records import NAMES, ORIGIN, example, text_of
+from support.example_records import NAMES, ORIGIN, example, paths_of, text_of
 
 from signal_client_oci.artifacts.audit.record import read_audit_event
 from signal_client_oci.artifacts.logs.record import read_log_record
@@ -58,14 +58,6 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-
-
-def paths_of(value, path=()):
-    """Return the paths of everything inside a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, member in inner:
-        yield (*path, key)
-        yield from paths_of(member, (*path, key))
 
 
 def replaced(record, path, value):
