@@ -120,6 +120,7 @@ def results(source, text, details=None):
             yield (read_audit_event if source == "audit" else read_log_record)(text, origin).to_artifact()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_value_in_place_of_any_field(name, data):
@@ -132,6 +133,7 @@ def test_any_value_in_place_of_any_field(name, data):
         check(result, text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(name=st.sampled_from([name for name in NAMES if "details" in example(name)]), data=st.data())
 def test_any_value_in_place_of_any_detail(name, data):
@@ -145,6 +147,7 @@ def test_any_value_in_place_of_any_detail(name, data):
         check(result, result.artifact["raw"].encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 @settings(deadline=None)
 @given(value=JSON_VALUES)
@@ -154,6 +157,7 @@ def test_any_value_in_place_of_a_record(source, value):
         check(result, text_of(value))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_damage_to_the_bytes(name, data):
@@ -166,6 +170,7 @@ def test_any_damage_to_the_bytes(name, data):
         check(result, bytes(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 @settings(deadline=None)
 @given(st.binary())

@@ -114,6 +114,7 @@ def mask_twice(entry):
             assert redact_value(value.encode()) == (value.encode(), 0)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @settings(max_examples=300, deadline=None)
 def test_masking_a_text_twice_is_masking_it_once(text):
@@ -127,6 +128,7 @@ def test_masking_a_text_twice_is_masking_it_once(text):
     assert json.loads(record)
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(NAMES), bait=TEXTS, data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_masking_never_hides_who_and_from_where(name, bait, data):

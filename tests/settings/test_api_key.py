@@ -174,6 +174,7 @@ def test_labels_that_do_not_fit_are_repaired(case):
     assert _opened(_RELABELLED[case]) == _KEY.private_numbers()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(
@@ -688,6 +689,7 @@ def _encrypted(lock, derived):
     return lock(ciphertext=encryptor.update(_DER + bytes([padding]) * padding) + encryptor.finalize())
 
 
+@pytest.mark.slow
 def test_usual_encryptions_open():
     """What openssl writes by itself, and what it writes when it is asked for more rounds, opens as before."""
     secret = _PASSPHRASE.encode()
