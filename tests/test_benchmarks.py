@@ -97,6 +97,7 @@ def _server(**scenario):
     return server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
 def test_the_server_sends_every_record_once(service):
     """The pages of a window hold as many records as the scenario has, no two alike, none too many on a page."""

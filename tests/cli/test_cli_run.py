@@ -62,6 +62,7 @@ def test_run_polls_every_instance_until_a_signal_and_goes_on_there(tmp_path, san
     assert (data / "artifacts" / "second.jsonl").read_text() == ""
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_table_is_drawn_until_ctrl_c(tmp_path, toml):
     """The table shows each source, and what was collected is told at the end."""
     ended = on_terminal("run", toml, "--directory", tmp_path / "data", until="\x1b[32mok")
@@ -182,6 +183,7 @@ def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
     assert "in use by another process" in told
 
 
+@pytest.mark.slow
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
     """One line with the path and the command, exit code 2, and nothing is made in it."""
     data = tmp_path / "data"

@@ -332,6 +332,7 @@ def _lived(history, *, crashes):
     return service, one
 
 
+@pytest.mark.slow
 @given(histories())
 @settings(max_examples=30, deadline=None)
 def test_each_record_is_delivered_once(history):
@@ -340,6 +341,7 @@ def test_each_record_is_delivered_once(history):
     assert one.delivered == Counter(each.id for each in service.records)
 
 
+@pytest.mark.slow
 @given(histories())
 @settings(max_examples=30, deadline=None)
 def test_after_a_crash_only_the_batch_that_was_not_stored_comes_again(history):
@@ -365,6 +367,7 @@ def test_a_long_window_is_read_in_pieces_that_grow_over_quiet_time():
     assert len(windows) < 40
 
 
+@pytest.mark.slow
 def test_a_busy_time_is_read_in_smaller_pieces():
     """Where an hour has many pages, the pieces after it are shorter."""
     service = Service(page_size=1)
@@ -827,6 +830,7 @@ def _fails(service, failure):
     service.trouble = refuse if failure else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [SKEWED, UNREACHABLE, None])
 @pytest.mark.parametrize("hours", [2, 10, 400])
 @pytest.mark.parametrize("polls_ahead", [1, 30])

@@ -471,6 +471,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @hypothesis_settings(deadline=None)
 @given(
     st.dictionaries(

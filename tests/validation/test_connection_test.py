@@ -327,6 +327,7 @@ def test_answer_comes_in_time_when_everything_hangs(world, little_time):
     assert eventually(lambda: world.sandbox.connections == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_time")
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
 def test_service_that_hangs_holds_up_no_other(world, service):
