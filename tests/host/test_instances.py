@@ -321,6 +321,19 @@ def test_files_that_others_can_read_are_warned_of(folder):
     assert read_instances(path).warnings == ()
 
 
+def test_credentials_of_systemd_are_not_warned_of(folder, monkeypatch):
+    """The group's bits of a credential say nothing of other users; everybody's still do, and elsewhere both."""
+    path = toml(folder, table())
+    (folder / "key.pem").chmod(0o440)
+    assert len(read_instances(path).warnings) == 1
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert read_instances(path).warnings == ()
+    (folder / "key.pem").chmod(0o444)
+    assert len(read_instances(path).warnings) == 1
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "other"))
+    assert len(read_instances(path).warnings) == 1
+
+
 def test_no_secret_stands_in_a_repr(folder):
     """The objects that are handed about show names only."""
     found = read_instances(toml(folder, table('private_key_passphrase = "canary"')))

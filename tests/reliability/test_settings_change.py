@@ -15,7 +15,7 @@ from support.world import (
     window_of,
 )
 
-from signal_client_oci.sandbox.data.keys import shared_private_key_pem
+from signal_client_oci.sandbox.data.keys import api_key_fingerprint, public_key_of, shared_private_key_pem
 
 LOOKBACK = 60
 
@@ -282,17 +282,46 @@ def test_another_overlap_loses_nothing(world, overlap):
     compare(instance, "audit", "logging")
 
 
-def test_a_new_key_changes_nothing(world):
-    """The operator rotates the API key; the next poll goes on."""
-    tenancy = world.tenancy()
+def test_a_key_is_rotated_without_a_gap(world):
+    """The old key, both keys, the new one alone: every poll is whole, nothing is missing and nothing comes twice."""
+    tenancy = world.tenancy(compartments=1)
     instance = Instance(tenancy)
     instance.poll()
+    for step in _rotation(tenancy, instance):
+        step()
+        emit_everywhere(tenancy, problems=1)
+        report = instance.catch_up(polls=1)
+        assert (report["status"], codes(report)) == ("ok", set())
+    instance.catch_up(polls=2)
+    assert_exactly_once(instance)
+
+
+def test_a_key_removed_too_early_is_named_and_made_up_for(world):
+    """Polls between the removal of the old key and the change fail and say why; afterwards nothing is missing."""
+    tenancy = world.tenancy(compartments=1)
+    instance = Instance(tenancy)
+    instance.poll()
+    add, change, remove = _rotation(tenancy, instance)
+    add()
+    remove()
     emit_everywhere(tenancy, problems=1)
-    pem = shared_private_key_pem(1)
-    instance.settings |= {"private_key": pem, "fingerprint": tenancy.register_key(pem)}
-    tenancy.revoke_key()
+    report = instance.catch_up(polls=2)
+    assert (report["status"], codes(report)) == ("failed", {"NOT_AUTHENTICATED"})
+    change()
     assert instance.catch_up(polls=2)["status"] == "ok"
     assert_exactly_once(instance)
+
+
+def _rotation(tenancy, instance):
+    """Return the steps: add a second key in OCI, change the instance to it, remove the first key in OCI."""
+    pem = shared_private_key_pem(1)
+    return (
+        lambda: tenancy.register_key(pem),
+        lambda: instance.settings.update(
+            private_key=pem, fingerprint=api_key_fingerprint(public_key_of(pem))
+        ),
+        tenancy.revoke_key,
+    )
 
 
 def test_another_query_loses_nothing_from_then_on(world):

@@ -73,9 +73,19 @@ def read_secret_file(path: Path, where: str, remedy: str) -> SecretFile:
 
 
 def _mode_warnings(path: Path, mode: int) -> Iterable[str]:
-    others = stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO)
+    group = 0 if _is_credential(path) else stat.S_IRWXG
+    others = stat.S_IMODE(mode) & (group | stat.S_IRWXO)
     if stat.S_ISREG(mode) and others:
         yield f"{path}: other users can read the secret in this file; run: chmod 600 {shlex.quote(str(path))}"
+
+
+def _is_credential(path: Path) -> bool:
+    """Return whether systemd made the file for this service alone (systemd.exec, `LoadCredential=`).
+
+    An access list may give it to the service's user; its mask is then shown in the place of the group's rights.
+    """
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return directory is not None and path.parent == Path(directory)
 
 
 def _problem(error: Exception) -> str:
