@@ -30,6 +30,14 @@ _STYLES: Final = {
     "skipped": "dim",
     "waiting": "dim",
     "polling": "cyan",
+    "unowned": "bold red",
+    "lost": "bold red",
+    "disabled": "dim",
+    "made": "green",
+    "added": "green",
+    "changed": "yellow",
+    "removed": "yellow",
+    "unchanged": "dim",
 }
 
 
