@@ -91,9 +91,10 @@ def test_the_picture_shows_what_the_demo_prints(shown):
     assert not re.search(r"@font-face|url\(.?http|href", picture)
 
 
-def test_a_directory_that_is_not_empty_is_refused(capsys, shown):
+def test_a_directory_that_is_not_empty_is_refused(capsys, tmp_path):
     """An earlier demo is not mixed with a new one."""
-    assert "is not empty" in one_line(call(capsys, "demo", "--directory", shown[1]))
+    (tmp_path / "artifacts.jsonl").touch()
+    assert "is not empty" in one_line(call(capsys, "demo", "--directory", tmp_path))
 
 
 def artifact(key, source="audit", identity=None):
