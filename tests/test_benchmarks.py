@@ -21,8 +21,8 @@ from tests.benchmarks.server import Server
 from tests.benchmarks.texts import TENANCY, minute_text
 from tests.benchmarks.verdicts import at_least, at_most
 
-ONE_OF_EACH_KIND = ("audit-1000", "compartments", "throttled", "idle", "start")
-TARGETS = {"compartments": 2, "throttled": 2, "memory": 2}
+ONE_OF_EACH_KIND = ("audit-1000", "compartments", "throttled", "idle", "thousands", "one-window", "start")
+TARGETS = {"compartments": 2, "throttled": 2, "memory": 2, "thousands": 4}
 """Rows with more than one target → how many."""
 
 
@@ -97,6 +97,7 @@ def _server(**scenario):
     return server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
 def test_the_server_sends_every_record_once(service):
     """The pages of a window hold as many records as the scenario has, no two alike, none too many on a page."""

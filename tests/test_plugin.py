@@ -96,6 +96,7 @@ json_values = st.recursive(
 field_names = st.sampled_from(sorted(plugin.signal_client_settings_schema(CONNECTOR)["properties"]))
 
 
+@pytest.mark.slow
 @given(json_values | st.dictionaries(field_names, json_values, max_size=6), json_values)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_hook_raises_whatever_it_is_given(given_settings, checkpoint):

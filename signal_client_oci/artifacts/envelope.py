@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from signal_client_oci.artifacts.lenient_decode import NOT_UTF_8, ParseError
-from signal_client_oci.artifacts.redaction import Secret, mask_metadata, mask_record
+from signal_client_oci.artifacts.redaction import Masked, mask_metadata, mask_record
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import CODES, Severity
 from signal_client_oci.contract import CONNECTOR
@@ -163,28 +163,27 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
     *,
     redact: bool,
     known_of: Callable[[], Iterable[KnownSecret]] | None = None,
+    looked: bool = False,
 ) -> MappedRecord:
     """Build the artifact of a record from its text and its mapped metadata, and mask secrets where `redact` says so.
 
     The metadata come from the record as it is in `text`: where it holds a secret, each of their values is masked by
-    itself. `known_of` is as for `mask_record`.
+    itself. `known_of` and `looked` are as for `mask_record`.
     """
     raw = _decoded(text)
-    secrets: list[Secret] = []
-    if redact:
-        masked, secrets = mask_record(text, raw, known_of)
-        if masked is not text:
-            text, raw = masked, _decoded(masked)
+    masked = mask_record(text, raw, known_of, looked=looked) if redact else Masked(text, [], elsewhere=False)
+    if masked.text is not text:
+        raw = _decoded(masked.text)
     if raw is None:
-        raw = text.decode("utf-8", "replace")
+        raw = masked.text.decode("utf-8", "replace")
         parse_errors = [*parse_errors, NOT_UTF_8]
     if parse_errors:
         metadata["oci.parseError"] = sanitize("; ".join(map(str, dict.fromkeys(parse_errors))))
     if "action" not in metadata:
         # of its own, or the host would take all records without an action for repeats of one another
         metadata["action"] = f"unreadable {identity[:12]}"
-    if secrets:
-        mask_metadata(metadata, secrets)
+    if masked.elsewhere and masked.secrets:
+        mask_metadata(metadata, masked.secrets)
     artifact: Artifact = {
         "id": identity,
         "source": CONNECTOR,
@@ -192,7 +191,7 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
         "raw": raw,
         "metadata": metadata,
     }
-    return MappedRecord(artifact, len(secrets), bool(parse_errors))
+    return MappedRecord(artifact, len(masked.secrets), bool(parse_errors))
 
 
 def _decoded(text: bytes) -> str | None:

@@ -10,7 +10,7 @@ is masked by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
@@ -20,7 +20,7 @@ from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replac
 from signal_client_oci.artifacts.secrets.schemes import is_address
 from signal_client_oci.contract import MetadataValue
 
-__all__ = ["Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
+__all__ = ["Masked", "Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
 
 # metadata that tell who, from where and when
 _IDENTITIES: Final = (
@@ -44,30 +44,47 @@ def redact(text: bytes) -> tuple[bytes, int]:
     JSON stays JSON, with every type as it was. Doing it twice changes nothing more. Never raises, also on text that is
     no JSON.
     """
-    masked, secrets = mask_record(text)
-    return masked, len(secrets)
+    masked = mask_record(text)
+    return masked.text, len(masked.secrets)
+
+
+class Masked(NamedTuple):
+    """A record's JSON text without its secrets.
+
+    `secrets` is what was masked. `elsewhere` is False where none of it can stand anywhere else in the record, nor
+    anything else that is secret.
+    """
+
+    text: bytes
+    secrets: list[Secret]
+    elsewhere: bool = True
 
 
 def mask_record(
     text: bytes,
     characters: str | None = None,
     known_of: Callable[[], Iterable[KnownSecret]] | None = None,
-) -> tuple[bytes, list[Secret]]:
-    """Mask the secrets in a record's JSON text; return the text and what was masked.
+    *,
+    looked: bool = False,
+) -> Masked:
+    """Mask the secrets in a record's JSON text.
 
-    `characters` is the text decoded, where that was done. `known_of` gives the strings that the record's own structure
-    tells to be secrets. They are masked as they would be without it, in a fraction of the time.
+    `characters` is the text decoded, where that was done, and `looked` says that it holds a secret. `known_of` gives
+    the strings that the record's own structure tells to be secrets; those of a decoded text are masked as they would be
+    without it, in a fraction of the time.
     """
     secrets: list[Secret] = []
-    if not (may_contain_secret(text) if characters is None else text_may_contain_secret(characters)):
-        return text, secrets
-    looked = True
-    if known_of:
+    if not looked and not (
+        may_contain_secret(text) if characters is None else text_may_contain_secret(characters)
+    ):
+        return Masked(text, secrets, elsewhere=False)
+    if known_of and characters is not None:
         text, rest = _mask_known(text, known_of(), secrets)
-        if secrets and not may_contain_secret(rest):
-            return text, secrets
+        lower = rest.lower()
+        if secrets and not text_may_contain_secret(rest, lower):
+            return Masked(text, secrets, _may_hold(lower, secrets))
         looked = not secrets
-    return mask_text(text, secrets, looked=looked), secrets
+    return Masked(mask_text(text, secrets, looked=looked), secrets)
 
 
 def redact_value(text: bytes) -> tuple[bytes, int]:
@@ -127,8 +144,19 @@ def _without(text: str, left: Mapping[str, str]) -> str:
     return text
 
 
-def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]) -> tuple[bytes, bytes]:
-    """Mask strings at known places; return the text, and the text without anything of them."""
+def _may_hold(rest: str, secrets: Iterable[Secret]) -> bool:
+    """Tell whether a text in lower case may hold one of some secrets, perhaps written with escapes.
+
+    No session token stands in a text that may contain no secret: it gives itself away.
+    """
+    return "\\" in rest or any(
+        not secret.plain.startswith(b"ST$") and secret.plain.decode("utf-8", "replace").lower() in rest
+        for secret in secrets
+    )
+
+
+def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]) -> tuple[bytes, str]:
+    """Mask strings at known places; return the text, and the characters of the text without anything of them."""
     masked: list[bytes] = []
     rest: list[bytes] = []
     pos = 0
@@ -140,4 +168,4 @@ def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]
             rest.append(text[pos:start])
             secrets += [Secret(plain[span.start : span.stop], span.mask) for span in spans]
             pos = stop
-    return b"".join((*masked, text[pos:])), b"".join((*rest, text[pos:]))
+    return b"".join((*masked, text[pos:])), b"".join((*rest, text[pos:])).decode()

@@ -39,8 +39,7 @@ UNNAMED: Final = "unnamed"
 SHORT: Final = 64  # characters of a text that is worth remembering
 TextFields = Iterable[tuple[str, str | None]]
 BACKSLASH, DELETE = ord("\\"), 0x7F
-# an escape that stands for neither a quote nor a slash, in a text without escaped backslashes
-_ESCAPE: Final = re.compile(rb"\\[^\"/]")
+_PLAIN_ESCAPES: Final = b'"/\\'
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e]")
 # joiners shape Persian and Indian words and family emoji, and hide nothing
 _JOINERS: Final = "\u200c\u200d"
@@ -58,8 +57,8 @@ def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean:
     for name, value in fields:
         if not value:
             continue
-        # beyond four characters, no clean text that begins with another character than a space stands for no value
-        if clean and len(value) > LONGEST_EMPTY and value[0] != " ":
+        # of the clean texts, only these and those of nothing but spaces stand for no value
+        if clean and value[0] != " " and (len(value) > LONGEST_EMPTY or value not in EMPTY):
             metadata[name] = value
         elif safe := sanitize(value):
             metadata[name] = safe
@@ -74,8 +73,18 @@ def is_clean(text: bytes) -> bool:
         len(text) < MAX_CLEAN_BYTES
         and text.isascii()
         and DELETE not in text
-        and (BACKSLASH not in text or not _ESCAPE.search(text.replace(rb"\\", b"")))
+        and (BACKSLASH not in text or _escapes_are_plain(text))
     )
+
+
+def _escapes_are_plain(text: bytes) -> bool:
+    """Return whether every escape of a text stands for a quote, a slash or a backslash."""
+    at, last = text.find(BACKSLASH), len(text) - 1
+    while 0 <= at < last:
+        if text[at + 1] not in _PLAIN_ESCAPES:
+            return False
+        at = text.find(BACKSLASH, at + 2)
+    return True
 
 
 def non_empty(text: str | None) -> str:

@@ -6,7 +6,19 @@ from typing import Annotated, Final
 
 import typer
 
-from signal_client_oci.cli.commands import check, demo, explain, policy, poll, run, schema
+from signal_client_oci.cli.commands import (
+    check,
+    cluster_apply,
+    cluster_init,
+    cluster_status,
+    demo,
+    explain,
+    node,
+    policy,
+    poll,
+    run,
+    schema,
+)
 from signal_client_oci.cli.output.one_line_errors import OneLineGroup
 from signal_client_oci.cli.program import PROGRAM
 
@@ -36,6 +48,13 @@ An instances file (oci.toml) has a table for each tenancy:
   private_key_file = "~/.oci/oci_api_key.pem"
 and any other setting of the form (signal-client-oci schema). Instead of
 private_key_file, private_key_env can name an environment variable.
+"""
+_CLUSTER_EXAMPLES: Final = """\b
+Examples:
+  signal-client-oci cluster init --nats nats://broker:4222 --appliance edge-1
+  signal-client-oci cluster apply oci.toml --nats nats://broker:4222
+  signal-client-oci node --nats nats://broker:4222 --appliance edge-1
+  signal-client-oci cluster status --nats nats://broker:4222
 """
 
 app = typer.Typer(
@@ -74,5 +93,23 @@ def _begin(
         typer.echo(context.get_help())
 
 
-for _module in (demo, check, policy, poll, run, schema, explain):
+for _module in (demo, check, policy, poll, run, node, schema, explain):
     app.command(_module.__name__.rsplit(".")[-1], epilog=_module.EXAMPLES)(_module.command)
+
+_cluster = typer.Typer(
+    name="cluster",
+    help="Set up and watch a cluster of nodes on NATS JetStream.",
+    epilog=_CLUSTER_EXAMPLES,
+    rich_markup_mode=None,
+)
+
+
+@_cluster.callback(invoke_without_command=True)
+def _begin_cluster(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+for _module in (cluster_init, cluster_apply, cluster_status):
+    _cluster.command(_module.__name__.rpartition("_")[2], epilog=_module.EXAMPLES)(_module.command)
+app.add_typer(_cluster)

@@ -30,13 +30,13 @@ HttpOption = Annotated[
 
 
 @contextmanager
-def status_page(address: str | None, board: StatusBoard, screen: Screen) -> Iterator[None]:
-    """Serve the board at the option's address while the context lasts, and print where; None serves nothing.
+def status_page(address: str | None, board: StatusBoard, screen: Screen) -> Iterator[str]:
+    """Serve the board at the option's address while the context lasts, print and yield where; None serves nothing.
 
     Raises `CommandError` if the extra is missing or the address cannot be listened on.
     """
     if address is None:
-        yield
+        yield ""
         return
     if find_spec("prometheus_client") is None:
         raise CommandError("--http needs the extra `metrics`: pip install 'signal-client-oci[metrics]'")
@@ -55,4 +55,4 @@ def status_page(address: str | None, board: StatusBoard, screen: Screen) -> Iter
         screen.print(f"status page: {server.url}")
         if not server.address.is_loopback:
             screen.warn(["everyone who can reach this address can read the status page; it has no sign-in"])
-        yield
+        yield server.url

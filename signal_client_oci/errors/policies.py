@@ -18,7 +18,7 @@ __all__ = [
     "statements",
 ]
 
-Service = Literal["audit", "logging", "cloud_guard", "identity"]
+Service = Literal["audit", "audit_search", "logging", "cloud_guard", "identity"]
 
 GROUP_PLACEHOLDER: Final = "<group>"
 """The placeholder for the name of the group."""
@@ -28,6 +28,7 @@ DOMAIN_GROUP: Final = "'<domain>'/'<group>'"
 
 _GRANTS: Final[dict[Service, tuple[str, ...]]] = {
     "audit": ("read audit-events",),
+    "audit_search": ("read audit-events", "read log-groups", "read log-content"),
     "logging": ("read log-groups", "read log-content"),
     "cloud_guard": ("read cloud-guard-problems", "read cloud-guard-config"),
     "identity": ("inspect compartments", "inspect tenancies"),
@@ -43,9 +44,8 @@ def statements(services: Iterable[Service], group: str = GROUP_PLACEHOLDER) -> l
     `group` is the group's name, `id <OCID>`, or `'Domain'/'Group'` in a tenancy with identity domains. IAM has no
     "Allow user" form (docs: Identity/Concepts/policysyntax.htm).
     """
-    return [
-        f"Allow group {group} to {grant} in tenancy" for service in services for grant in _GRANTS[service]
-    ]
+    grants = dict.fromkeys(grant for service in services for grant in _GRANTS[service])
+    return [f"Allow group {group} to {grant} in tenancy" for grant in grants]
 
 
 def group_subject(name: str, ocid: str) -> str | None:

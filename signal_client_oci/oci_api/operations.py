@@ -39,6 +39,7 @@ __all__ = [
     "LogGroupRow",
     "Page",
     "RegionSubscription",
+    "audit_stream",
     "get_compartment",
     "get_configuration",
     "get_group",
@@ -50,6 +51,7 @@ __all__ = [
     "list_region_subscriptions",
     "list_user_group_memberships",
     "reporting_region",
+    "search_audit",
     "search_logs",
     "search_query",
 ]
@@ -63,6 +65,11 @@ _FAILURES: Final[dict[PageErrorKind, tuple[str, Recovery]]] = {
     "unexpected": ("RESPONSE_NOT_JSON", Recovery.RETRY),
     "truncated": ("RESPONSE_CUT_OFF", Recovery.RETRY),
     "too_large": ("RESPONSE_TOO_LARGE", Recovery.REQUEST),
+}
+
+_AUDIT_SEARCH_CODES: Final = {
+    "LOGGING_NOT_AUTHORIZED": "AUDIT_SEARCH_NOT_AUTHORIZED",
+    "INVALID_REQUEST": "AUDIT_SEARCH_REFUSED",
 }
 
 
@@ -216,6 +223,15 @@ def list_events(  # noqa: PLR0913  (what one request consists of)
 # --- Logging ------------------------------------------------------------------------------------------------------
 
 
+def audit_stream(compartment_ocid: str, *, subtree: bool) -> str:
+    """Return the search stream that holds the audit events of a compartment, with `subtree` also of those below it.
+
+    `search_logs` takes it in place of a compartment. That it works for a tenancy is what the CIS benchmark for OCI is
+    checked with; a missing right gives fewer records and no error.
+    """
+    return f"{compartment_ocid}/{'_Audit_Include_Subcompartment' if subtree else '_Audit'}"
+
+
 def search_query(compartment_ocids: Sequence[str], clause: str) -> str:
     """Return the query for some compartments; `clause` is the operator's part of it, or ""."""
     scope = ", ".join(f'"{ocid}"' for ocid in compartment_ocids)
@@ -242,6 +258,25 @@ def search_logs(  # noqa: PLR0913  (what one request consists of)
     details = {"timeStart": start, "timeEnd": end, "searchQuery": search_query(compartment_ocids, clause)}
     answer = client.call("search_logs", details, limit=limit, page=page)
     return _records(client, answer, split_search_results, bounds)
+
+
+def search_audit(  # noqa: PLR0913  (what one request consists of)
+    client: Client,
+    stream: str,
+    start: datetime,
+    end: datetime,
+    *,
+    limit: int = MAX_PAGE_LIMIT,
+    page: str | None = None,
+    bounds: Bounds = ORDINARY_PAGE,
+) -> Page[bytes]:
+    """Return one page of the events of an `audit_stream` that happened in the window; otherwise as `search_logs`."""
+    try:
+        return search_logs(client, [stream], start, end, limit=limit, page=page, bounds=bounds)
+    except Failure as failure:
+        if failure.code not in _AUDIT_SEARCH_CODES:
+            raise
+        raise failure.recoded(_AUDIT_SEARCH_CODES[failure.code], failure.detail) from failure
 
 
 def list_log_groups(

@@ -22,7 +22,7 @@ DEFAULT_BATCH_ARTIFACTS: Final = 1000
 DEFAULT_BATCH_BYTES: Final = 4 * 1024 * 1024
 _MINUTE: Final = 60_000
 _A_CLOCK: Final = "a function that returns an aware UTC datetime"
-_FIRST_YEAR: Final = 1971  # what is older, or has no room for a time zone, is no present time
+_FIRST_YEAR: Final = 1970  # what is older, or has no room for a time zone, is no present time
 _LAST_YEAR: Final = 9000
 
 

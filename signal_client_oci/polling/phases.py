@@ -23,10 +23,10 @@ from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.scope_discovery import IDENTITY, ScopeDiscovery
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.audit import AuditApi
+from signal_client_oci.polling.sources.audit_search import AuditSearchSource
 from signal_client_oci.polling.sources.cloud_guard import CloudGuardSource
 from signal_client_oci.polling.sources.logging import LoggingApi
 from signal_client_oci.polling.sources.windowed import WindowedSource
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
 from signal_client_oci.scheduler.dispatcher import Dispatcher
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.state.batcher import Batcher
@@ -123,13 +123,16 @@ class PollPhases:
         """Begin to read compartments; only when all are begun, none is left to be read from the first beginning on."""
         settings = self._context.settings
         self._state.apply(scope.changes)
-        apis: list[WindowedApi] = []
-        if settings.audit_enabled:
-            apis.append(AuditApi())
+        sources: list[WindowedSource] = []
+        if settings.searches_audit:
+            sources.append(AuditSearchSource(self._context, self._state))
+        elif settings.audit_enabled:
+            sources.append(WindowedSource(AuditApi(), self._context, self._state))
         if settings.logging_enabled:
-            apis.append(LoggingApi(settings.logging_query, audit_is_collected=settings.audit_enabled))
-        for api in apis:
-            self._start(WindowedSource(api, self._context, self._state), scope)
+            api = LoggingApi(settings.logging_query, audit_is_collected=settings.audit_enabled)
+            sources.append(WindowedSource(api, self._context, self._state))
+        for source in sources:
+            self._start(source, scope)
         if scope.is_complete and not self._loop.broken:
             self._state.apply([SetBackfill(0)])
         self._state.apply(self._clock.bound())

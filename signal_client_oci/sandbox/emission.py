@@ -45,7 +45,7 @@ class Emission:
         self._sequence = itertools.count()
 
     def emit_audit_event(self, region: str, compartment: str, **fields: Unpack[AuditFields]) -> Emitted:
-        """Put one event into Audit (and, if `logging.includes_audit`, into Logging's `_Audit` too)."""
+        """Put one event into Audit, and into Logging's `_Audit`; one that is given as text only into Audit."""
         with self.lock:
             processed, event_time = _audit_moments(fields, self.clock())
             visible = fields.get("visible", processed)
@@ -54,8 +54,8 @@ class Emission:
             event = audit_event(event_id, event_time, self.ocid, named, fields)
             raw = fields.get("raw") or json_bytes(event)
             self.audit.timelines.add(region, self._entry(processed, visible, raw, compartment))
-            if self.logging.includes_audit and "raw" not in fields:
-                self._copy_to_logging(region, event, event_time, visible)
+            if "raw" not in fields:
+                self._copy_to_logging(region, event, event_time, fields.get("searchable", visible))
             return self.ground_truth.add(
                 Emitted("audit", region, compartment, event_id, raw, processed, visible)
             )
@@ -146,9 +146,11 @@ class Emission:
         compartment, event_id = event["data"]["compartmentId"], event["eventId"]
         raw = search_result(event_time, audit_log_content(event, self.ocid, visible))
         self.logging.timelines.add(region, self._entry(event_time, visible, raw, compartment, "_Audit"))
-        self.ground_truth.add(
-            Emitted("logging", region, compartment, event_id, raw, event_time, visible, copy_of_audit=True)
-        )
+        if self.logging.includes_audit:
+            copy = Emitted(
+                "logging", region, compartment, event_id, raw, event_time, visible, copy_of_audit=True
+            )
+            self.ground_truth.add(copy)
 
 
 def _audit_moments(fields: AuditFields, now: datetime) -> tuple[datetime, datetime]:

@@ -11,7 +11,7 @@ from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.settings.endpoint_template import endpoint_url
 from signal_client_oci.settings.parsing import SecretText, SettingsError, concealed, read_settings
 from signal_client_oci.settings.regions import ALL_REGIONS, realm_of
-from signal_client_oci.settings.schema import RISK_LEVELS, RiskLevel
+from signal_client_oci.settings.schema import RISK_LEVELS, AuditMode, RiskLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,7 @@ class Settings(BaseModel):
     audit_enabled: bool
     logging_enabled: bool
     cloud_guard_enabled: bool
+    audit_mode: AuditMode
     logging_query: str
     cloud_guard_interval_minutes: int
     cloud_guard_min_risk: RiskLevel
@@ -82,6 +83,11 @@ class Settings(BaseModel):
     def wants_all_regions(self) -> bool:
         """Whether to collect from every subscribed region."""
         return self.additional_regions == [ALL_REGIONS]
+
+    @property
+    def searches_audit(self) -> bool:
+        """Whether Audit is collected, and read by Logging searches."""
+        return self.audit_enabled and self.audit_mode == "search"
 
     @property
     def enabled_sources(self) -> tuple[SourceName, ...]:

@@ -19,10 +19,12 @@ from signal_client_oci.settings.config_preview import MAX_PREVIEW
 from signal_client_oci.settings.ocids import MAX_OCID, OCID_KINDS
 
 __all__ = [
+    "AUDIT_MODES",
     "FIELDS",
     "MAX_PRIVATE_KEY",
     "RISK_LEVELS",
     "SECRETS",
+    "AuditMode",
     "RiskLevel",
     "SettingField",
     "settings_schema",
@@ -33,6 +35,10 @@ Property = dict[str, Any]
 RiskLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
 RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
 """Cloud Guard's risk levels, highest first (SDK cloud_guard/models/problem_summary.py)."""
+
+AuditMode = Literal["events", "search"]
+AUDIT_MODES: Final[tuple[AuditMode, ...]] = get_args(AuditMode)
+"""How Audit is read: by ListEvents, compartment by compartment, or by one Logging search for each region."""
 
 MAX_PRIVATE_KEY: Final = 20_000
 """How many characters a pasted key may have: RSA with 4096 bits has 3,300, six times as many as JSON escapes."""
@@ -262,6 +268,20 @@ FIELDS: Final[dict[str, SettingField]] = {
             "the tenancy."
         ),
     ),
+    "audit_mode": _advanced(
+        _choice(
+            "Audit Mode",
+            (
+                "How audit events are read. events: one request for each compartment and region; complete by "
+                "itself, and right for up to some hundred compartments. search: one Logging search for each "
+                "region, whatever the number of compartments; right for thousands of compartments. It also "
+                "needs the policies read log-groups and read log-content, re-reads at least 15 minutes, and "
+                "is compared with events about once an hour."
+            ),
+            default="events",
+            choices=AUDIT_MODES,
+        )
+    ),
     "logging_query": _advanced(
         _text(
             "Logging Query",
@@ -321,8 +341,8 @@ FIELDS: Final[dict[str, SettingField]] = {
         _number(
             "Overlap (minutes)",
             (
-                "How far back each poll reads again to find late records, 0 to 120. Records that were "
-                "already delivered are left out."
+                "How far back each poll reads again to find late records, 0 to 120; with the audit mode "
+                "search, audit events at least 15. Records that were already delivered are left out."
             ),
             default=15,
             minimum=0,

@@ -98,14 +98,15 @@ def read_whole_number(value: object, least: int, most: int) -> int:
 
 
 def read_choice(text: str, choices: Sequence[str]) -> str:
-    """Return one of the upper-case words of `choices`, given in any case.
+    """Return one of the words of `choices`, given in any case.
 
     Raises:
         ValueError: the text is none of them.
     """
-    if text.upper() not in choices:
+    found = {choice.lower(): choice for choice in choices}.get(text.lower())
+    if found is None:
         raise ValueError(f"This must be one of {', '.join(choices)}.")
-    return text.upper()
+    return found
 
 
 def read_names(value: object, most: int, longest: int) -> list[str]:

@@ -122,6 +122,10 @@ class SeenRecords:
         """Return the end (minute) of the window whose digests would be dropped first, 0 if there is none."""
         return min(self._committed, default=0)
 
+    def latest_end(self, tag: bytes) -> int:
+        """Return the end (minute) of the last window with digests of a tag, 0 if there is none."""
+        return max((end for end, by_tag in self._committed.items() if tag in by_tag), default=0)
+
     def committed(self) -> int:
         """Return how many digests the checkpoint holds."""
         return (

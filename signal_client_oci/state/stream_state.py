@@ -24,6 +24,7 @@ class StreamKey(NamedTuple):
     region: str
 
 
+@lru_cache(maxsize=8192)
 def compartment_key(ocid: str) -> str:
     """Return the eight characters by which a checkpoint names a compartment (48 bits of a hash)."""
     digest = hashlib.blake2b(ocid.encode(), digest_size=6).digest()

@@ -24,6 +24,7 @@ from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed, read_alone
 from signal_client_oci.validation.audit import check_audit
+from signal_client_oci.validation.audit_search import check_audit_search
 from signal_client_oci.validation.authentication import Authentication, check_authentication
 from signal_client_oci.validation.cloud_guard import check_cloud_guard
 from signal_client_oci.validation.compartments import ChildCompartments, check_compartments
@@ -144,9 +145,10 @@ class ConnectionTest:
 
     def _check_services(self, session: ProbeSession, authentication: Authentication) -> None:
         regions, children = authentication.regions, ChildCompartments()
+        audit = check_audit_search if session.settings.searches_audit else check_audit
         checks: dict[str, Callable[[], Finding]] = {
             "compartments": partial(check_compartments, session, children),
-            "audit": partial(check_audit, session, regions, children),
+            "audit": partial(audit, session, regions, children),
             "logging": partial(check_logging, session, regions, children),
             "cloud_guard": partial(check_cloud_guard, session),
         }

@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.example_records import NAMES, ORIGIN, example, text_of
+from support.example_records import NAMES, ORIGIN, example, paths_of, text_of
 
 from signal_client_oci.artifacts.audit.record import read_audit_event
 from signal_client_oci.artifacts.logs.record import read_log_record
@@ -58,14 +58,6 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-
-
-def paths_of(value, path=()):
-    """Return the paths of everything inside a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, member in inner:
-        yield (*path, key)
-        yield from paths_of(member, (*path, key))
 
 
 def replaced(record, path, value):
@@ -128,6 +120,7 @@ def results(source, text, details=None):
             yield (read_audit_event if source == "audit" else read_log_record)(text, origin).to_artifact()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_value_in_place_of_any_field(name, data):
@@ -140,6 +133,7 @@ def test_any_value_in_place_of_any_field(name, data):
         check(result, text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(name=st.sampled_from([name for name in NAMES if "details" in example(name)]), data=st.data())
 def test_any_value_in_place_of_any_detail(name, data):
@@ -153,6 +147,7 @@ def test_any_value_in_place_of_any_detail(name, data):
         check(result, result.artifact["raw"].encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 @settings(deadline=None)
 @given(value=JSON_VALUES)
@@ -162,6 +157,7 @@ def test_any_value_in_place_of_a_record(source, value):
         check(result, text_of(value))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_damage_to_the_bytes(name, data):
@@ -174,6 +170,7 @@ def test_any_damage_to_the_bytes(name, data):
         check(result, bytes(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
 @settings(deadline=None)
 @given(st.binary())

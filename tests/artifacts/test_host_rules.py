@@ -125,6 +125,7 @@ def test_the_quiet_day_is_a_day():
     assert not [one for one in QUIET if "oci.parseError" in one["metadata"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", [False, True], ids=["as written", "without case"])
 def test_a_quiet_day_is_quiet(fold):
     """No rule of level high or critical takes an artifact of a quiet day, and any other less than one in a hundred."""

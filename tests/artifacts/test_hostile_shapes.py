@@ -310,6 +310,7 @@ def test_a_record_with_one_bad_part_is_read_around_it():
     assert metadata["oci.resourceName"] == "web-sl"
 
 
+@pytest.mark.slow
 def test_a_record_that_nests_too_deeply_is_read_around_it():
     """Deep nesting blows no stack, and the fields beside it are read."""
     text = text_of(EVENT)[:-1] + b',"x":' + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b"}"

@@ -344,6 +344,7 @@ _pieces = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_pieces, max_size=12).map("".join))
 @settings(max_examples=500, deadline=None)
 def test_the_quick_look_never_passes_over_what_would_be_masked(text):

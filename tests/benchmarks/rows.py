@@ -16,6 +16,7 @@ __all__ = ["ROWS", "Row", "memory_scenario"]
 HOUR: Final = 60
 DAY: Final = 24 * 60
 MEMORY_LOOKBACK: Final = 7 * DAY
+REGIONS: Final = ["us-ashburn-1", "eu-frankfurt-1", "uk-london-1"]
 SDK: Final = "SDK generator, `to_dict`, JSON lines"
 SDK_LOOP: Final = "SDK loop, `to_dict`, JSON lines"
 
@@ -206,6 +207,60 @@ def _idle(bench: Bench, sizes: Sizes) -> Iterator[Verdict]:
     yield at_most(row, "requests beyond one for each compartment", extra, 20, "", remark)
 
 
+def _thousands(bench: Bench, sizes: Sizes) -> Iterator[Verdict]:
+    """Read Audit of thousands of compartments in three regions by searches and by lists, idle and with new events."""
+    each = sizes.news // len(REGIONS)
+    scenario = Scenario(
+        "thousands",
+        compartments=sizes.thousands,
+        audit=[(NOW + 5, NOW + 8, each)],
+        latency=sizes.page_latency / 10,
+    )
+    polls: dict[str, list[list[dict[str, Any]]]] = {"search": [], "events": []}
+    for _ in range(sizes.repeats):
+        for mode, runs in polls.items():
+            run = bench.ours(
+                scenario,
+                minutes=(NOW, NOW + 5, NOW + 10),
+                additional_regions=REGIONS[1:],
+                audit_enabled=True,
+                audit_mode=mode,
+            )
+            _require_all(run, each * len(REGIONS))
+            runs.append(run["polls"])
+    where = f"{len(REGIONS)} regions with {sizes.thousands:,} compartments"
+    for poll, state, pages in (
+        (1, "nothing new", 0),
+        (2, f"{each * len(REGIONS):,} new events", -(-each // 1000)),
+    ):
+        row = f"`audit_mode` search, {where}, {state}"
+        found, listed = ([run[poll] for run in polls[mode]] for mode in ("search", "events"))
+        requests = [float(one["requests"]["audit"] - len(REGIONS) * (1 + pages)) for one in found]
+        told = f"{found[0]['requests']['audit']} requests, by events {listed[0]['requests']['audit']:,}"
+        yield at_most(row, "requests beyond one and its pages for each region", requests, 3, "", told)
+        ratios = [other["seconds"] / one["seconds"] for one, other in zip(found, listed, strict=True)]
+        seconds = [statistics.median(one["seconds"] for one in each_of) for each_of in (found, listed)]
+        yield at_least(
+            row, "`audit_mode` events", ratios, 5, "x", f"{seconds[0]:.2f} s against {seconds[1]:.2f} s"
+        )
+
+
+def _one_window(bench: Bench, sizes: Sizes) -> Iterator[Verdict]:
+    """Read many events of one window by a search and by lists of 100 a page."""
+    scenario = Scenario("one-window", audit=_hour_of(sizes.events), page_size=100)
+    rates: dict[str, list[float]] = {"search": [], "events": []}
+    for _ in range(sizes.repeats):
+        for mode, samples in rates.items():
+            run = bench.ours(scenario, audit_enabled=True, audit_mode=mode)
+            _require_all(run, scenario.records)
+            samples.append(_rate(run["polls"][0]))
+    ratios = [one / other for one, other in zip(rates["search"], rates["events"], strict=True)]
+    medians = [statistics.median(rates[mode]) for mode in ("search", "events")]
+    row = f"`audit_mode` search, {sizes.events:,} events of one window, 1,000 a page"
+    remark = f"{medians[0]:,.0f}/s against {medians[1]:,.0f}/s"
+    yield at_least(row, "`audit_mode` events, 100 a page", ratios, 1, "x", remark)
+
+
 def _host_start(bench: Bench, sizes: Sizes) -> Iterator[Verdict]:
     """Load the entry point, register, give the schema."""
     ratios, ours = [], []
@@ -254,6 +309,8 @@ ROWS: Final[dict[str, Row]] = {
     "throttled": _throttled,
     "memory": _memory,
     "idle": _idle,
+    "thousands": _thousands,
+    "one-window": _one_window,
     "start": _host_start,
 }
 

@@ -66,9 +66,12 @@ def _audit(scenario: Scenario, _path: str, given: dict[str, str], _body: bytes) 
 
 def _logging(scenario: Scenario, _path: str, given: dict[str, str], body: bytes) -> Answer:
     asked = json.loads(body)
-    stretches = scenario.logging if f'"{TENANCY}"' in asked["searchQuery"] else ()
+    query, kind = asked["searchQuery"], "logging"
+    stretches = scenario.logging if f'"{TENANCY}"' in query else ()
+    if f'"{TENANCY}/_Audit_Include_Subcompartment"' in query:
+        kind, stretches = "audit_search", scenario.audit
     window = (minute_of(asked["timeStart"]), minute_of(asked["timeEnd"]))
-    status, parts, token = _page("logging", stretches, window, given.get("page", ""), (1000, 0))
+    status, parts, token = _page(kind, stretches, window, given.get("page", ""), (1000, 0))
     return status, [b'{"results":', *parts, b',"summary":{"resultCount":1000,"fieldCount":0}}'], token
 
 
@@ -180,9 +183,8 @@ def _content_length(head: bytes) -> int:
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
     server = Server()
-    for service in _SERVICES:
-        if service != "identity":
-            block_of(service)
+    for kind in ("audit", "audit_search", "logging", "cloudguard"):
+        block_of(kind)
     listening = await loop.create_server(lambda: _Connection(server), "127.0.0.1", 0)
     print(listening.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     ended = asyncio.Event()

@@ -20,6 +20,8 @@ class Sizes:
         logs: Log records.
         problems: Cloud Guard problems.
         compartments: Compartments with little in them.
+        thousands: Compartments of the row that compares the ways to read Audit.
+        news: New events there, in all regions together.
         latency: Seconds an answer takes in the row of the compartments.
         pages: Pages of the back-fill.
         page_latency: Seconds a page of the back-fill takes.
@@ -37,6 +39,8 @@ class Sizes:
     logs: int
     problems: int
     compartments: int
+    thousands: int
+    news: int
     latency: float
     pages: int
     page_latency: float
@@ -55,6 +59,8 @@ FULL = Sizes(
     logs=200_000,
     problems=20_000,
     compartments=300,
+    thousands=2_000,
+    news=9_999,
     latency=0.1,
     pages=200,
     page_latency=0.2,
@@ -72,6 +78,8 @@ QUICK = Sizes(
     logs=30_000,
     problems=5_000,
     compartments=100,
+    thousands=200,
+    news=999,
     latency=0.1,
     pages=60,
     page_latency=0.2,
@@ -89,6 +97,8 @@ TINY = Sizes(
     logs=1_500,
     problems=300,
     compartments=6,
+    thousands=6,
+    news=30,
     latency=0.01,
     pages=5,
     page_latency=0.01,

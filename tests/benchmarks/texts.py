@@ -13,9 +13,9 @@ import json
 from bisect import bisect_left
 from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
-from typing import Final
+from typing import Any, Final
 
-from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event
+from signal_client_oci.sandbox.data.audit_events import AuditFields, audit_event, audit_log_content
 from signal_client_oci.sandbox.data.log_records import log_content, search_result
 from signal_client_oci.sandbox.data.problems import RISK_LEVELS, ProblemVersion, StoredProblem
 
@@ -46,9 +46,8 @@ _RESPONSE_HEADERS: Final = {
     "Content-Length": ["1828"],
     "Date": ["Thu, 31 Dec 2009 23:59:30 GMT"],
 }
-_SECRET_HEADER: Final = {
-    "authorization": ['Signature version="1",keyId="a/b/c",signature="bm90IGEgc2VjcmV0"']
-}
+_CALLERS: Final = 20  # who have a session token of their own
+_CLAIMS: Final = "eyJzdWIiOiJvY2lkMS51c2VyIn0" * 12
 _AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
     {
         "event_name": "GetInstance",
@@ -92,7 +91,6 @@ _AUDIT_KINDS: Final[tuple[AuditFields, ...]] = (
         "event_name": "LaunchInstance",
         "action": "POST",
         "status": "201",
-        "credentials": _KEY,
         "resource_id": "ocid1.instance.oc1.iad.anuwcljt7x2k6",
     },
 )
@@ -157,17 +155,39 @@ def minute_text(minute: int) -> str:
 
 
 def _audit_event(slot: int) -> bytes:
-    """One of ten kinds of events in turn; one of ten holds secrets to mask."""
+    return (
+        json.dumps(_event(slot), separators=(",", ":")).replace(_NUMBER.decode().upper(), "0AB34CD7").encode()
+    )
+
+
+def _searched_event(slot: int) -> bytes:
+    """The same event as a search gives it."""
+    text = search_result(_TIME, audit_log_content(_event(slot), TENANCY, _TIME))
+    return text.replace(_NUMBER.upper(), b"0AB34CD7")
+
+
+def _event(slot: int) -> dict[str, Any]:
+    """One of ten kinds of events in turn: of ten of a kind, API keys signed five and session tokens the others."""
     name = f"{_NUMBER.decode()}-0000-4000-8000-{slot:012d}"
     kind = _AUDIT_KINDS[slot % len(_AUDIT_KINDS)]
-    request = _REQUEST_HEADERS | (_SECRET_HEADER if "credentials" in kind else {})
+    signer = slot // len(_AUDIT_KINDS) % 10
+    token = f"ST$eyJraWQiOiJhc3cifQ.{_CLAIMS}.{'c2lnbmF0dXJl' * 10}{slot % _CALLERS:02d}"
     usual: AuditFields = {
-        "request_headers": request,
+        "request_headers": _REQUEST_HEADERS | (_secret_headers(token) if signer >= 8 else {}),
         "response_headers": _RESPONSE_HEADERS,
         "principal_id": _USER,
+        "credentials": _KEY if signer < 5 else token,
     }
-    event = audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
-    return json.dumps(event, separators=(",", ":")).replace(_NUMBER.decode().upper(), "0AB34CD7").encode()
+    return audit_event(name, _TIME, TENANCY, (TENANCY, "root"), {**usual, **kind})
+
+
+def _secret_headers(token: str) -> dict[str, list[str]]:
+    """Return the headers of a request that a session token signed, and that a service made for its caller."""
+    signed = f'headers="date (request-target) host",keyId="{token}",algorithm="rsa-sha256"'
+    return {
+        "authorization": [f'Signature version="1",{signed},signature="{"QWIz" * 86}"'],
+        "opc-obo-token": [f"eyJraWQiOiJvYm8ifQ.{_CLAIMS}.{'b2JvLXRva2Vu' * 4}"],
+    }
 
 
 def _log_record(slot: int) -> bytes:
@@ -199,7 +219,12 @@ def _problem(slot: int) -> bytes:
 
 
 def _block(service: str) -> Block:
-    make = {"audit": _audit_event, "logging": _log_record, "cloudguard": _problem}[service]
+    make = {
+        "audit": _audit_event,
+        "audit_search": _searched_event,
+        "logging": _log_record,
+        "cloudguard": _problem,
+    }[service]
     return Block([make(slot) for slot in range(BLOCK)])
 
 

@@ -28,6 +28,7 @@ def shown(tmp_path_factory):
     return run("demo", "--directory", directory), directory
 
 
+@pytest.mark.slow
 def test_the_demo_shows_the_whole_job_and_verifies_it(shown):
     """List, form, validation, three polls, artifacts and the comparison are shown; the exit code is 0."""
     ended, directory = shown
@@ -129,6 +130,7 @@ def test_every_kind_of_difference_is_a_failure():
     assert "nothing of audit" in (verdict_on(compare({"audit": Counter()}, []), [], passed=True) or "")
 
 
+@pytest.mark.slow
 def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatch):
     """The demo's verdict comes from the sandbox's own truth: a record that was not collected is found missing."""
     emitted = DemoTenancy.expected

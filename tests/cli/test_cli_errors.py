@@ -10,6 +10,7 @@ from support.command_lines import call, one_line, run, write_instances
 COMMON = ("check", "poll", "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMON)
 @pytest.mark.parametrize(
     ("arguments", "way_out"),
@@ -89,6 +90,7 @@ def test_control_characters_in_a_wrong_value_do_not_reach_the_terminal(capsys):
     assert "\u202e" not in told
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_process_shows_no_traceback():
     """The real program behaves like the one in this process."""
     told = one_line(run("poll", "/nowhere/oci.toml"))

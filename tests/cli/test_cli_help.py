@@ -76,6 +76,7 @@ def test_version_names_what_a_bug_report_needs(capsys):
     assert ended.out.startswith(f"signal-client-oci {__version__} (oci 2.")
 
 
+@pytest.mark.slow
 def test_commands_that_send_nothing_do_not_import_the_sdk(toml):
     """Help, schema, policy and explain start without `oci`, which takes most of a second to import."""
     policy = ["policy", str(toml), "--terraform"]
@@ -114,6 +115,7 @@ def test_without_its_extra_one_line_says_how_to_get_it():
     assert "pip install 'signal-client-oci[cli]'" in ended.stderr
 
 
+@pytest.mark.slow
 def test_shell_completion_offers_commands_and_codes():
     """The shell's completion asks the program itself."""
     asked = {"_SIGNAL_CLIENT_OCI_COMPLETE": "complete_bash", "COMP_CWORD": "1"}

@@ -80,6 +80,22 @@ def test_switches_that_leave_nothing_or_say_nothing_are_refused(capsys, tmp_path
     assert way_out in one_line(call(capsys, "policy", path))
 
 
+def test_searching_audit_needs_more(capsys, tmp_path, tenancy):
+    """An instance's mode decides what Audit needs, --audit-mode overrides it, and nothing is stated twice."""
+    only_audit = {"logging_enabled": False, "cloud_guard_enabled": False}
+    path = write_instances(tmp_path, prod=tenancy.settings(audit_mode="Search", **only_audit))
+    searched = statements(["audit_search", "identity"], "g")
+    assert policy(capsys, path, "--group", "g") == searched
+    assert policy(capsys, "-s", "audit", "--audit-mode", "search", "--group", "g") == searched
+    listed = statements(["audit", "identity"], "g")
+    assert policy(capsys, path, "--group", "g", "--audit-mode", "events") == listed
+    assert policy(capsys, "--audit-mode", "search", "--group", "g") == statements(ALL, "g")
+    refused = call(capsys, "policy", "--audit-mode", "export")
+    assert "--audit-mode: This must be one of events, search" in one_line(refused)
+    path = write_instances(tmp_path, prod=tenancy.settings(audit_mode="export"))
+    assert "audit_mode: This must be one of events, search" in one_line(call(capsys, "policy", path))
+
+
 def test_a_tenancy_that_would_steer_the_terminal_is_refused(capsys, tmp_path, tenancy):
     """Control characters of a file reach neither the screen nor the resource."""
     path = write_instances(tmp_path, prod=tenancy.settings(tenancy_ocid="ocid1.tenancy\u009b2J"))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import resource
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from support.command_lines import (
@@ -25,6 +23,7 @@ from support.command_lines import (
     write_instances,
 )
 
+from signal_client_oci.cli.interruption import stop_on_signals, terminate_like_interrupt
 from signal_client_oci.cli.output.artifact_files import ArtifactFiles
 from signal_client_oci.host import StateDirectory
 
@@ -63,6 +62,7 @@ def test_run_polls_every_instance_until_a_signal_and_goes_on_there(tmp_path, san
     assert (data / "artifacts" / "second.jsonl").read_text() == ""
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_table_is_drawn_until_ctrl_c(tmp_path, toml):
     """The table shows each source, and what was collected is told at the end."""
     ended = on_terminal("run", toml, "--directory", tmp_path / "data", until="\x1b[32mok")
@@ -79,10 +79,13 @@ def test_on_a_small_terminal_the_failing_one_of_twenty_is_seen(tmp_path, tenancy
     instances = {f"acme-{number}": only_audit for number in range(1, 21)}
     instances["acme-17"] = only_audit | {"fingerprint": ":".join(["00"] * 16)}
     path = write_instances(tmp_path, **instances)
+    (tmp_path / "acme-1.pem").chmod(0o644)
     heading_parts = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
     terminal = Terminal("run", path, "--directory", tmp_path / "data", columns=80, lines=24)
     drawn = terminal.drawing(heading_parts, most_lines=24)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
+    terminal.resize(120, 40)
+    terminal.drawing(heading_parts, "warning: ", "acme-1.pem", most_lines=40)
     terminal.resize(70, 10)
     drawn = terminal.drawing(heading_parts, most_lines=10)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
@@ -160,24 +163,17 @@ def test_log_lines_that_find_no_space_stop_no_poll(tmp_path, toml):
     assert lines[-1].startswith("stopped: 4 artifacts in ")
 
 
-@pytest.mark.slow
-def test_log_lines_that_can_never_be_written_are_told_at_the_end(tmp_path, toml):
-    """`run > /dev/full` polls on; stopped, it says on stderr what it did and that lines are missing; exit code 1."""
-    data = tmp_path / "data"
-    with Path("/dev/full").open("w") as full:
-        process = subprocess.Popen(
-            [*COMMAND, "run", str(toml), "--directory", str(data)],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-    polled_into(data / "artifacts" / "prod.jsonl", 4)
-    process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=WAIT_SECONDS)
-    assert process.returncode == 1
-    assert told.splitlines()[0].startswith("stopped: 4 artifacts in ")
-    assert re.search(r"standard output: No space left on device; \d+ log lines could not be written", told)
+@pytest.mark.parametrize("ignored", [False, True])
+def test_closing_the_terminal_stops_a_command_like_ctrl_c(ignored):
+    """Unless `nohup` has asked that it does not; afterwards everything is as it was."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        for context in (terminate_like_interrupt, stop_on_signals):
+            with context():
+                assert (signal.getsignal(signal.SIGHUP) == signal.SIG_IGN) == ignored
+            assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
@@ -187,6 +183,7 @@ def test_a_place_that_another_process_uses_is_refused(capsys, tmp_path, toml):
     assert "in use by another process" in told
 
 
+@pytest.mark.slow
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path, toml):
     """One line with the path and the command, exit code 2, and nothing is made in it."""
     data = tmp_path / "data"

@@ -50,6 +50,7 @@ def test_a_pipe_gets_lines_whole_and_without_trailing_blanks():
     assert lines[2] == "[bold]" + "x" * 500
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_lines_of_its_width():
     """Output is fitted, and emphasised."""
     written = on_terminal("explain", "STOPPED", columns=60).out
@@ -57,6 +58,7 @@ def test_a_terminal_gets_colours_and_lines_of_its_width():
     assert max(len(line) for line in written.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()) <= 60
 
 
+@pytest.mark.slow
 def test_no_color_leaves_plain_text():
     """With NO_COLOR, a terminal gets no escape sequence at all."""
     assert "\x1b" not in on_terminal("explain", "STOPPED", NO_COLOR="1").out

@@ -9,6 +9,7 @@ import re
 import threading
 from datetime import datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -189,7 +190,7 @@ def test_on_a_terminal_the_whole_table_is_left_behind():
     screen.stream = screen.console.file
     screen.stream.isatty = lambda: True
     schedule = Stoppable()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         logging.getLogger("signal_client_oci.host").warning("a note of the host")
         output.end(["stopped: 0 artifacts"])
     left = screen.stream.getvalue().rsplit("\x1b[?1049l", 1)[1]
@@ -203,7 +204,7 @@ def test_elsewhere_log_lines_replace_the_table():
     """A heading, a line with time and level for each log record, and the last lines."""
     stream = StringIO()
     screen = Screen(stream)
-    with open_output(screen, table_on(screen), "heading", Stoppable()) as output:
+    with open_output(screen, table_on(screen), Stoppable()) as output:
         logging.getLogger("signal_client_oci").info("oci-cloud: fetched %d", 3)
         output.end(["stopped"])
     first, line, last = stream.getvalue().splitlines()
@@ -219,13 +220,27 @@ def test_a_reader_that_ctrl_c_ended_too_is_no_failure(pipe, ctrl_c_first):
     if ctrl_c_first:
         schedule.stop()
     reader.close()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         assert schedule.stopped.wait(LONG)
         output.end(["stopped"])
     assert not output.is_complete
     assert output.failure == (
         "" if ctrl_c_first else "standard output: Broken pipe; 2 log lines could not be written"
     )
+
+
+def test_lines_that_never_find_space_are_a_failure_at_the_end(monkeypatch):
+    """The run goes on for as long as it likes; that lines are missing is said when it ends."""
+    monkeypatch.setattr(line_output, "_RETRY_SECONDS", 0.001)
+    schedule = Stoppable()
+    with Path("/dev/full").open("w") as full:
+        screen = Screen(full)
+        with open_output(screen, table_on(screen), schedule) as output:
+            logging.getLogger("signal_client_oci").info("one")
+            assert not schedule.is_stopping
+            output.end(["stopped"])
+    assert output.failure == "standard output: No space left on device; 3 log lines could not be written"
+    assert not output.is_complete
 
 
 def test_a_log_line_that_cannot_be_shown_stops_nobody(monkeypatch):
@@ -256,7 +271,7 @@ def test_a_terminal_that_is_gone_ends_the_run():
     screen = screen_of(80, 24)
     screen.stream = screen.console.file = Gone()
     schedule = Stoppable()
-    with open_output(screen, table_on(screen), "heading", schedule) as output:
+    with open_output(screen, table_on(screen), schedule) as output:
         assert schedule.stopped.wait(LONG)
         output.end(["stopped"])
     assert output.failure == "standard output: Input/output error; the table could not be drawn"
@@ -306,7 +321,8 @@ def test_a_reader_that_does_not_read_holds_up_nobody(pipe):
     for number in range(10_000):
         output.print(f"{number} " + "x" * 100)
     assert output.close(0.01) > 0
-    assert reader.readline().startswith("0 ")
+    reader.close()
+    assert output.close(LONG) > 0  # the thread has ended, and writes to no descriptor that is used again
 
 
 def test_lines_that_were_left_out_are_counted_in_their_place(tmp_path):

@@ -22,6 +22,11 @@ def test_statements_are_the_least_rights_of_each_service():
         "Allow group readers to read log-groups in tenancy",
         "Allow group readers to read log-content in tenancy",
     ]
+    assert statements(("audit_search",), "readers") == [
+        "Allow group readers to read audit-events in tenancy",
+        "Allow group readers to read log-groups in tenancy",
+        "Allow group readers to read log-content in tenancy",
+    ]
     assert statements(("cloud_guard",), "readers") == [
         "Allow group readers to read cloud-guard-problems in tenancy",
         "Allow group readers to read cloud-guard-config in tenancy",
@@ -30,6 +35,12 @@ def test_statements_are_the_least_rights_of_each_service():
         "Allow group readers to inspect compartments in tenancy",
         "Allow group readers to inspect tenancies in tenancy",
     ]
+
+
+def test_what_two_services_need_is_stated_once():
+    """Searching Audit and Logging share two statements."""
+    lines = statements(("audit_search", "logging"))
+    assert len(lines) == len(set(lines)) == 3
 
 
 def test_statements_of_several_services_follow_each_other():

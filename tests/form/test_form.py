@@ -70,7 +70,7 @@ def test_widgets(browser):
     kinds = {"string": "text", "boolean": "checkbox", "integer": "number"}
     expected = {name: kinds.get(about["type"]) for name, about in _PROPERTIES.items()}
     expected |= {"private_key": "textarea", "private_key_passphrase": "password"}
-    expected |= {"cloud_guard_min_risk": "select-one"}
+    expected |= {"audit_mode": "select-one", "cloud_guard_min_risk": "select-one"}
     fields = _fields(browser)
     assert {name: field["type"] for name, field in fields.items()} == {
         name: expected[name] for name in fields

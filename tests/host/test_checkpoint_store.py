@@ -208,6 +208,7 @@ def test_names_that_look_alike_are_kept_apart(pair):
     assert file_stem(pair[0]) != file_stem(pair[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [StateDirectory, CheckpointFile])
 def test_one_process_at_a_time(tmp_path, kind):
     """A second process is refused with a line that says what to do, and let in after the first has closed."""

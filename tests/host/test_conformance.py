@@ -254,6 +254,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(PLAIN)
 def test_everything_plain_passes_and_can_be_written(value):
     """What `require_json` lets through is what compact JSON in UTF-8 can carry."""
@@ -261,6 +262,7 @@ def test_everything_plain_passes_and_can_be_written(value):
     assert compact_json(value)
 
 
+@pytest.mark.slow
 @given(PLAIN, st.sampled_from([(), b"x", {1}, object(), math.nan, 1j, Word.AUDIT, "\ud800"]))
 def test_one_alien_anywhere_is_found(value, alien):
     """A value that JSON lacks is refused however deep it stands beside plain ones."""

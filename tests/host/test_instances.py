@@ -61,10 +61,15 @@ def fault(call, *args, **named):
 def test_an_instance_is_the_settings_and_when_to_poll(folder):
     """Settings go to the connector under their own names; the file's own keys do not."""
     path = toml(
-        folder, table("enabled = false", "poll_interval_minutes = 30", 'additional_regions = ["all"]')
+        folder, table("enabled = false", "poll_interval_minutes = 0.5", 'additional_regions = ["all"]')
     )
     [one] = read_instances(path).instances
-    assert (one.name, one.connector, one.enabled, one.poll_interval_minutes) == ("prod", CONNECTOR, False, 30)
+    assert (one.name, one.connector, one.enabled, one.poll_interval_minutes) == (
+        "prod",
+        CONNECTOR,
+        False,
+        0.5,
+    )
     assert one.settings == {
         "tenancy_ocid": "ocid1.tenancy.oc1..a",
         "user_ocid": "ocid1.user.oc1..u",
@@ -219,17 +224,21 @@ TOML_FAULTS = {
     ),
     "interval zero": (
         table("poll_interval_minutes = 0"),
-        "prod.poll_interval_minutes: is not a valid interval; give whole",
+        "prod.poll_interval_minutes: is not a valid interval; give minutes",
     ),
     "interval text": (
         table('poll_interval_minutes = "5"'),
-        "give whole minutes from 1 to 1440, without quotes",
+        "give minutes from 0.02 to 1440, without quotes",
     ),
     "interval bool": (
         table("poll_interval_minutes = true"),
         "poll_interval_minutes: is not a valid interval",
     ),
-    "interval half": (table("poll_interval_minutes = 1.5"), "poll_interval_minutes: is not a valid interval"),
+    "interval second": (
+        table("poll_interval_minutes = 0.01"),
+        "poll_interval_minutes: is not a valid interval",
+    ),
+    "shard text": (table('shard_by_region = "yes"'), "prod.shard_by_region: is neither true nor false"),
     "interval days": (
         table("poll_interval_minutes = 1441"),
         "poll_interval_minutes: is not a valid interval",

@@ -314,6 +314,7 @@ def test_stop_ends_run_from_another_thread():
     assert schedule.run(LONG) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hanging", [False, True])
 def test_ctrl_c_ends_run_cleanly(hanging):
     """A real SIGINT: the poll in flight ends with its report stored, a hanging one is named, no traceback."""

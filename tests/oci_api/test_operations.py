@@ -237,6 +237,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.slow
 @OPERATION
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 def test_a_body_of_another_shape_is_a_failure(case, body):

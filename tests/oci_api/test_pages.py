@@ -52,6 +52,7 @@ WAYS = [(split_list_events, in_list), (split_search_results, in_results), (split
 WAY = pytest.mark.parametrize(("split", "page_of"), WAYS, ids=["audit", "logging", "cloud_guard"])
 
 
+@pytest.mark.slow
 @WAY
 @settings(deadline=None)
 @given(values=st.lists(JSON_VALUES), indent=st.sampled_from([None, 1]))
@@ -75,6 +76,7 @@ POISON = [
 ]
 
 
+@pytest.mark.slow
 @WAY
 @pytest.mark.parametrize("bad", POISON, ids=range(len(POISON)))
 def test_a_bad_record_does_not_block_its_page(split, page_of, bad):
@@ -194,6 +196,7 @@ def test_a_page_is_as_large_as_it_may_be(split, page_of):
         split(page, Bounds(9, len(page) - 1))
 
 
+@pytest.mark.slow
 @WAY
 @pytest.mark.parametrize("text", [b"{}", b"0"], ids=["objects", "numbers"])
 def test_many_records_are_refused_without_being_made(split, page_of, text):

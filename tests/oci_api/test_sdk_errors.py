@@ -85,6 +85,7 @@ def failure_of(answer, request="audit", **kwargs):
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_name", REQUESTS)
 @pytest.mark.parametrize(("status", "code", "expected", "recovery"), ANSWERS)
 def test_each_documented_error_of_each_service(request_name, status, code, expected, recovery):

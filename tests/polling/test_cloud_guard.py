@@ -536,6 +536,7 @@ def test_a_first_poll_that_fails_keeps_its_lookback(oci, host, clock):
     assert delivered(host) == [(1, "RESOLVED", "HIGH")]
 
 
+@pytest.mark.slow
 def test_details_of_a_million_fields_cost_no_memory(oci, instance):
     """A GetProblem answer is looked through without keeping what is in it, and delivered as it came."""
     guard = CloudGuard(oci)

@@ -221,6 +221,7 @@ def test_an_answer_without_results_is_a_failure(oci, instance, body):
     assert report["sources"]["logging"]["covered_until"] == "2026-03-02T07:59:00Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bounds", ["[)", "[]", "(]", "()"])
 @pytest.mark.parametrize("overlap", [0, 15])
 def test_whatever_the_bounds_are_each_record_comes_once(cloud, bounds, overlap):

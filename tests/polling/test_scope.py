@@ -379,6 +379,7 @@ def test_a_compartment_that_is_created_later_is_read_from_its_creation(tenancy, 
     assert host.keys("audit") == tenancy.ground_truth.keys("audit")
 
 
+@pytest.mark.slow
 def test_a_deleted_compartment_is_read_until_its_late_events_are_in(cloud, tenancy, host, clock):
     """Events that show up after the deletion still come; afterwards it costs no request."""
     host.poll()
@@ -395,6 +396,7 @@ def test_a_deleted_compartment_is_read_until_its_late_events_are_in(cloud, tenan
     assert counts[-1] == counts[-4]
 
 
+@pytest.mark.slow
 def test_a_404_of_a_deleted_compartment_is_no_failure(cloud, tenancy, host, clock):
     """Also before the list is due again, every report stays ok, and in the end it is given up."""
     host.poll()

@@ -23,6 +23,7 @@ from signal_client_oci.polling.protocol import Hindsight
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
+from signal_client_oci.polling.sources.windowed_api import Margins
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batcher import Batcher
@@ -61,7 +62,9 @@ class Service:
     source: str = "audit"
     title: str = "Audit Events"
     service: str = "audit"
-    min_overlap: int = 0
+    margins: Margins = Margins()  # noqa: RUF009
+    unit_name: str = "compartment"
+    read_count: str = "read"
     shortest_retention: int = 90
     records: list = field(default_factory=list)
     now: datetime = NOON
@@ -69,6 +72,10 @@ class Service:
     trouble: object = None
     tells_date: bool = True
     region: str = HOME
+
+    def units(self, scope):
+        """Each compartment by itself."""
+        return scope.compartments
 
     def ask(self, region, compartments, start, end, page):
         """One page: what is visible of the compartments in `[start, end)`; the token is where it goes on."""
@@ -325,6 +332,7 @@ def _lived(history, *, crashes):
     return service, one
 
 
+@pytest.mark.slow
 @given(histories())
 @settings(max_examples=30, deadline=None)
 def test_each_record_is_delivered_once(history):
@@ -333,6 +341,7 @@ def test_each_record_is_delivered_once(history):
     assert one.delivered == Counter(each.id for each in service.records)
 
 
+@pytest.mark.slow
 @given(histories())
 @settings(max_examples=30, deadline=None)
 def test_after_a_crash_only_the_batch_that_was_not_stored_comes_again(history):
@@ -358,6 +367,7 @@ def test_a_long_window_is_read_in_pieces_that_grow_over_quiet_time():
     assert len(windows) < 40
 
 
+@pytest.mark.slow
 def test_a_busy_time_is_read_in_smaller_pieces():
     """Where an hour has many pages, the pieces after it are shorter."""
     service = Service(page_size=1)
@@ -820,6 +830,7 @@ def _fails(service, failure):
     service.trouble = refuse if failure else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [SKEWED, UNREACHABLE, None])
 @pytest.mark.parametrize("hours", [2, 10, 400])
 @pytest.mark.parametrize("polls_ahead", [1, 30])

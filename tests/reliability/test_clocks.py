@@ -120,7 +120,7 @@ def test_a_host_that_is_hours_ahead_of_the_clock_that_signs_loses_nothing(world,
     tenancy = world.tenancy(compartments=1)
     instance = Instance(tenancy, lookback_minutes=60, cloud_guard_interval_minutes=5)
     instance.clock = lambda: world.clock() + timedelta(hours=hours)
-    for _ in range(8):
+    for _ in range(4):
         emit_everywhere(tenancy, problems=1)
         report = instance.catch_up(polls=1, minutes=10)
         assert set(statuses(report).values()) == {"ok"}
@@ -138,13 +138,14 @@ def test_a_clock_that_is_refused_from_the_first_poll_on_loses_nothing(world, ahe
     instance = Instance(tenancy, lookback_minutes=30)
     wrong = timedelta(minutes=ahead)
     instance.clock = lambda: world.clock() + wrong
-    refusal = world.fault(status=401)
+    headers: dict[str, str] = {}
+    refusal = world.fault(status=401, headers=headers)
     instance.poll(deadline_seconds=0)
     for shown in [wrong] * polls + [timedelta(0)] * outage:
         wrong = shown
         emit_everywhere(tenancy, problems=1)
         world.clock.advance(minutes=5)
-        refusal.headers["Date"] = format_datetime(world.clock(), usegmt=True)
+        headers["Date"] = format_datetime(world.clock(), usegmt=True)
         instance.poll()
     wrong = timedelta(0)
     world.sandbox.faults.remove(refusal)

@@ -50,12 +50,13 @@ class Runner:
 
 
 @pytest.mark.slow
-def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path):
+@pytest.mark.parametrize("mode", ["events", "search"])
+def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path, mode):
     """Real processes die by SIGKILL while they read, write and store; the union of what they left is complete."""
     chance = random.Random(20261)
     tenancy = world.tenancy(HOME, FAR, compartments=2)
     tenancy.audit.page_size = 6
-    instance = Instance(tenancy, cloud_guard_interval_minutes=1)
+    instance = Instance(tenancy, cloud_guard_interval_minutes=1, audit_mode=mode)
     killed = 0
     with Runner(tmp_path, instance) as runner:
         for number in range(3 * KILLS):
@@ -107,12 +108,13 @@ def _assert_repeats_are_of_open_batches(lines, journal):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("store_last", [True, False])
-def test_dropped_after_any_item_everything_arrives(world, seed, store_last):
+@pytest.mark.parametrize("mode", ["events", "search"])
+def test_dropped_after_any_item_everything_arrives(world, seed, store_last, mode):
     """The host dies right before or right after storing, after any number of batches, again and again."""
     chance = random.Random(seed)
     tenancy = world.tenancy(HOME, FAR, compartments=1)
     tenancy.audit.page_size = 4
-    instance = Instance(tenancy)
+    instance = Instance(tenancy, audit_mode=mode)
     for _ in range(5):
         emit_everywhere(tenancy, 4, problems=2)
         world.clock.advance(minutes=5)

@@ -172,6 +172,7 @@ def test_strange_bytes_are_inside_of_a_string(events, sandbox, kind):
         json.loads(spoilt)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_unpacks_to_its_size(events, sandbox, tenancy):
     """A thousandth on the wire; the true page, followed by blanks, when unpacked."""
     size = 64 << 20

@@ -84,6 +84,7 @@ def running(tmp_path):
         process.stop(signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_process_serves_obeys_and_ends_cleanly(running):
     """Settings that work, time that is moved from outside, faults, counts, keys; status 0 at SIGTERM."""
     assert stat.S_IMODE(running.file.stat().st_mode) == 0o600
@@ -110,6 +111,7 @@ def test_a_process_serves_obeys_and_ends_cleanly(running):
     assert running.stop() == (0, b"", b"")
 
 
+@pytest.mark.slow
 def test_control_sets_what_can_be_set_and_refuses_the_rest(running):
     """Latency, rate limit, recording; anything odd is a 400 that says why."""
     client = running.client(oci.identity.IdentityClient, "identity")
@@ -142,6 +144,7 @@ def test_an_ordinary_sandbox_has_no_control(sandbox):
     connection.close()
 
 
+@pytest.mark.slow
 def test_generated_loads_are_served(tmp_path):
     """What benchmarks ask for on the command line."""
     process = Process(

@@ -37,6 +37,7 @@ def _without_ids(raw):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [2, 7, 80])
 def test_the_story_does_not_depend_on_how_often_it_is_advanced(steps):
     """The same records, however the time was cut."""
@@ -75,6 +76,7 @@ def test_everything_happens_in_both_regions(tenancy, scenario):
     assert {tenancy.ocid, scenario.company.archive} < compartments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat as Privat
 from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cases import check_each
 
 from signal_client_oci.errors.key_errors import KEY_ERRORS
 from signal_client_oci.settings.api_key import PrivateKeyError, _digest, _load, fingerprint_of, load_api_key
@@ -149,11 +150,14 @@ _FORMS = {
 _LOST = {("legacy", "no header"), ("legacy", "neither header nor footer"), ("legacy", "neither, in lines")}
 
 
-@pytest.mark.parametrize(
-    ("form", "paste"), [(form, paste) for form in _FORMS for paste in _PASTES if (form, paste) not in _LOST]
-)
-def test_mangled_pastes_are_repaired(form, paste):
+def test_mangled_pastes_are_repaired():
     """Whatever a paste does to the wrapping, the key inside comes out byte for byte."""
+    pastes = [(form, paste) for form in _FORMS for paste in _PASTES if (form, paste) not in _LOST]
+    check_each(_repair, ((f"{form}, {paste}", (form, paste)) for form, paste in pastes))
+
+
+def _repair(case):
+    form, paste = case
     pem, encoded = _FORMS[form]
     assert find_private_key(_PASTES[paste](pem)).encoded == encoded
 
@@ -170,6 +174,7 @@ def test_labels_that_do_not_fit_are_repaired(case):
     assert _opened(_RELABELLED[case]) == _KEY.private_numbers()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(
@@ -684,6 +689,7 @@ def _encrypted(lock, derived):
     return lock(ciphertext=encryptor.update(_DER + bytes([padding]) * padding) + encryptor.finalize())
 
 
+@pytest.mark.slow
 def test_usual_encryptions_open():
     """What openssl writes by itself, and what it writes when it is asked for more rounds, opens as before."""
     secret = _PASSPHRASE.encode()

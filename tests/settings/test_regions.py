@@ -179,12 +179,14 @@ def _in_new_process(home, script=_ASK, **environment):
     return done.stdout.split() if done.returncode == 0 else done.stderr
 
 
+@pytest.mark.slow
 def test_region_declared_in_the_environment(tmp_path):
     """A region that OCI_REGION_METADATA declares works, by short code and by name, in its own realm."""
     found = _in_new_process(tmp_path, OCI_REGION_METADATA=json.dumps(_NEW))
     assert found == ["xx-newtown-1", "xx-newtown-1", "oc99"]
 
 
+@pytest.mark.slow
 def test_region_declared_in_the_file(tmp_path):
     """A region that ~/.oci/regions-config.json adds to the SDK works too."""
     (tmp_path / ".oci").mkdir()
@@ -192,6 +194,7 @@ def test_region_declared_in_the_file(tmp_path):
     assert _in_new_process(tmp_path) == ["xx-newtown-1", "xx-newtown-1", "oc99"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ['"text"', "[1, 2]", '[{"realmKey": 1}]', "{", "null", "\x00"])
 def test_malformed_declaration_harms_nothing(tmp_path, content):
     """A broken regions-config.json neither raises nor hides the regions that the SDK knows."""

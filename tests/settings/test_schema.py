@@ -34,6 +34,7 @@ _CONTRACT = {
     "audit_enabled": True,
     "logging_enabled": True,
     "cloud_guard_enabled": True,
+    "audit_mode": "events",
     "logging_query": "",
     "cloud_guard_interval_minutes": 30,
     "cloud_guard_min_risk": "MINOR",
@@ -95,6 +96,7 @@ def test_widgets():
 def test_choices_and_bounds():
     """The risk levels are a choice, and numbers have the bounds of the reader."""
     assert _PROPERTIES["cloud_guard_min_risk"]["enum"] == ["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
+    assert _PROPERTIES["audit_mode"]["enum"] == ["events", "search"]
     bounds = {
         name: (about["minimum"], about["maximum"])
         for name, about in _PROPERTIES.items()

@@ -150,6 +150,7 @@ STAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_frames_of_the_connection_test_hold_no_secret(stage, monkeypatch):
     """Wherever the check of settings and key fails, neither its frames nor the error's show the key."""
@@ -168,6 +169,7 @@ def _unknown():
     return connection.Failure("INTERNAL_ERROR")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [*STAGES, "polling.poll.PollContext", "oci_api.client.Transport"])
 def test_frames_of_a_poll_hold_no_secret(stage, monkeypatch):
     """The same for a poll, from the hook down."""

@@ -60,6 +60,7 @@ def test_defaults():
         "audit_enabled": True,
         "logging_enabled": True,
         "cloud_guard_enabled": True,
+        "audit_mode": "events",
         "logging_query": "",
         "cloud_guard_interval_minutes": 30,
         "cloud_guard_min_risk": "MINOR",
@@ -100,6 +101,7 @@ def test_a_messy_form_reads_like_a_tidy_one():
         "logging_query": "| where type = 'x' -- flow logs\n",
         "lookback_minutes": "120",
         "cloud_guard_min_risk": " high",
+        "audit_mode": "Search ",
         "endpoint_template": "https://gateway.example.com/{region}/{service}/",
     }
     tidy = _GOOD | {
@@ -107,6 +109,7 @@ def test_a_messy_form_reads_like_a_tidy_one():
         "logging_query": "where type = 'x'",
         "lookback_minutes": 120,
         "cloud_guard_min_risk": "HIGH",
+        "audit_mode": "search",
         "endpoint_template": "https://gateway.example.com/{region}/{service}",
     }
     assert parse_settings(messy) == parse_settings(tidy)
@@ -172,6 +175,7 @@ _MISTAKES = [
     ("cloud_guard_interval_minutes", 0, "at least 1 and at most 1440"),
     ("cloud_guard_min_risk", "SEVERE", "one of CRITICAL, HIGH, MEDIUM, LOW, MINOR"),
     ("cloud_guard_min_risk", 1, "text in quotes"),
+    ("audit_mode", "export", "one of events, search"),
     ("lookback_minutes", 0, "at least 1 and at most 20160"),
     ("lookback_minutes", 20161, "at most 20160"),
     ("lookback_minutes", "an hour", "whole number"),
@@ -467,6 +471,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @hypothesis_settings(deadline=None)
 @given(
     st.dictionaries(

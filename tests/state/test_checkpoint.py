@@ -90,6 +90,7 @@ def stored(progress):
     return json.loads(json.dumps(progress.checkpoint()))
 
 
+@pytest.mark.slow
 @given(progresses())
 def test_a_checkpoint_is_read_as_it_was_written(progress):
     """Through JSON and back, every position, digest and problem is the same, and so is the next checkpoint."""
@@ -125,12 +126,14 @@ def read(value):
     return None
 
 
+@pytest.mark.slow
 @given(json_values)
 def test_anything_else_is_refused(value):
     """Any JSON value that is no checkpoint gives a CheckpointError and nothing else."""
     assert read(value) is None
 
 
+@pytest.mark.slow
 @given(progresses(), st.data())
 def test_a_missing_part_is_refused(progress, data):
     """A checkpoint of which a part is missing, or is another value, is refused or still complete in itself."""
@@ -197,6 +200,7 @@ DAMAGED.problems.listed = {b"12345678"}
 TEXT = json.dumps(DAMAGED.checkpoint(), separators=(",", ":")).encode()
 
 
+@pytest.mark.slow
 @given(progresses(), st.integers(0, 3000))
 @settings(max_examples=50)
 def test_a_checkpoint_is_pure(progress, max_bytes):
@@ -222,6 +226,7 @@ def test_leaps_of_an_older_version_are_read():
     assert parse(value).checkpoint() == json.loads(TEXT)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 7))
 @settings(max_examples=400)
 def test_a_changed_bit_is_noticed_or_harmless(at, bit):
@@ -361,6 +366,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_checkpoint_is_never_too_large(shape):
     """Whatever there is to remember, a checkpoint stays under its limit, says so, and can be read."""
@@ -413,6 +419,7 @@ def test_a_checkpoint_without_a_left_scope_is_read():
     assert parse(value).checkpoint() == json.loads(TEXT)
 
 
+@pytest.mark.slow
 @given(progresses(), st.integers(0, 1500))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_moved_forward_to_save_space(monkeypatch, progress, room):

@@ -117,6 +117,7 @@ def played(given_polls, overlap):
     return reader
 
 
+@pytest.mark.slow
 @given(polls, overlaps)
 @example(HALF_A_WINDOW_BEFORE, 1)
 def test_what_shows_late_within_the_overlap_is_read_again(given_polls, overlap):
@@ -253,6 +254,7 @@ def test_many_pieces_of_one_poll_are_one_stretch():
     assert len(position.pending_rereads) == 1
 
 
+@pytest.mark.slow
 @given(polls, overlaps)
 def test_what_a_position_remembers_is_bounded(given_polls, overlap):
     """Stretches are forgotten once settled."""

@@ -218,6 +218,7 @@ def hostile(kind):
     return stored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["a range again and again", "positions again and again", "regions again and again"]
 )
@@ -249,6 +250,7 @@ except CheckpointError as error:
 CPU_SECONDS = 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
@@ -361,6 +363,7 @@ stretch = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(stretch, min_size=238, max_size=250), st.integers(0, 120))
 @settings(max_examples=12)
 def test_folding_changes_neither_where_reading_begins_nor_how_long(stretches, overlap):

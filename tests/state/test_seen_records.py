@@ -123,6 +123,7 @@ def test_damage_is_a_value_error(stored):
     assert SeenRecords.from_json(made.to_json()).committed() == made.committed()
 
 
+@pytest.mark.slow
 @given(filings, st.data())
 def test_a_cut_off_text_is_refused(given_filings, data):
     """A text that lost its end is a ValueError, unless it ends between two runs."""

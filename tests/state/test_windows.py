@@ -109,6 +109,7 @@ def test_pieces_for_spare_places_get_shorter_and_end_together(start, length):
     assert len(spans) <= 100
 
 
+@pytest.mark.slow
 @given(moments)
 def test_floor_minute_is_the_minute_that_a_moment_lies_in(moment):
     """In every zone, and on both sides of every change of its clock, the minute begins at or before the moment."""

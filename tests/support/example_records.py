@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,26 @@ ORIGIN = Origin(
 def example(name: str) -> dict[str, Any]:
     """Return an example: `source`, `record`, perhaps `details`, and the expected `artifact`."""
     return json.loads((DIRECTORY / f"{name}.json").read_text("utf-8"))
+
+
+def each_path() -> Iterator[tuple[dict[str, Any], tuple[Any, ...]]]:
+    """Return each path that a kind of record has, once, with the first example of that kind that has it."""
+    seen = set()
+    for name in NAMES:
+        given = example(name)
+        kind = (given["source"], str(given["record"].get("logContent", {}).get("type")))
+        for path in paths_of(given["record"]):
+            if (kind, path) not in seen:
+                seen.add((kind, path))
+                yield given, path
+
+
+def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Return the paths of everything inside a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in inner:
+        yield (*path, key)
+        yield from paths_of(member, (*path, key))
 
 
 def text_of(record: Any) -> bytes:

@@ -158,8 +158,8 @@ class Instance:
 def key_of(source: str, artifact: dict[str, Any]) -> str:
     """Return the ground truth's key of a delivered artifact, also of one that is not quite JSON."""
     record = json.loads(artifact["raw"], strict=False)
-    if source == "audit":
-        return str(record["eventId"])
+    if source == "audit":  # a search gives an event in Logging's envelope
+        return str(record["logContent"]["id"] if "logContent" in record else record["eventId"])
     if source == "logging":
         return str(record["logContent"]["data"]["sandboxMarker"])
     return (

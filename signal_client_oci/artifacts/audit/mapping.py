@@ -328,8 +328,9 @@ def _add_changes(metadata: Metadata, change: AuditChange) -> None:
 
 def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | None, parts: OpenParts) -> None:
     """Add what the event opened to the world: to severity, message and `senderHost`, by which repeats are told."""
-    access = public_access(change, parts.details)
-    if access and "bucket" in meaning.event.lower():
+    is_bucket = "bucket" in meaning.event.lower()
+    access = public_access(change, parts.details) if is_bucket else ""
+    if access:
         metadata["oci.publicAccessType"] = sanitize(access)
     if metadata.get("oci.outcome") in _UNSUCCESSFUL:
         return
@@ -344,7 +345,7 @@ def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | No
     if metadata["messageType"] not in {"service_activity", "auth_failure"}:
         worst = min((opening.severity for opening in found), key=CODES.__getitem__)
         set_severity(metadata, worst, "config_change")
-        if "bucket" in meaning.event.lower():
+        if is_bucket:
             metadata["attackTechniqueIds"] = ["T1530"]
 
 

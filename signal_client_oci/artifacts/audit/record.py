@@ -17,7 +17,7 @@ from signal_client_oci.artifacts.envelope import (
 )
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.sanitize import is_clean
-from signal_client_oci.artifacts.secrets.known import known_secrets
+from signal_client_oci.artifacts.secrets.known import known_secrets, session_token
 from signal_client_oci.artifacts.times import identity_time, utc_text
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ IDENTITY_FIELDS: Final = frozenset(
 class AuditRecord:
     """One audit event: its identity at once, its artifact when asked, because most duplicates are never mapped.
 
-    `compartment` is None: a request names one compartment, and all its events belong to it.
+    `compartment` is None: a request names one compartment, and all its events belong to it. Nobody asks for `minute`.
     """
 
     __slots__ = ("_event", "_origin", "_parse_errors", "_text", "id")
     compartment: Final = None
+    minute: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
@@ -70,10 +71,15 @@ class AuditRecord:
         metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        known_of = partial(known_secrets, text, event.data)
-        redact = self._origin.redact
         return build_artifact(
-            self.id, timestamp, metadata, text, parse_errors, redact=redact, known_of=known_of
+            self.id,
+            timestamp,
+            metadata,
+            text,
+            parse_errors,
+            redact=self._origin.redact,
+            known_of=None if self._parse_errors else partial(known_secrets, text, event.data),
+            looked=session_token(event.data) != "",
         )
 
 

@@ -106,12 +106,14 @@ class _AuditContent(msgspec.Struct, gc=False):
     time: Text = None
     type: Text = None
     source: Text = None
+    oracle: LogOracle | None = None
     data: AuditData | None = None
 
 
 class AuditLog(msgspec.Struct, rename="camel", gc=False):
     """One record of the log group `_Audit`."""
 
+    datetime: int | str | float | None = None
     log_content: _AuditContent | None = None
 
 

@@ -87,9 +87,10 @@ def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: 
 
 def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     """Map the decoded data of a flow record; `clean` as for `set_fields`."""
-    for name, seconds in (("startTimeUTC", data.start_time), ("endTimeUTC", data.end_time)):
-        if seconds is not None and (moment := utc_text_of_second(seconds)):
-            metadata[name] = moment
+    if data.start_time is not None and (moment := utc_text_of_second(data.start_time)):
+        metadata["startTimeUTC"] = moment
+    if data.end_time is not None and (moment := utc_text_of_second(data.end_time)):
+        metadata["endTimeUTC"] = moment
     is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
     source = _end(metadata, _SERVER if is_reply else _CLIENT, data.source_address, data.source_port)
     destination = _end(

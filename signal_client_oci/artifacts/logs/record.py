@@ -8,14 +8,13 @@ import msgspec
 
 from signal_client_oci.artifacts.audit.fields import AuditEvent
 from signal_client_oci.artifacts.audit.mapping import audit_metadata
-from signal_client_oci.artifacts.audit.record import IDENTITY_FIELDS, audit_identity
 from signal_client_oci.artifacts.envelope import build_artifact, bytes_identity
 from signal_client_oci.artifacts.lenient_decode import (
     DECODE_ERRORS,
     ParseError,
-    any_unreadable,
     decode_fields,
 )
+from signal_client_oci.artifacts.logs.audit_record import event_of_log, identity_of_event
 from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, AuditLog, KnownFlow, Log
 from signal_client_oci.artifacts.logs.mapping import (
     NO_CONTENT,
@@ -28,7 +27,6 @@ from signal_client_oci.artifacts.logs.mapping import (
 )
 from signal_client_oci.artifacts.sanitize import is_clean
 from signal_client_oci.artifacts.times import utc_text, utc_text_of_epoch
-from signal_client_oci.artifacts.vocabulary import meaning_of_event
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import MappedRecord, Origin
@@ -38,21 +36,17 @@ __all__ = ["LogRecord", "read_log_record"]
 _DECODER: Final = msgspec.json.Decoder(Log)
 _FLOW_DECODER: Final = msgspec.json.Decoder(KnownFlow)
 _AUDIT_DECODER: Final = msgspec.json.Decoder(AuditLog)
-# the fields that identify an audit event, under the paths that a log record has them at
-_AUDIT_IDENTITY: Final = frozenset(
-    "logContent." + {"eventId": "id", "eventTime": "time", "eventType": "type"}.get(field, field)
-    for field in IDENTITY_FIELDS
-) | {"logContent"}
 
 
 class LogRecord:
     """One log record: its identity at once, its artifact when asked.
 
     `from_audit` is True for an audit event (log group `_Audit`), `compartment` is the OCID of the compartment that
-    the record names, None when it names none.
+    the record names, None when it names none. Nobody asks for `minute`.
     """
 
     __slots__ = ("_log", "_origin", "_parse_errors", "_text", "compartment", "from_audit", "id")
+    minute: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self._text, self._origin = text, origin
@@ -67,9 +61,7 @@ class LogRecord:
         if self.from_audit:
             event, parse_errors = _decode_audit_event(self._text)
             self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
-            if event.event_id:
-                identified = not any_unreadable(parse_errors, _AUDIT_IDENTITY)
-                return audit_identity(self._text, self._origin, event if identified else None)
+            return identity_of_event(self._text, self._origin, event, parse_errors)
         return bytes_identity("log", self._origin.tenancy_ocid, self._origin.region, self._text)
 
     def to_artifact(self) -> MappedRecord:
@@ -127,16 +119,6 @@ def _timestamp(log: Log, parse_errors: list[ParseError]) -> str | None:
 
 
 def _decode_audit_event(text: bytes) -> tuple[AuditEvent, list[ParseError]]:
-    """Return the audit event that a record of `_Audit` carries.
-
-    Its `source` is the name of the resource, where an event of Audit has the name of the service.
-    """
+    """Return the audit event that a record of `_Audit` carries."""
     log, parse_errors = decode_fields(text, _AUDIT_DECODER, AuditLog)
-    content = log.log_content
-    if content is None:
-        return AuditEvent(), parse_errors
-    data = content.data
-    if data and not data.resource_name and content.source not in {None, "-"}:
-        data.resource_name = content.source
-    service = meaning_of_event(content.type or "", "").service
-    return AuditEvent(content.type, service, content.id, content.time, data), parse_errors
+    return event_of_log(log), parse_errors

@@ -218,9 +218,10 @@ def may_contain_secret(text: bytes) -> bool:
         return True
 
 
-def text_may_contain_secret(characters: str) -> bool:
-    """Do as `may_contain_secret` does, for a text that is decoded already."""
-    lower = characters.lower()
+def text_may_contain_secret(characters: str, lower: str | None = None) -> bool:
+    """Do as `may_contain_secret` does, for a text that is decoded already, perhaps also into lower case."""
+    if lower is None:
+        lower = characters.lower()
     return (
         _names_a_secret(lower)
         or _has_head(characters)

@@ -6,20 +6,41 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
+from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
+
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.audit.fields import AuditData
 
-__all__ = ["KnownSecret", "known_secrets"]
+__all__ = ["KnownSecret", "known_secrets", "session_token"]
 
-# what gives a session token away wherever it stands
-_SESSION_TOKEN: Final = re.compile(r"ST\$[A-Za-z0-9_.=~+/%-]{16,}")
-# a header with one value; in JSON that can be read, a name in quotes with a colon behind it is a key
-_HEADER: Final = re.compile(
-    rb'"(authorization|cookie|opc-obo-token|x-auth-token)"\s{0,20}:\s{0,20}\[\s{0,20}'
-    rb'"([^"\\]*(?:\\"[^"\\]*){0,256})"\s{0,20}\]',
-    re.IGNORECASE,
+_TOKEN_KEYS: Final = (b'"credentials":"', b'"credentials": "')
+# the only value of a header, behind its name
+_VALUE_OPENS: Final = re.compile(rb'\s{0,20}:\s{0,20}\[\s{0,20}"')
+_VALUE_ENDS: Final = b'"]'
+
+_ABSENT: Final = msgspec.Raw()
+
+
+class _SecretHeaders(msgspec.Struct, gc=False):
+    """The headers that hold a secret, by their names as services write them."""
+
+    authorization: msgspec.Raw = _ABSENT
+    Authorization: msgspec.Raw = _ABSENT
+    cookie: msgspec.Raw = _ABSENT
+    obo_token: msgspec.Raw = msgspec.field(default=_ABSENT, name="opc-obo-token")
+    auth_token: msgspec.Raw = msgspec.field(default=_ABSENT, name="x-auth-token")
+
+
+_DECODER: Final = msgspec.json.Decoder(_SecretHeaders)
+_HEADERS: Final = (
+    ("authorization", b'"authorization"', "authorization"),
+    ("Authorization", b'"Authorization"', "authorization"),
+    ("cookie", b'"cookie"', "cookie"),
+    ("obo_token", b'"opc-obo-token"', "obo-token"),
+    ("auth_token", b'"x-auth-token"', "token"),
 )
-_KINDS: Final = {b"authorization": "authorization", b"cookie": "cookie", b"opc-obo-token": "obo-token"}
 
 
 class KnownSecret(NamedTuple):
@@ -30,22 +51,47 @@ class KnownSecret(NamedTuple):
     kind: str
 
 
-def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
-    """Yield where the session token and the values of secret headers of an audit event stand.
+def session_token(data: AuditData | None) -> str:
+    """Return the session token that signed an event's call, "" when something else did."""
+    credentials = data.identity.credentials if data and data.identity else None
+    return credentials if credentials and credentials.startswith("ST$") else ""
 
-    Only strings without escapes other than quotes are named; the general reading sees to the rest.
+
+def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
+    """Yield where the session token and the values of secret headers of an audit event stand; its text is JSON.
+
+    Only strings without escapes other than quotes are named, and one of each header; the general reading sees to the
+    rest.
     """
-    if data is None:
-        return
-    token = data.identity.credentials if data.identity else None
-    if token and _SESSION_TOKEN.fullmatch(token):
-        written = b'"' + token.encode() + b'"'
-        at = text.find(written)
+    token = session_token(data)
+    if token:
+        value = token.encode("utf-8", "replace") + b'"'
+        at = text.find(b"$")  # which is far rarer than anything else of it
         while at >= 0:
-            yield KnownSecret(at + 1, at + len(written) - 1, "credentials")
-            at = text.find(written, at + len(written))
-    headers = bytes(data.request.headers) if data.request else b""
-    first = text.find(headers) if headers else -1
-    if first >= 0:
-        for found in _HEADER.finditer(text, first, first + len(headers)):
-            yield KnownSecret(*found.span(2), _KINDS.get(found[1].lower(), "token"))
+            start = at - len(b"ST")
+            if text.endswith(_TOKEN_KEYS, 0, start) and text.startswith(value, start):
+                yield KnownSecret(start, start + len(value) - 1, "credentials")
+            at = text.find(b"$", at + 1)
+    if data and data.request:
+        yield from _header_values(text, bytes(data.request.headers))
+
+
+def _header_values(text: bytes, headers: bytes) -> Iterator[KnownSecret]:
+    """Yield where the values stand of the secret headers that an event has."""
+    try:
+        present = _DECODER.decode(headers)
+    except DECODE_ERRORS:
+        return
+    for field, name, kind in _HEADERS:
+        at = text.find(name) if getattr(present, field) is not _ABSENT else -1
+        opens = _VALUE_OPENS.match(text, at + len(name)) if at >= 0 else None
+        start = opens.end() if opens else -1
+        stop = text.find(_VALUE_ENDS, start) if opens else -1
+        if stop >= 0 and _has_quotes_alone(text[start:stop]):
+            yield KnownSecret(start, stop, kind)
+
+
+def _has_quotes_alone(content: bytes) -> bool:
+    """Tell whether a stretch is the text of one string in which nothing but quotes is escaped."""
+    bare = content.replace(b'\\"', b"")
+    return b'"' not in bare and b"\\" not in bare

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +11,11 @@ from typing import Annotated, Final
 
 import typer
 
+from signal_client_oci.cli.cluster_options import cluster_errors, need_cluster_extra
 from signal_client_oci.cli.host import host_for, one_line_errors
+from signal_client_oci.cli.interruption import terminate_like_interrupt
 from signal_client_oci.cli.options import expand_path
-from signal_client_oci.cli.output.log_lines import only_host_warnings
+from signal_client_oci.cli.output.log_lines import host_lines, only_host_warnings
 from signal_client_oci.cli.output.one_line_errors import FAILED, CommandError
 from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.host import JsonLinesSink, StateDirectory
@@ -23,6 +27,7 @@ EXAMPLES: Final = """\b
 Examples:
   signal-client-oci demo
   signal-client-oci demo --directory demo && less demo/artifacts.jsonl
+  signal-client-oci demo --cluster
 
 \b
 Exit codes:
@@ -44,6 +49,12 @@ def command(
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster", help="Show a cluster of three nodes instead, parts of which are killed (a minute)."
+        ),
+    ] = False,
 ) -> None:
     """Show the whole job against a simulated tenancy.
 
@@ -51,6 +62,11 @@ def command(
     and no network: a sandbox in this process simulates Oracle Cloud, on its own clock. At the end the demo
     compares what arrived with what the sandbox emitted.
     """
+    passed = _show_cluster(directory) if cluster else _show(directory)
+    raise typer.Exit(0 if passed else FAILED)
+
+
+def _show(directory: Path | None) -> bool:
     from signal_client_oci.cli.demo.demo_run import DemoShow  # noqa: PLC0415  loads the sandbox
     from signal_client_oci.cli.demo.demo_steps import open_demo_tenancy  # noqa: PLC0415  the same
 
@@ -63,8 +79,37 @@ def command(
         store = stack.enter_context(StateDirectory(place))
         sink = stack.enter_context(JsonLinesSink(file))
         host = host_for([demo.instance()], store, sink)
-        passed = DemoShow(Screen.out(), demo, host, file).run()
-    raise typer.Exit(0 if passed else FAILED)
+        return DemoShow(Screen.out(), demo, host, file).run()
+
+
+def _show_cluster(directory: Path | None) -> bool:
+    """Run the cluster's demo; a temporary directory is removed unless the demo fails."""
+    need_cluster_extra()
+    from signal_client_oci.cli.demo.cluster_run import ClusterShow  # noqa: PLC0415  loads the sandbox
+    from signal_client_oci.cli.demo.cluster_tenancies import open_cluster_tenancies  # noqa: PLC0415  the same
+    from signal_client_oci.cli.demo.nats_process import NatsProcess, NatsServerError  # noqa: PLC0415
+
+    place = _prepare(directory)
+    passed = False
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(cluster_errors())
+            stack.enter_context(one_line_errors())
+            stack.enter_context(terminate_like_interrupt())
+            stack.enter_context(host_lines(lambda _line: None))  # the server is killed on purpose
+            try:
+                server = stack.enter_context(NatsProcess(place / "nats"))
+            except NatsServerError as error:
+                raise CommandError(str(error)) from None
+            tenancies = stack.enter_context(open_cluster_tenancies())
+            passed = asyncio.run(ClusterShow(Screen.out(), tenancies, server, place).run())
+    except KeyboardInterrupt:
+        passed = True  # nobody will look for its logs
+        raise
+    finally:
+        if passed and directory is None:
+            shutil.rmtree(place)
+    return passed
 
 
 def _prepare(directory: Path | None) -> Path:

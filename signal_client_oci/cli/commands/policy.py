@@ -15,7 +15,8 @@ from signal_client_oci.cli.policy_subject import Subject
 from signal_client_oci.errors.policies import GROUP_PLACEHOLDER, Service
 from signal_client_oci.host.instances import Instance
 from signal_client_oci.settings.parsing import read_alone
-from signal_client_oci.settings.values import is_blank, read_switch
+from signal_client_oci.settings.schema import AUDIT_MODES
+from signal_client_oci.settings.values import is_blank, read_choice, read_switch, read_text
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -24,6 +25,7 @@ Examples:
   signal-client-oci policy --group signal-readers
   signal-client-oci policy --domain Default --group signal-readers
   signal-client-oci policy --user ocid1.user.oc1..aaaa --source audit
+  signal-client-oci policy --source audit --audit-mode search
   signal-client-oci policy oci.toml --group readers --terraform > policy.tf
 
 Add the statements to a policy of the root compartment.
@@ -75,6 +77,14 @@ _UserOption = Annotated[
         "--user", metavar="OCID", help="A single user instead of a group (any-user with a condition)."
     ),
 ]
+_AuditModeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--audit-mode",
+        metavar="MODE",
+        help="How Audit is read: events or search, which needs more. Default: as the instance says, else events.",
+    ),
+]
 _TerraformOption = Annotated[
     bool, typer.Option("--terraform", help="Print a Terraform resource oci_identity_policy.")
 ]
@@ -89,6 +99,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     domain: _DomainOption = None,
     group_ocid: _GroupOcidOption = None,
     user: _UserOption = None,
+    audit_mode: _AuditModeOption = None,
     terraform: _TerraformOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -100,7 +111,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     notes = Screen.err()
     subject = Subject(group, domain, group_ocid, user)
     chosen = Chosen(file).one(instance, notes) if file else None
-    lines = subject.statements(_services(chosen, sources))
+    lines = subject.statements(_services(chosen, sources, _audit_mode(chosen, audit_mode)))
     if as_json:
         typer.echo(json.dumps(lines, indent=2))
     elif terraform:
@@ -111,12 +122,27 @@ def command(  # noqa: PLR0913  one parameter for each option
         notes.print(f"replace {GROUP_PLACEHOLDER} with the name of the group, or give it with --group")
 
 
-def _services(instance: Instance | None, sources: list[SourceChoice] | None) -> list[Service]:
+def _services(
+    instance: Instance | None, sources: list[SourceChoice] | None, audit_mode: str
+) -> list[Service]:
     """Return the services that need statements, in the order of the sources."""
     wanted = sources or [source for source in SourceChoice if _is_on(instance, f"{source.value}_enabled")]
     if not wanted:
         raise CommandError("every source is disabled; name one with --source")
-    return [*(source.value for source in SourceChoice if source in wanted), "identity"]
+    services: list[Service] = [source.value for source in SourceChoice if source in wanted]
+    searched: Service = "audit_search"
+    if audit_mode == "search":
+        services = [searched if service == "audit" else service for service in services]
+    return [*services, "identity"]
+
+
+def _audit_mode(instance: Instance | None, option: str | None) -> str:
+    """Return how Audit is read, parsed alone."""
+    given = option if option is not None or instance is None else instance.settings.get("audit_mode")
+    try:
+        return "events" if is_blank(given) else read_choice(read_text(given), AUDIT_MODES)
+    except ValueError as error:
+        raise CommandError(f"{'--audit-mode' if option else 'audit_mode'}: {error}") from None
 
 
 def _is_on(instance: Instance | None, switch: str) -> bool:

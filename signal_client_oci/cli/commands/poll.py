@@ -34,6 +34,7 @@ from signal_client_oci.cli.output.screen import Screen
 from signal_client_oci.cli.redirections import refuse_redirection
 from signal_client_oci.cli.since import lookback_minutes
 from signal_client_oci.host import CheckpointFile, CheckpointStore, MemoryCheckpoints, PollResult, StreamSink
+from signal_client_oci.host.files.system_errors import way_out
 from signal_client_oci.host.instances import Instance
 
 __all__ = ["EXAMPLES", "command"]
@@ -127,9 +128,8 @@ def _open_checkpoints(path: Path) -> Iterator[CheckpointFile]:
             store = stack.enter_context(CheckpointFile(path))
             body = store.content()
         except OSError as error:
-            raise CommandError(
-                f"--state {path}: {error.strerror or 'cannot be opened'}; name a file"
-            ) from None
+            problem = f"--state {path}: {error.strerror or 'cannot be opened'}"
+            raise CommandError(f"{problem}; {way_out(error)}, or name another file") from None
         if body.strip() and not _is_checkpoint(body):
             raise CommandError(f"--state {path}: not a checkpoint file; name another one, or a new one")
         yield store

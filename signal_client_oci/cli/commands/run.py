@@ -28,6 +28,7 @@ from signal_client_oci.cli.run_display.live_table import LiveTable
 from signal_client_oci.cli.run_display.run_output import open_output
 from signal_client_oci.cli.status_page import HttpOption, status_page
 from signal_client_oci.host import Host, Observer, Schedule, StateDirectory
+from signal_client_oci.host.files.system_errors import way_out
 from signal_client_oci.host.http.board import StatusBoard
 from signal_client_oci.host.instances import Instance
 from signal_client_oci.host.observers import Observers
@@ -75,8 +76,8 @@ def command(  # noqa: PLR0913  one parameter for each option
 
     Each has its own interval (poll_interval_minutes in FILE, 5 by default), file and checkpoint.
     """
-    screen = Screen.out()
-    chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, Screen.err())
+    screen, notes = Screen.out(may_fail=True), Screen.err()
+    chosen = Chosen(file, profile, oci_config, changes or ()).several(instances, notes)
     enabled = [one for one in chosen if one.enabled]
     if not enabled:
         raise CommandError("every instance is disabled; set enabled = true for one")
@@ -89,22 +90,23 @@ def command(  # noqa: PLR0913  one parameter for each option
             sink = stack.enter_context(ArtifactFiles(place / "artifacts", names))
         except OSError as error:
             what = f"--directory {error.filename or place}: {error.strerror or 'cannot be used'}"
-            raise CommandError(f"{what}; name another") from None
+            raise CommandError(f"{what}; {way_out(error)}, or name another directory") from None
         stack.enter_context(terminate_like_interrupt())
         board = StatusBoard()
         for one in enabled:
             board.watch(one.name, one.poll_interval_minutes * 60.0)
-        stack.enter_context(status_page(http, board, screen))
-        _keep_polling(host_for(enabled, store, sink), enabled, screen, directory, board)
+        url = stack.enter_context(status_page(http, board, screen))
+        page = f", status page {url}," if url else ""
+        heading = f"Polling {_count(enabled)}{page} into {directory}/artifacts. Press Ctrl-C to stop."
+        table = LiveTable(enabled, screen, _utc_now, heading)
+        for warning in (*notes.warnings, *screen.warnings):
+            table.add_note(f"warning: {warning}")  # the table covers what was printed before
+        _keep_polling(host_for(enabled, store, sink), table, screen, directory, board)
 
 
-def _keep_polling(
-    host: Host, instances: Sequence[Instance], screen: Screen, directory: Path, board: Observer
-) -> None:
-    heading = f"Polling {_count(instances)} into {directory}/artifacts. Press Ctrl-C to stop."
-    table = LiveTable(instances, screen, _utc_now, heading)
+def _keep_polling(host: Host, table: LiveTable, screen: Screen, directory: Path, board: Observer) -> None:
     schedule = Schedule(host, observer=Observers(board, table))
-    with open_output(screen, table, heading, schedule) as output:
+    with open_output(screen, table, schedule) as output:
         still_running = schedule.run(_GRACE_SECONDS)
         last_lines = [
             *(f"warning: {name}: the poll was aborted; {_RESUMES}" for name in still_running),

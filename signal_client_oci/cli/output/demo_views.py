@@ -16,7 +16,14 @@ from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen, word
 from signal_client_oci.contract import Artifact, ConnectorInfo
 
-__all__ = ["print_artifact", "print_comparison", "print_entry", "print_form", "print_kinds"]
+__all__ = [
+    "print_artifact",
+    "print_cluster_comparison",
+    "print_comparison",
+    "print_entry",
+    "print_form",
+    "print_kinds",
+]
 
 _MAX_RAW_SHOWN: Final = 48
 _MAX_TEXT_SHOWN: Final = 48
@@ -96,6 +103,17 @@ def print_comparison(screen: Screen, comparisons: Sequence[Comparison]) -> None:
     for one in comparisons:
         numbers = (f"{number:,}" for number in one[1:])
         table.add_row(SOURCE_TITLES[one.source], *numbers, word("ok" if one.agrees else "failed"))
+    screen.print(table)
+
+
+def print_cluster_comparison(screen: Screen, comparisons: Iterable[Comparison]) -> None:
+    """Print what each instance's tenancy emitted and what the stream has of it, and the sums."""
+    headers = ("Instance", "Emitted", "Delivered", "Missing", "Unexpected", "Repeated", "")
+    table = screen.table(*headers, numbers=headers[1:6])
+    lines = list(comparisons)
+    for one in [*lines, Comparison("all", *map(sum, zip(*(line[1:] for line in lines), strict=True)))]:
+        numbers = (f"{number:,}" for number in one[1:])
+        table.add_row(printable(one.source), *numbers, word("ok" if one.agrees else "failed"))
     screen.print(table)
 
 

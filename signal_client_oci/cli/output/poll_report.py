@@ -26,7 +26,8 @@ _COUNTS: Final[Mapping[str, str]] = {
     "left_to_audit": "left to Audit",
     "redacted": "secrets masked",
     "throttled": "requests throttled (429)",
-    "read": "pairs of region and compartment read",
+    "read": "compartment reads",
+    "searched": "regions searched",
 }
 
 

@@ -30,6 +30,14 @@ _STYLES: Final = {
     "skipped": "dim",
     "waiting": "dim",
     "polling": "cyan",
+    "unowned": "bold red",
+    "lost": "bold red",
+    "disabled": "dim",
+    "made": "green",
+    "added": "green",
+    "changed": "yellow",
+    "removed": "yellow",
+    "unchanged": "dim",
 }
 
 
@@ -44,6 +52,7 @@ class Screen:
     def __init__(self, stream: TextIO, *, may_fail: bool = False) -> None:
         self.stream = stream
         self.has_failed = False
+        self.warnings: list[str] = []
         self._may_fail = may_fail
         self.is_terminal = stream.isatty()
         self._is_plain = not self.is_terminal or bool(os.environ.get("NO_COLOR"))
@@ -57,9 +66,9 @@ class Screen:
         )
 
     @classmethod
-    def out(cls) -> Screen:
+    def out(cls, *, may_fail: bool = False) -> Screen:
         """Return the screen of standard output."""
-        return cls(sys.stdout)
+        return cls(sys.stdout, may_fail=may_fail)
 
     @classmethod
     def err(cls) -> Screen:
@@ -103,6 +112,7 @@ class Screen:
     def warn(self, messages: Iterable[str]) -> None:
         """Print one line for each message."""
         for message in messages:
+            self.warnings.append(message)
             self.print(Text.assemble(("warning: ", "yellow"), printable(message)))
 
     @contextmanager

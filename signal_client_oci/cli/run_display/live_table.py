@@ -35,7 +35,8 @@ _MIN_ROWS: Final = 2
 class LiveTable(Observer):
     """Follows a schedule and renders its state; each method can be called from any thread.
 
-    `now` is the clock for the lag of a source: the time since the moment that it was read to.
+    `now` is the clock for the lag of a source: the time since the moment that it was read to. `heading` says in a line
+    what runs and how to stop it.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class LiveTable(Observer):
     ) -> None:
         self._screen = screen
         self._now = now
-        self._heading = heading
+        self.heading = heading
         self._lock = threading.Lock()
         self._host_notes: list[str] = []
         self._rows = {one.name: InstanceRow(one.name) for one in instances if one.enabled}
@@ -111,7 +112,7 @@ class LiveTable(Observer):
         counted = Text.assemble(
             *(word(outcome, text) for text, outcome in heading_parts(self._rows.values()))
         )
-        top = [Text(printable(self._heading), style="dim"), counted]
+        top = [Text(printable(self.heading), style="dim"), counted]
         for line in top:
             line.no_wrap, line.overflow = True, "ellipsis"
         return Group(*top, *self._tables(self._sorted(), lines), *notes)

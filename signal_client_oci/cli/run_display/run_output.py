@@ -23,7 +23,7 @@ from signal_client_oci.host.plugins import describe
 
 __all__ = ["RunOutput", "open_output"]
 
-_REFRESH_SECONDS: Final = 0.25
+_REFRESH_SECONDS: Final = 0.5
 _LAST_LINES_SECONDS: Final = 2.0
 
 
@@ -43,7 +43,7 @@ class RunOutput(Protocol):
 
 
 @contextmanager
-def open_output(screen: Screen, table: LiveTable, heading: str, schedule: Schedule) -> Iterator[RunOutput]:
+def open_output(screen: Screen, table: LiveTable, schedule: Schedule) -> Iterator[RunOutput]:
     """Show what happens while the context lasts; the schedule is stopped when nobody can see it any more."""
     if screen.can_redraw:
         drawn = _TableOutput(screen, table, schedule)
@@ -51,7 +51,7 @@ def open_output(screen: Screen, table: LiveTable, heading: str, schedule: Schedu
             yield drawn
     else:
         lines = _LinesOutput(screen, schedule)
-        lines.print(heading)
+        lines.print(table.heading)
         try:
             with all_lines(lines.print):
                 yield lines
@@ -119,7 +119,7 @@ class _TableOutput:
         self._leave()
         if not self.failure:
             self._attempt(lambda: self._screen.print(self._table.whole(), *lines))
-        self.is_complete = not self.failure
+        self.is_complete = not (self.failure or self._screen.has_failed)
 
     def _leave(self) -> None:
         if self._over.is_set():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from signal_client_oci.errors.catalog.audit_search import AUDIT_SEARCH_SECTION
 from signal_client_oci.errors.catalog.authentication import AUTHENTICATION_SECTION
 from signal_client_oci.errors.catalog.authorization import AUTHORIZATION_SECTION
 from signal_client_oci.errors.catalog.connector import CONNECTOR_SECTION
@@ -25,6 +26,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     NETWORK_SECTION,
     RESPONSES_SECTION,
     POLLING_SECTION,
+    AUDIT_SEARCH_SECTION,
     CONNECTOR_SECTION,
 )
 """The catalog by subject; no code is in two sections."""
@@ -41,7 +43,7 @@ _DENIED: Final[dict[str, str]] = {
     "identity": "COMPARTMENTS_NOT_AUTHORIZED",
 }
 
-DENIED_CODES: Final = frozenset(_DENIED.values())
+DENIED_CODES: Final = frozenset({*_DENIED.values(), "AUDIT_SEARCH_NOT_AUTHORIZED"})
 """The codes of a 404, which means a missing policy or that there is no such compartment."""
 
 

@@ -67,7 +67,9 @@ class Instance(HoldsSecret):
     """The connector's settings, secrets among them; left out of the repr."""
     connector: str = CONNECTOR
     enabled: bool = True
-    poll_interval_minutes: int = 5
+    poll_interval_minutes: float = 5
+    shard_by_region: bool = False
+    """Whether several nodes of a cluster share its regions between them; a single host reads all of them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", _Settings(self.settings))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_instances"]
 
+_MIN_INTERVAL_MINUTES: Final = 0.02
 _MAX_INTERVAL_MINUTES: Final = 1440
 _OWN_KEYS: Final = (
     "private_key_file",
@@ -38,6 +39,7 @@ _OWN_KEYS: Final = (
     "private_key_passphrase_env",
     "enabled",
     "poll_interval_minutes",
+    "shard_by_region",
 )
 _KEY_SOURCES: Final = ("private_key_file", "private_key_env", "private_key")
 _PASSPHRASE_SOURCES: Final = ("private_key_passphrase_env", "private_key_passphrase")
@@ -74,8 +76,8 @@ def read_instances(
     """Read the instances of a TOML file, or only those of the given names; key files of others are not opened.
 
     A table holds the connector's settings under their own names and may have `enabled`,
-    `poll_interval_minutes` (1 to 1440), one of `private_key_file` (`~`, or relative to the TOML file),
-    `private_key_env` and `private_key`, and `private_key_passphrase_env` in place of
+    `poll_interval_minutes` (0.02 to 1440), `shard_by_region`, one of `private_key_file` (`~`, or relative to the
+    TOML file), `private_key_env` and `private_key`, and `private_key_passphrase_env` in place of
     `private_key_passphrase`. Raises `InstancesError`.
     """
     path = expand_home(path, str(path))
@@ -116,7 +118,14 @@ class _TomlInstance:
         passphrase = self._one_of(table, _PASSPHRASE_SOURCES)
         if passphrase and table[passphrase] != "":
             settings["private_key_passphrase"] = self._secret(table, passphrase)
-        return Instance(self.name, settings, CONNECTOR, self._enabled(table), self._interval(table))
+        return Instance(
+            self.name,
+            settings,
+            CONNECTOR,
+            self._switch(table, "enabled", default=True),
+            self._interval(table),
+            self._switch(table, "shard_by_region", default=False),
+        )
 
     def _fault(self, key: str, problem: str, remedy: str) -> InstancesError:
         return InstancesError(self._place(key), problem, remedy)
@@ -174,16 +183,17 @@ class _TomlInstance:
             )
         return value
 
-    def _enabled(self, table: Mapping[str, Any]) -> bool:
-        enabled = table.get("enabled", True)
-        if not isinstance(enabled, bool):
-            raise self._fault("enabled", "is neither true nor false", "write true or false, without quotes")
-        return enabled
+    def _switch(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
+        switch = table.get(key, default)
+        if not isinstance(switch, bool):
+            raise self._fault(key, "is neither true nor false", "write true or false, without quotes")
+        return switch
 
-    def _interval(self, table: Mapping[str, Any]) -> int:
-        minutes = table.get("poll_interval_minutes", 5)
-        if type(minutes) is not int or not 1 <= minutes <= _MAX_INTERVAL_MINUTES:
-            remedy = f"give whole minutes from 1 to {_MAX_INTERVAL_MINUTES}, without quotes"
+    def _interval(self, table: Mapping[str, Any]) -> float:
+        minutes: float = table.get("poll_interval_minutes", 5)
+        is_number = isinstance(minutes, (int, float)) and not isinstance(minutes, bool)
+        if not is_number or not _MIN_INTERVAL_MINUTES <= minutes <= _MAX_INTERVAL_MINUTES:
+            remedy = f"give minutes from {_MIN_INTERVAL_MINUTES} to {_MAX_INTERVAL_MINUTES}, without quotes"
             raise self._fault("poll_interval_minutes", "is not a valid interval", remedy)
         return minutes
 

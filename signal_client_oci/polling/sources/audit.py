@@ -16,6 +16,8 @@ from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page, list_events
 from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.sources.windowed_api import Margins
 from signal_client_oci.state.windows import DAY
 
 __all__ = ["AuditApi"]
@@ -29,8 +31,14 @@ class AuditApi:
     service: Final = "audit"
     max_compartments: Final = 1
     max_window: Final = 7 * DAY
-    min_overlap: Final = 0
+    margins: Final = Margins()
+    read_count: Final = "read"
+    unit_name: Final = "compartment"
     shortest_retention: Final = 90
+
+    def units(self, scope: Scope) -> Sequence[Compartment]:
+        """Return the scope's compartments."""
+        return scope.compartments
 
     def fetch(  # noqa: PLR0913  (what one request consists of)
         self,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.sources.windowed_api import WindowedApi, WindowedRecord
 from signal_client_oci.state.changes import Delivery, RecordsKey
 from signal_client_oci.state.seen_records import digest_of
-from signal_client_oci.state.stream_state import StreamKey
+from signal_client_oci.state.stream_state import StreamKey, compartment_key
 
 __all__ = ["RecordMapper"]
 
@@ -35,6 +35,7 @@ class RecordMapper:
         tags: Mapping[str, bytes],
         origin: Origin,
         add: Callable[[bytes], bool],
+        delivered_before: Mapping[str, int],
     ) -> Iterator[Delivery]:
         """Yield at least one delivery for each turn; the first of `tags` is for records that name none of them.
 
@@ -46,35 +47,45 @@ class RecordMapper:
                 can come again, whichever compartment it names.
             origin: What the artifacts have in common.
             add: Remembers a digest; False if it was known.
+            delivered_before: Compartment key → minute before which its records were delivered by other requests.
         """
         own_tag = next(iter(tags.values()))
         turns = Turns(texts)
         while turns.has_more:
             is_empty = True
-            for tag, artifacts, digests in self._new(turns.next_turn(), tags, own_tag, origin, add):
+            records = self._records(turns.next_turn(), origin, delivered_before)
+            for tag, artifacts, digests in self._new(records, tags, own_tag, add):
                 is_empty = False
                 yield Delivery(artifacts, digests, RecordsKey(stream, tag, end))
             if is_empty:
                 yield Delivery([], [], RecordsKey(stream, own_tag, end))
 
-    def _new(
-        self,
-        texts: Iterable[bytes],
-        tags: Mapping[str, bytes],
-        own_tag: bytes,
-        origin: Origin,
-        add: Callable[[bytes], bool],
-    ) -> Iterator[tuple[bytes, list[Artifact], list[bytes]]]:
-        """Yield what is not known yet, records in a row that have their tag in common together."""
+    def _records(
+        self, texts: Iterable[bytes], origin: Origin, delivered_before: Mapping[str, int]
+    ) -> Iterator[WindowedRecord]:
+        """Yield the records that are this source's to deliver in this poll."""
         read, is_excluded, counts = self._api.read, self._api.is_excluded, self.counts
-        tag = own_tag
-        artifacts: list[Artifact] = []
-        digests: list[bytes] = []
         for text in texts:
             record = read(text, origin)
             if is_excluded(record):
                 counts["left_to_audit"] += 1
-                continue
+            elif delivered_before and _was_delivered(record, delivered_before):
+                counts["duplicates"] += 1
+            else:
+                yield record
+
+    def _new(
+        self,
+        records: Iterable[WindowedRecord],
+        tags: Mapping[str, bytes],
+        own_tag: bytes,
+        add: Callable[[bytes], bool],
+    ) -> Iterator[tuple[bytes, list[Artifact], list[bytes]]]:
+        """Yield what is not known yet, records in a row that have their tag in common together."""
+        counts, tag = self.counts, own_tag
+        artifacts: list[Artifact] = []
+        digests: list[bytes] = []
+        for record in records:
             digest = digest_of(record.id)
             if not add(digest):
                 counts["duplicates"] += 1
@@ -93,3 +104,10 @@ class RecordMapper:
             digests.append(digest)
         if digests:
             yield tag, artifacts, digests
+
+
+def _was_delivered(record: WindowedRecord, delivered_before: Mapping[str, int]) -> bool:
+    """True if other requests delivered the records of its compartment up to then."""
+    if record.compartment is None or record.minute is None:
+        return False
+    return record.minute < delivered_before.get(compartment_key(record.compartment), 0)

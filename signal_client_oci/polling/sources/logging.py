@@ -17,6 +17,8 @@ from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, search_logs
 from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.polling.scope import Compartment, Scope
+from signal_client_oci.polling.sources.windowed_api import Margins
 from signal_client_oci.state.windows import DAY
 
 __all__ = ["LoggingApi"]
@@ -35,8 +37,10 @@ class LoggingApi:
     title: Final = SOURCES["logging"]["title"]
     service: Final = "logging"
     max_compartments: Final = 50
-    max_window: Final = 14 * DAY
-    min_overlap: Final = 1
+    max_window: Final = 14 * DAY - 1  # with the minute that it shares with the slice before it
+    margins: Final = Margins(overlap=1, shared=1, digests=1)
+    read_count: Final = "read"
+    unit_name: Final = "compartment"
     shortest_retention: Final = 30
 
     def __init__(
@@ -45,6 +49,10 @@ class LoggingApi:
         self._clause = clause
         self._audit_is_collected = audit_is_collected
         self._records_a_page = records_a_page
+
+    def units(self, scope: Scope) -> Sequence[Compartment]:
+        """Return the scope's compartments."""
+        return scope.compartments
 
     def fetch(  # noqa: PLR0913  (what one request consists of)
         self,

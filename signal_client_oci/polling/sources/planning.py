@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import make_check
+from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens
 from signal_client_oci.polling.scope import Compartment, Scope
-from signal_client_oci.polling.sources.beginnings import LONGEST_LOOKBACK, CompartmentFacts, where_to_begin
+from signal_client_oci.polling.sources.beginnings import Beginnings
+from signal_client_oci.polling.sources.handover import Handover
 from signal_client_oci.polling.sources.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change, DropCursors, OpenStream, PlaceCursor
-from signal_client_oci.state.cursor import Cursor, due_window, read_again_from, start_at
+from signal_client_oci.state.cursor import Cursor, due_window
 from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key
 from signal_client_oci.state.windows import DAY, Window, minute_in_words
@@ -23,6 +25,7 @@ from signal_client_oci.state.windows import DAY, Window, minute_in_words
 __all__ = ["Partition", "Plan", "Planner", "Slice"]
 
 _DELETED_MARGIN: Final = 30
+_PAGES_OF_BUSY: Final = 4
 _LONGEST_RETENTION: Final = 366 * DAY  # Audit keeps 365 days at most, Logging 180
 
 
@@ -76,6 +79,7 @@ class Partition:
         slice_minutes: Minutes that the next slice should have, 0 = not known.
         ceiling: Minutes that no slice may exceed, because a longer one was interrupted in the poll before.
         planned: Slices were made up to this minute.
+        delivered_before: Compartment key → minute before which its records were delivered by other requests.
         open: Slices that were not read to their end, or that wait for one before them, in order.
         abandoned: Nothing more of it is read in this poll.
         reached: It had an answer in this poll.
@@ -89,6 +93,7 @@ class Partition:
     slice_minutes: int
     ceiling: int
     planned: int
+    delivered_before: Mapping[str, int] = field(default_factory=dict)
     open: deque[Slice] = field(default_factory=deque)
     abandoned: bool = False
     reached: bool = False
@@ -98,7 +103,17 @@ class Partition:
         """Return a partition of some of the members, or with shorter slices, from the first open slice on."""
         start = self.open[0].start
         window = Window(start, self.window.end)
-        return Partition(self.region, members, window, self.cursor, slice_minutes, self.ceiling, start)
+        return replace(
+            self,
+            compartments=members,
+            window=window,
+            slice_minutes=slice_minutes,
+            planned=start,
+            open=deque(),
+            abandoned=False,
+            reached=False,
+            moved=False,
+        )
 
     def minutes_after_interruption(self) -> int:
         """Return the next poll's slice: much shorter where this one got nowhere, else somewhat longer."""
@@ -153,10 +168,18 @@ class Planner:
         self._state = state
         self._scope = scope
         self._overlap = overlap
-        self._keys = {one.ocid: compartment_key(one.ocid) for one in scope.compartments}
+        self._units = api.units(scope)
+        self._keys = {one.ocid: compartment_key(one.ocid) for one in self._units}
+        self._beginnings = Beginnings(context, state, scope, overlap)
+        self._handover = Handover(context.settings, scope, overlap)
         self._changes: list[Change] = []
         self._warnings: list[Check] = []
         self._asked_for: Counter[str] = Counter()
+
+    @property
+    def _is_search(self) -> bool:
+        """Tell whether all compartments are asked for as one."""
+        return self._units is not self._scope.compartments
 
     def plan(self) -> Plan:
         """Return what is read in all regions."""
@@ -168,13 +191,18 @@ class Planner:
         key = StreamKey(self._api.source, region)
         stream = self._state.stream(*key)
         self._changes.append(OpenStream(key, self._overlap))
-        facts = self._facts(stream)
         together: dict[Cursor, list[Compartment]] = {}
-        for compartment in self._scope.compartments:
-            cursor = self._cursor_now(key, stream, facts, compartment)
+        for compartment in self._units:
+            cursor = self._cursor_now(key, stream, compartment)
             if cursor is not None:
                 self._asked_for[region] += 1
                 together.setdefault(cursor, []).append(compartment)
+        delivered_before: Mapping[str, int] = {}
+        if self._is_search:
+            delivered_before, passed = self._handover.passed_by_search(key, stream, together)
+        else:
+            passed = self._handover.passed_by_compartments(key, stream, together)
+        self._changes += passed
         for cursor, members in together.items():
             window = due_window(cursor, self._context.newest, self._overlap)
             if window is None:
@@ -186,29 +214,39 @@ class Planner:
             for at in range(0, len(members), size):
                 some = tuple(members[at : at + size])
                 yield Partition(
-                    region, some, window, cursor, cursor.slice_minutes, ceiling, planned=window.start
+                    region,
+                    some,
+                    window,
+                    cursor,
+                    cursor.slice_minutes or self._minutes_of_busy(stream, window),
+                    ceiling,
+                    planned=window.start,
+                    delivered_before=delivered_before,
                 )
 
-    def _cursor_now(
-        self, key: StreamKey, stream: StreamState, facts: CompartmentFacts, compartment: Compartment
-    ) -> Cursor | None:
+    def _minutes_of_busy(self, stream: StreamState, window: Window) -> int:
+        """Return the minutes of slices that are read side by side where a search found much before, 0 where it did not.
+
+        The digests tell how much lies in the overlap. A slice of several pages costs few requests more.
+        """
+        if not self._is_search:
+            return 0
+        parts = min(
+            self._context.settings.max_concurrency, len(stream.seen) // (_PAGES_OF_BUSY * MAX_PAGE_LIMIT)
+        )
+        return max(1, (window.end - window.start) // parts) if parts > 1 else 0
+
+    def _cursor_now(self, key: StreamKey, stream: StreamState, compartment: Compartment) -> Cursor | None:
         """Return where reading of a compartment stands; None if it is not read any more."""
         name = self._keys[compartment.ocid]
         stored = stream.cursors.get(name)
-        cursor = stored
-        if cursor is None or not cursor.was_read:
-            facts = replace(
-                facts,
-                stored_start=None if stored is None else stored.begin,
-                created=compartment.created,
-                is_deleted=compartment.deleted,
-                left_by_logging=self._left_by_logging(key.region, name),
-            )
-            minute = where_to_begin(facts)
-            if minute is None:
-                return None
-            begin = start_at(minute)
-            cursor = begin if cursor is None else cursor._replace(read_until=begin.begin, begin=begin.begin)
+        if not self._is_search:
+            cursor = self._position(key, stream, compartment)
+        else:
+            taken_over = stored or self._search_position(key, stream)
+            cursor = self._beginnings.begun(key, taken_over, compartment)
+        if cursor is None:
+            return None
         if compartment.deleted and self._is_done(cursor):
             self._changes.append(DropCursors(key, (name,)))
             return None
@@ -218,43 +256,16 @@ class Planner:
             self._changes.append(PlaceCursor(key, name, cursor))
         return cursor
 
-    def _facts(self, stream: StreamState) -> CompartmentFacts:
-        """Return what all compartments of a stream have in common."""
-        context, is_first_poll = self._context, not stream.cursors
-        return CompartmentFacts(
-            newest=context.newest,
-            lookback=context.settings.lookback_minutes,
-            backfill_from=self._scope.backfill_from,
-            is_first_poll=is_first_poll,
-            region_unread_since=self._subscribed_since() if is_first_poll else 0,
-            known_until=self._complete_until([stream]),
-        )
+    def _position(self, key: StreamKey, stream: StreamState, compartment: Compartment) -> Cursor | None:
+        """Return how far a compartment was read, or where reading of it begins; None if it is not worth reading."""
+        stored = self._handover.position_of(stream, compartment.ocid)
+        return self._beginnings.begun(key, stored, compartment)
 
-    def _left_by_logging(self, region: str, name: str) -> int:
-        """Return from when on Logging leaves its audit records to Audit, which is only read from now on; 0 = never."""
-        if self._api.source != "audit" or not self._context.settings.logging_enabled:
-            return 0
-        logging = self._state.streams.get(StreamKey("logging", region))
-        behind = logging.cursors.get(name) if logging else None
-        if behind is None:
-            return 0
-        return max(self._context.newest - LONGEST_LOOKBACK, read_again_from(behind, self._overlap))
-
-    def _complete_until(self, streams: Iterable[StreamState]) -> int:
-        """Return the minute of the last poll that read the streams with a list of compartments, 0 = not known.
-
-        The list may have been taken again since, in polls without this source or region.
-        """
-        listed = self._scope.listed_before // 60
-        last = max((one.last_attempt() for one in streams), default=0)
-        return min(listed, last or listed)
-
-    def _subscribed_since(self) -> int:
-        """Return since when a region may have been subscribed without being read, 0 if the operator names them."""
-        if self._context.settings.additional_regions != ["all"]:
-            return 0
-        others = [one for key, one in self._state.streams.items() if key.source == self._api.source]
-        return self._complete_until(others) if any(one.cursors for one in others) else 0
+    def _search_position(self, key: StreamKey, stream: StreamState) -> Cursor | None:
+        """Return the oldest position of the compartments that are searched as one from now on."""
+        positions = (self._position(key, stream, one) for one in self._scope.compartments)
+        kept = [one for one in positions if one is not None and not self._is_done(one)]
+        return self._handover.search_position(stream, kept)
 
     def _is_done(self, cursor: Cursor) -> bool:
         """True if a deleted compartment's late events must be in by now."""

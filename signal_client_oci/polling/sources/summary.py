@@ -42,6 +42,11 @@ class ReadFailures:
         self.deleted = 0
         self._failed: list[_Failed] = []
 
+    @property
+    def regions(self) -> set[str]:
+        """The regions of what could not be read."""
+        return {one.region for one in self._failed}
+
     def add(self, region: str, compartment: Compartment, failure: Failure, *, was_denied: bool) -> None:
         """Note that a compartment could not be read; `was_denied` says that the poll before was refused too."""
         is_refused = failure.recovery is Recovery.COMPARTMENT
@@ -74,7 +79,7 @@ class ReadFailures:
         denied = sum(one.failure.recovery is Recovery.COMPARTMENT for one in self._failed)
         read = max(0, sum(asked_for.values()) - failed - unfinished - self.deleted)
         numbers = {"deleted": self.deleted, **counts}
-        always = {"read": read}
+        always = {api.read_count: read}
         shown = {name: count for name, count in sorted(numbers.items()) if count} | always
         rest = {"denied": denied, "failed": failed - denied, "unfinished": unfinished}
         shown |= {name: count for name, count in rest.items() if count}
@@ -94,16 +99,16 @@ class ReadFailures:
         parts = [] if failure.recovery is Recovery.REGION else [f"{where} in {region}"]
         if sum(asked_for.values()) > 1:
             failed = Counter(one.region for one in self._failed)
-            parts.insert(0, f"{_shares(failed, asked_for)} could not be read")
+            parts.insert(0, f"{_shares(failed, asked_for, api.unit_name)} could not be read")
         message = ": ".join([", among them ".join(parts), failure.message] if parts else [failure.message])
         return failure.check(api.source, api.title, message=message)
 
 
-def _shares(failed: Mapping[str, int], asked_for: Mapping[str, int]) -> str:
+def _shares(failed: Mapping[str, int], asked_for: Mapping[str, int], unit: str) -> str:
     """Return how many of their compartments failed in which regions, such as `7 of 7 compartments in us-ashburn-1`."""
     regions: dict[str, list[str]] = {}
     for region, count in failed.items():
-        share = f"{count:,} of {counted(asked_for[region], 'compartment')}"
+        share = f"{count:,} of {counted(asked_for[region], unit)}"
         regions.setdefault(share, []).append(region)
     return _joined(f"{share} in {_named(names)}" for share, names in regions.items())
 

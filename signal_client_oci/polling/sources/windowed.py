@@ -71,7 +71,7 @@ class WindowedSource:
         self._api = api
         self._context = context
         self._state = state
-        self._overlap = max(context.settings.overlap_minutes, api.min_overlap)
+        self._overlap = max(context.settings.overlap_minutes, api.margins.overlap)
         self._mapper = RecordMapper(api)
         self._origins: dict[str, Origin] = {}
         self._plan = Plan([], {}, {}, [], [])
@@ -91,12 +91,10 @@ class WindowedSource:
     def refill(self, free: Mapping[LaneKey, int]) -> Step:
         """Ask for further slices of long windows while their lanes have places left."""
         self._growing = [one for one in self._growing if not one.is_planned]
-        left, tasks = dict(free), list[Task]()
+        left, tasks, width = dict(free), list[Task](), self._context.settings.max_concurrency
         for partition in self._growing:
             lane = self._lane(partition)
-            while left.get(lane, 0) > 0 and _can_use_a_place(
-                partition, self._context.settings.max_concurrency
-            ):
+            while left.get(lane, 0) > 0 and _can_use_a_place(partition, width):
                 longest = spare_minutes(partition.planned, partition.window.end)
                 tasks += self._next_slice(partition, min(longest, self._api.max_window))
                 left[lane] -= 1
@@ -182,10 +180,11 @@ class WindowedSource:
         return self._mapper.deliveries(
             page.items,
             stream,
-            end + self._api.min_overlap,  # where the end may be inclusive, that minute comes again too
+            end + self._api.margins.digests,  # where the end may be inclusive, that minute comes again too
             tags,
             self._origins[partition.region],
             self._state.stream(*stream).seen.add,
+            partition.delivered_before,
         )
 
     # --- what goes wrong ----------------------------------------------------------------------------------
@@ -242,9 +241,8 @@ class WindowedSource:
         ]
         streams = {StreamKey(self.name, one): self._state.stream(self.name, one) for one in self._origins}
         for key, stream in streams.items():
-            if (
-                self._service_minute is not None
-            ):  # else there is only this host's clock, which may be years ahead
+            # else there is only this host's clock, which may be years ahead
+            if self._service_minute is not None:
                 minute = min(self._context.minute, self._service_minute)
                 changes.append(DropCursors(key, out_of_scope(stream, self._plan.keys.values(), minute)))
             changes.append(ExpireSeen(key))
@@ -270,7 +268,7 @@ def _call(slice_: Slice, token: str | None) -> Callable[[Client], Page[bytes]]:
     """Return the call that fetches a page of a slice."""
     partition, api = slice_.partition, slice_.api
     # neighbouring slices share what their bounds may leave out
-    first = max(partition.window.start, slice_.start - api.min_overlap)
+    first = max(partition.window.start, slice_.start - api.margins.shared)
     return partial(
         api.fetch,
         compartments=[one.ocid for one in partition.compartments],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import Self
 
@@ -13,8 +13,23 @@ from signal_client_oci.contract import SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.polling.scope import Compartment, Scope
 
-__all__ = ["WindowedApi", "WindowedRecord"]
+__all__ = ["Margins", "WindowedApi", "WindowedRecord"]
+
+
+class Margins(NamedTuple):
+    """How far the windows of a service reach beyond what is new, in minutes.
+
+    Attributes:
+        overlap: What is re-read even if the settings say less.
+        shared: What neighbouring slices have in common, because a window's bounds may not belong to it.
+        digests: How far beyond a slice's end its digests are kept, `shared` at least.
+    """
+
+    overlap: int = 0
+    shared: int = 0
+    digests: int = 0
 
 
 class WindowedRecord(Protocol):
@@ -28,6 +43,11 @@ class WindowedRecord(Protocol):
     @property
     def compartment(self) -> str | None:
         """The OCID of the compartment that the record names, None where only the request tells."""
+        ...
+
+    @property
+    def minute(self) -> int | None:
+        """The minute of the record's own time, None where nobody needs it or it cannot be read."""
         ...
 
     def to_artifact(self) -> MappedRecord:
@@ -64,13 +84,27 @@ class WindowedApi(Protocol):
         ...
 
     @property
-    def min_overlap(self) -> int:
-        """Minutes that are re-read even if the settings say less, because of the service's bounds."""
+    def margins(self) -> Margins:
+        """How far its windows reach beyond what is new."""
         ...
 
     @property
     def shortest_retention(self) -> int:
         """Days after which the service may no longer have what is asked for."""
+        ...
+
+    @property
+    def unit_name(self) -> str:
+        """What has a cursor of its own in each region: a compartment, or the scope as one."""
+        ...
+
+    @property
+    def read_count(self) -> str:
+        """The report's count of those that were read to the end of their window."""
+        ...
+
+    def units(self, scope: Scope) -> Sequence[Compartment]:
+        """Return what has a cursor of its own in each region: the scope's compartments, or the scope as one."""
         ...
 
     def fetch(  # noqa: PLR0913  (what one request consists of)

@@ -17,13 +17,15 @@ class AuditFields(TypedDict, total=False):
     """What can be chosen of an audit event; the rest is filled in plausibly.
 
     `processed` (default: now) is what windows filter on, `event_time` (default: 3 s before) what the event
-    says, `visible` (default: `processed`) when it can first be read. `raw` is used as the event's exact JSON
+    says, `visible` (default: `processed`) when it can first be read, `searchable` (default: `visible`) when Logging's
+    copy of it can first be found. `raw` is used as the event's exact JSON
     text instead of all fields. Dictionaries are merged into their part of the event, `extra` into its top level.
     """
 
     processed: datetime
     event_time: datetime
     visible: datetime
+    searchable: datetime
     event_id: str
     raw: bytes
     event_name: str

@@ -27,6 +27,7 @@ __all__ = ["LogGroup", "SandboxLogging"]
 
 _LARGEST_RANGE = in_micros(timedelta(days=14))
 _DEFAULT_PAGE = 500
+_AUDIT = "_Audit"
 _AUDIT_SUBTREE = "_Audit_Include_Subcompartment"
 
 
@@ -53,14 +54,16 @@ class SandboxLogging:
     """Logging of one tenancy, and how it behaves.
 
     `bounds`: whether start and end of a window belong to it (undocumented), as intervals are written.
-    `empty_pages`: numbers of pages that are empty though more follow. `includes_audit`: Audit events are also
-    searchable as `_Audit`.
+    `empty_pages`: numbers of pages that are empty though more follow. Audit events are searchable as `_Audit`, with
+    `includes_audit` also by a search of their compartment as a whole; those of `unreadable_audit` compartments are left
+    out in silence, as for a user without the right.
     """
 
     tree: CompartmentTree
     bounds: Literal["[)", "[]", "(]", "()"] = "[)"
     empty_pages: frozenset[int] = frozenset()
     includes_audit: bool = False
+    unreadable_audit: set[str] = field(default_factory=set)
     retention: timedelta = timedelta(days=180)
     listings: Listings = field(default_factory=Listings)
     timelines: Timelines = field(default_factory=Timelines)
@@ -124,14 +127,18 @@ class SandboxLogging:
         covered = [(scope, self._compartments(scope)) for scope in scopes]
         compartments = dict.fromkeys(ocid for _scope, ocids in covered for ocid in ocids)
         for entry in self.timelines.between(call.region, compartments, *window, call.now):
+            if entry.group == _AUDIT and entry.compartment in self.unreadable_audit:
+                continue
             if any(self._is_covered(entry, *one) for one in covered) and _meets(entry, conditions):
                 yield entry
 
     def _is_covered(self, entry: TimelineEntry, scope: SearchScope, compartments: frozenset[str]) -> bool:
         """Return whether a scope covers an entry; groups and logs are named by OCID or display name."""
-        if entry.compartment not in compartments or not scope.group:
-            return entry.compartment in compartments
-        wanted = "_Audit" if scope.group == _AUDIT_SUBTREE else scope.group
+        if entry.compartment not in compartments:
+            return False
+        if not scope.group:
+            return entry.group != _AUDIT or self.includes_audit
+        wanted = _AUDIT if scope.group == _AUDIT_SUBTREE else scope.group
         group = self.groups.get(entry.group)
         name, logs = (group.name, group.logs) if group else ("", {})
         return wanted in (entry.group, name) and scope.log in ("", entry.log, logs.get(entry.log))

@@ -180,6 +180,7 @@ def test_a_body_must_have_the_hash_that_was_signed(tenancy):
     assert request.send() == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -183,6 +183,7 @@ entries = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(entries, unique_by=lambda entry: entry.sequence),
     st.integers(1, 5),

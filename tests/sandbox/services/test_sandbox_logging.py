@@ -248,21 +248,38 @@ def test_range_limit_and_page_are_checked(tenancy, connect, clock):
         assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
 
-def test_audit_events_are_searchable_when_configured(tenancy, search, clock):
-    """A compartment-wide search repeats Audit; `_Audit` names it alone, and a subtree of it."""
+def test_audit_events_are_searchable(tenancy, search, clock):
+    """`_Audit` names those of a compartment, or of all below it; a plain search has them if configured."""
     below = tenancy.add_compartment("below")
-    tenancy.emit_audit_event(HOME, below, event_id="too early")
-    tenancy.logging.includes_audit = True
     event = tenancy.emit_audit_event(HOME, below, event_time=clock(), processed=clock())
     tenancy.emit_log_record(HOME, below, marker="log")
     window = (clock(), clock() + MINUTE)
-    everything = search(f'search "{below}" {SORTED}', *window)
     [audit] = search(f'search "{below}/_Audit" {SORTED}', *window)
-    assert len(everything) == 2
     assert (audit["id"], audit["oracle"]["loggroupid"]) == (event.key, "_Audit")
     assert "logid" not in audit["oracle"]
     assert search(f'search "{tenancy.ocid}/_Audit_Include_Subcompartment" {SORTED}', *window) == [audit]
+    assert search(f'search "{tenancy.ocid}/_Audit" {SORTED}', *window) == []
+    for configured in (False, True):
+        tenancy.logging.includes_audit = configured
+        assert len(search(f'search "{below}" {SORTED}', *window)) == 1 + configured
     assert tenancy.ground_truth.keys("logging") == ["log"]
+
+
+def test_audit_events_are_late_or_left_out_on_demand(tenancy, search, clock):
+    """A copy may come later than the event, and without the right there are fewer rows and no error."""
+    below = tenancy.add_compartment("below")
+    moment = clock()
+    late = moment + 5 * MINUTE
+    keys = [
+        tenancy.emit_audit_event(HOME, one, event_time=moment, searchable=late).key
+        for one in (tenancy.ocid, below)
+    ]
+    query = f'search "{tenancy.ocid}/_Audit_Include_Subcompartment" {SORTED}'
+    assert search(query, moment, moment + MINUTE) == []
+    clock.advance(minutes=5)
+    assert {one["id"] for one in search(query, moment, moment + MINUTE)} == set(keys)
+    tenancy.logging.unreadable_audit.add(below)
+    assert [one["id"] for one in search(query, moment, moment + MINUTE)] == keys[:1]
 
 
 def test_a_record_has_the_recorded_shape(tenancy, connect, clock):

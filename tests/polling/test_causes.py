@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from support.world import FAR, HOME, Instance, codes, statuses
+from support.world import FAR, HOME, Instance, World, codes, statuses
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch):
+    monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.002)
+    monkeypatch.setattr("signal_client_oci.scheduler.dispatcher.ATTEMPTS", 2)
+
+
+@pytest.fixture
+def world():
+    """An OCI of the test's own."""
+    made = World()
+    with made.sandbox:
+        yield made
+
 
 UNKNOWN = "ocid1.compartment.oc1..aaaaaaaanone"
 
@@ -43,7 +58,6 @@ def test_a_key_that_no_region_accepts_is_blamed(world):
         (None, f"3 of 3 compartments in each of {HOME} and {FAR} could not be read, among them "),
     ],
 )
-@pytest.mark.usefixtures("few_attempts")
 def test_how_many_compartments_failed_in_which_regions(world, region, told):
     """A message counts compartments by region, never pairs of both."""
     tenancy = world.tenancy(HOME, FAR, compartments=2)
@@ -115,7 +129,6 @@ def test_a_stop_while_a_service_hangs_says_how_long_it_did(world):
 
 
 @pytest.mark.parametrize("status", [401, 503])
-@pytest.mark.usefixtures("few_attempts")
 def test_one_cause_is_told_once(world, caplog, status):
     """What stops every source and the list is one line of the log, which names them; the report has it at each."""
     tenancy = world.tenancy()

@@ -1,0 +1,113 @@
+"""`demo --cluster`: real nodes and a real server are killed, and the demo would notice a record that got lost."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from support.command_lines import call, finished, run, start, write_instances
+from support.nats_server import NatsServer
+
+from signal_client_oci.cli.demo.cluster_run import ClusterShow, cluster_verdict
+from signal_client_oci.cli.demo.cluster_tenancies import open_cluster_tenancies
+from signal_client_oci.cli.demo.nats_process import NatsProcess, NatsServerError
+from signal_client_oci.sandbox import Sandbox
+
+
+@pytest.mark.slow
+def test_everything_arrives_once_while_nodes_and_server_are_killed(monkeypatch):
+    """All scenes are shown, nothing is missing or repeated in the stream, and the exit code is 0."""
+    monkeypatch.setattr("support.command_lines.WAIT_SECONDS", 240.0)
+    ended = run("demo", "--cluster")
+    assert (ended.code, ended.err) == (0, ""), ended
+    told = [" was killed; ", " stands still", "the others took over", "it has all", "Every record arrived"]
+    assert all(words in ended.out for words in told)
+    (sums,) = re.findall(r"^all +([\d,]+) +([\d,]+) +0 +0 +0  ok$", ended.out, re.MULTILINE)
+    assert sums[0] == sums[1]
+    uncovered = re.search(r"killed; ([\d,]+) artifacts were stored, but not in the checkpoint", ended.out)
+    assert uncovered
+    assert int(uncovered[1].replace(",", "")) > 0
+
+
+@pytest.mark.slow
+def test_the_three_commands_of_the_page_start_a_cluster(capsys, tmp_path, monkeypatch):
+    """As they stand on the page, but for the names of server and file, they collect; SIGTERM ends a node with 0."""
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    block = re.search(r"^## Start\n.*?^```\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    for name in ("NATS_USER", "NATS_CREDS", "NATS_NKEY", "NATS_CA"):
+        monkeypatch.delenv(name, raising=False)
+    with Sandbox() as sandbox, NatsServer(tmp_path / "nats") as server:
+        toml = write_instances(tmp_path, prod=sandbox.add_tenancy("acme", ("us-ashburn-1",)).settings())
+        names = {"nats://broker:4222": server.url, "oci.toml": str(toml)}
+        init, apply, node = ([names.get(one, one) for one in line.split()[1:]] for line in block.splitlines())
+        assert [call(capsys, *init).code, call(capsys, *apply).code] == [0, 0]
+        running = start(*node)
+        status = call(capsys, "cluster", "status", "--nats", server.url, "--json")
+        until = time.monotonic() + 60
+        while json.loads(status.out)["counts"] != {"ok": 1} and time.monotonic() < until:
+            time.sleep(0.1)
+            status = call(capsys, "cluster", "status", "--nats", server.url, "--json")
+        running.terminate()
+        ended = finished(running)
+    assert (status.code, json.loads(status.out)["counts"]) == (0, {"ok": 1})
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.endswith("stopped\n")
+
+
+def artifacts_of(tenancies):
+    """An artifact for each record of a tenancy, as nodes would deliver them."""
+    expected = tenancies._expected("acme-1")
+    return [
+        {
+            "id": key,
+            "raw": raw,
+            "metadata": {"instance": "acme-1", "streamName": stream},
+        }
+        for source, stream, shape in (
+            ("audit", "oci_cloud_audit", '{{"eventId": "{}"}}'),
+            ("logging", "oci_cloud_logging", '{{"logContent": {{"data": {{"sandboxMarker": "{}"}}}}}}'),
+        )
+        for key in expected[source]
+        for raw in [shape.format(key)]
+    ]
+
+
+def test_a_record_that_is_missing_or_comes_twice_fails_the_demo():
+    """The verdict is by instance: one that agrees, one that lost a record, one with a record too many."""
+    with open_cluster_tenancies() as tenancies:
+        tenancies.emit("acme-1", 10)
+        full = artifacts_of(tenancies)
+        problems = tenancies._expected("acme-1")["cloud_guard"].total()
+        lost, repeated = tenancies.comparisons(full[1:]), tenancies.comparisons([*full, full[0]])
+    assert lost["acme-1"][1:] == (10 + problems, 9, 1 + problems, 0, 0)
+    assert repeated["acme-1"][1:] == (10 + problems, 11, problems, 0, 1)
+    assert "acme-1" in (cluster_verdict([lost["acme-1"]]) or "")
+    good = lost["acme-1"]._replace(delivered=10 + problems, missing=0)
+    assert cluster_verdict([good]) is None
+    assert cluster_verdict([good._replace(repeated=1)])
+    assert cluster_verdict([good._replace(emitted=0, delivered=0)])
+
+
+def test_a_demo_that_fails_exits_with_1_and_keeps_its_logs(capsys, tmp_path, monkeypatch):
+    """The exit code is the verdict's."""
+
+    async def fails(self):
+        del self
+        return False
+
+    monkeypatch.setattr(ClusterShow, "run", fails)
+    ended = call(capsys, "demo", "--cluster", "--directory", tmp_path / "new")
+    assert ended.code == 1
+    assert (tmp_path / "new" / "nats" / "nats-server.log").exists()
+
+
+def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path):
+    """A configuration that the server refuses leaves no process, and names the log."""
+    server = NatsProcess(tmp_path, "no such option: 1")
+    with pytest.raises(NatsServerError, match=r"did not start; its log: .*nats-server\.log"):
+        server.start()
+    with pytest.raises(NatsServerError, match="does not run"):
+        _ = server.pid

@@ -1,0 +1,67 @@
+"""A bucket's entries in memory, also after the server has died."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nats.errors import OutboundBufferLimitError
+from support.clock import Ticks
+from support.cluster_world import until
+from support.nats_server import NatsServer
+
+from signal_client_oci.host.nats.access import ServerAccess
+from signal_client_oci.host.nats.bucket_mirror import BucketMirror
+from signal_client_oci.host.nats.buckets import open_bucket
+from signal_client_oci.host.nats.connection import connect
+from signal_client_oci.host.nats.layout import LEASES
+from signal_client_oci.host.nats.resources import StreamLimits, needed_resources
+
+SECONDS = 10.0
+
+
+async def _mirror_over_a_death(server: NatsServer) -> None:
+    connection = await connect(ServerAccess((server.url,)), "test", request_seconds=2.0, ping_seconds=0.5)
+    for resource in needed_resources("edge", 1, StreamLimits()):
+        await connection.js.add_stream(resource.config)
+    bucket = await open_bucket(connection, LEASES)
+    await bucket.put("old", b"1")
+    await bucket.put("gone", b"1")
+    ticks = Ticks()
+    mirror = BucketMirror(bucket, lambda: None, monotonic=ticks)
+    running = asyncio.ensure_future(mirror.run())
+
+    async def shown(**wanted: bytes) -> bool:
+        return mirror.is_current and {key: one.value for key, one in mirror.entries.items()} == wanted
+
+    try:
+        await until(lambda: shown(old=b"1", gone=b"1"), SECONDS)
+        ticks.advance(5)
+        await bucket.put("old", b"2")
+        await bucket.delete("gone")
+        await until(lambda: shown(old=b"2"), SECONDS)
+        assert mirror.entries["old"].since == ticks()
+        ticks.advance(100)
+        await asyncio.to_thread(server.kill)
+        await until(lambda: _is(not mirror.is_current), SECONDS)
+        with pytest.raises(OutboundBufferLimitError):
+            await bucket.put("queued", b"never stored")
+        await asyncio.to_thread(server.start)
+        await until(lambda: _is(mirror.is_current), SECONDS)
+        assert mirror.entries["old"].since == ticks(), "time without a connection was counted"
+        await bucket.put("new", b"3")
+        await until(lambda: shown(old=b"2", new=b"3"), SECONDS)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await connection.close()
+
+
+async def _is(value: object) -> object:
+    return value
+
+
+def test_changes_arrive_also_after_the_server_has_died(tmp_path):
+    """Within ten seconds, without the time that had no connection; what was put meanwhile was refused, not queued."""
+    with NatsServer(tmp_path / "nats") as server:
+        asyncio.run(_mirror_over_a_death(server))

@@ -1,0 +1,234 @@
+"""Nodes that share instances on a real NATS server: who polls what, and what they tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from support.cluster_world import APPLIANCE, ClusterWorld, cluster_world, until
+from support.running_node import RunningNode
+
+from signal_client_oci.host import Plugins
+from signal_client_oci.host.nats.access import ClusterError, ServerAccess
+from signal_client_oci.host.nats.connection import connect
+from signal_client_oci.host.nats.layout import (
+    CHECKPOINTS,
+    INTEGRATIONS,
+    LEASES,
+    STATUS,
+    STREAM,
+    integration_key,
+)
+from signal_client_oci.host.nats.node.node import Node, NodeOptions
+
+pytestmark = pytest.mark.slow
+
+LEASE_SECONDS = 5.0
+CONFIGURED_SECONDS = 10.0
+TAKEN_OVER_SECONDS = 1.0
+HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
+
+
+@asynccontextmanager
+async def nodes(server: Any, *names: str) -> AsyncIterator[tuple[ClusterWorld, list[RunningNode]]]:
+    """Lend a world and nodes that run on it; streams and buckets are gone afterwards."""
+    async with cluster_world([server.url]) as world:
+        running = [RunningNode([server.url], name, LEASE_SECONDS) for name in names]
+        try:
+            yield world, running
+        finally:
+            for node in running:
+                await node.stop()
+            for stream in [STREAM, *(f"KV_{name}" for name in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
+                await world.js.delete_stream(stream)
+            await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
+
+
+async def owner(world: ClusterWorld, name: str, region: str = "") -> str:
+    """Return the name of the node that holds the lease, "" = nobody."""
+    lease = await world.lease(name, region)
+    return lease.node.partition("/")[0] if lease else ""
+
+
+async def everything_read(world: ClusterWorld, *names: str) -> bool:
+    """Whether each instance's last poll was ok, and nothing is missing."""
+    statuses = [await world.status(name) for name in names]
+    return all(one is not None and one.state == "ok" for one in statuses) and not await world.missing()
+
+
+def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second(nats_server, caplog):
+    """Each instance has one owner; what the leaving node had is polled on by the others, and nothing repeats."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one", "two") as (world, running):
+            names = [f"tenancy-{number}" for number in range(6)]
+            for name in names:
+                world.tenancy(name)
+                world.emit(name, 20)
+                await world.configure(name)
+            await until(lambda: everything_read(world, *names), 20)
+            before = {name: await owner(world, name) for name in names}
+            assert set(before.values()) == {"one", "two"}
+            for name in names:
+                world.emit(name, 20)
+            started = time.monotonic()
+            await running[0].stop()
+
+            async def are_taken_over() -> bool:
+                return {await owner(world, name) for name in names} == {"two"}
+
+            await until(are_taken_over, 5)
+            assert time.monotonic() - started < TAKEN_OVER_SECONDS
+            await until(lambda: everything_read(world, *names), 20)
+            await world.assert_exactly_once()
+            await world.assert_one_owner_at_a_time()
+
+    with caplog.at_level(logging.INFO, "signal_client_oci"):
+        asyncio.run(run())
+    assert "node one ends" in caplog.text
+
+
+def test_a_node_that_joins_gets_its_share_and_no_more(nats_server):
+    """Shards move to it one at a time; those that stay keep their epoch."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one") as (world, running):
+            names = [f"tenancy-{number}" for number in range(8)]
+            for name in names:
+                world.tenancy(name)
+                await world.configure(name, minutes=1)
+            await until(lambda: everything_read(world, *names), 20)
+            running.append(RunningNode([nats_server.url], "two", LEASE_SECONDS))
+
+            async def is_shared() -> bool:
+                held = [await owner(world, name) for name in names]
+                return "" not in held and len(set(held)) > 1 and await is_settled(world)
+
+            await until(is_shared, 20)
+            leases = {name: await world.lease(name) for name in names}
+            assert {lease.epoch for lease in leases.values() if lease.node.startswith("one/")} == {1}
+            assert {lease.epoch for lease in leases.values() if lease.node.startswith("two/")} == {2}
+
+    async def is_settled(world: ClusterWorld) -> bool:
+        before = [await owner(world, f"tenancy-{number}") for number in range(8)]
+        await asyncio.sleep(1.0)
+        return before == [await owner(world, f"tenancy-{number}") for number in range(8)]
+
+    asyncio.run(run())
+
+
+def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(nats_server):
+    """New, wrong, mended, disabled, removed: each is told in the status, and the other instance is polled on."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one") as (world, _):
+
+            def shows(name: str, **wanted: Any) -> Callable[[], Any]:
+                async def is_shown() -> bool:
+                    status = await world.status(name)
+                    return status is not None and all(
+                        getattr(status, key) == value for key, value in wanted.items()
+                    )
+
+                return is_shown
+
+            for name in ("good", "bad"):
+                world.tenancy(name)
+                await world.configure(name)
+            await until(shows("bad", state="ok"), CONFIGURED_SECONDS)
+            await world.configure("bad", region="nowhere")
+            await until(shows("bad", state="failed", code="SETTINGS_INVALID"), CONFIGURED_SECONDS)
+            status = await world.status("bad")
+            assert list(status.field_errors) == ["region"]
+            assert status.remedy
+            world.emit("good", 10)
+            await until(lambda: everything_read(world, "good"), CONFIGURED_SECONDS)
+            await world.configure("bad")
+            await until(shows("bad", state="ok", field_errors={}), CONFIGURED_SECONDS)
+            await world.configure("bad", enabled=False)
+            await until(shows("bad", state="disabled"), CONFIGURED_SECONDS)
+            assert await owner(world, "bad") == ""
+            await world.remove("good")
+
+            async def is_free() -> bool:
+                return not await owner(world, "good")
+
+            await until(is_free, CONFIGURED_SECONDS)
+
+    asyncio.run(run())
+
+
+def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_nothing(nats_server):
+    """Each region has an owner of its own, and begins where the whole instance was; the other way round too."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one", "two") as (world, _):
+            world.tenancy("wide", HOME, FAR)
+            settings = {"additional_regions": [FAR], "cloud_guard_enabled": True}
+            world.emit("wide", 40)
+            await world.configure("wide", **settings)
+            await until(lambda: everything_read(world, "wide"), 20)
+            world.emit("wide", 40)
+            await world.configure("wide", by_region=True, **settings)
+
+            async def is_split() -> bool:
+                statuses = [await world.status("wide", region) for region in (HOME, FAR)]
+                return all(one and one.state == "ok" for one in statuses) and not await world.missing()
+
+            await until(is_split, 20)
+            assert await owner(world, "wide") == ""
+            world.emit("wide", 40)
+            await world.configure("wide", **settings)
+            await until(lambda: everything_read(world, "wide"), 20)
+            await world.assert_exactly_once()
+            await world.assert_one_owner_at_a_time()
+
+    asyncio.run(run())
+
+
+def test_no_secret_leaves_the_configuration(nats_server, caplog):
+    """Neither statuses, checkpoints, leases, artifacts nor log lines hold a line of a private key or a passphrase."""
+
+    async def run() -> list[bytes]:
+        async with nodes(nats_server, "one") as (world, _):
+            key = world.tenancy("prod").settings()["private_key"]
+            lines = [line.encode() for line in key.splitlines() if len(line) > 40]
+            world.emit("prod", 10)
+            await world.configure("prod", private_key_passphrase="passphrase-of-the-key")
+            entry = {"enabled": True, "credentials": {"private_key": key}, "integration_type": key}
+            await world.put(INTEGRATIONS, integration_key("odd"), json.dumps(entry).encode())
+            await until(lambda: world.status("odd"), 20)
+            await until(lambda: world.status("prod"), 20)
+            await until(lambda: everything_read(world, "prod"), 20)
+            stored = b"".join(
+                [
+                    message.body
+                    for stream in (STREAM, f"KV_{STATUS}", f"KV_{CHECKPOINTS}", f"KV_{LEASES}")
+                    for message in await world.messages(stream)
+                ]
+            )
+            found = stored + caplog.text.encode()
+            return [line for line in [*lines, b"passphrase-of-the-key"] if line in found]
+
+    with caplog.at_level(logging.DEBUG):
+        assert asyncio.run(run()) == []
+
+
+def test_a_node_says_what_a_cluster_lacks(nats_server):
+    """Without streams and buckets it does not start, and names the command that makes them."""
+
+    async def run() -> None:
+        connection = await connect(ServerAccess((nats_server.url,)), "test")
+        try:
+            await Node(connection, NodeOptions(APPLIANCE, "one"), Plugins.discover()).run(asyncio.Event())
+        finally:
+            await connection.close()
+
+    with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
+        asyncio.run(run())
