@@ -24,9 +24,9 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Start what takes longest first; whole polls over many faults, and days of them, are slow as a whole."""
+    """Start what takes longest first; whole polls over many faults are slow unless they are marked as fast."""
     for item in items:
-        if "reliability" in item.path.parts:
+        if "reliability" in item.path.parts and item.get_closest_marker("fast") is None:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
