@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
+from signal_client_oci.artifacts.secrets.json_values import value_spans
 from signal_client_oci.artifacts.secrets.known import KnownSecret
 from signal_client_oci.artifacts.secrets.names import is_opaque
-from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replaced, value_spans
+from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replaced
 from signal_client_oci.artifacts.secrets.schemes import is_address
 from signal_client_oci.contract import MetadataValue
 
