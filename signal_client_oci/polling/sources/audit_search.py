@@ -54,7 +54,7 @@ class AuditSearchApi:
     margins: Final = Margins(overlap=15, shared=1, digests=6)
     shortest_retention: Final = 90
     read_count: Final = "searched"
-    unit_name: Final = "scope"
+    unit_name: Final = ""
 
     def __init__(self, settings: Settings, *, records_a_page: int = MAX_PAGE_LIMIT) -> None:
         self._settings = settings

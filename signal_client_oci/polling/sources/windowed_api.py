@@ -95,7 +95,7 @@ class WindowedApi(Protocol):
 
     @property
     def unit_name(self) -> str:
-        """What has a cursor of its own in each region: a compartment, or the scope as one."""
+        """What is asked for one by one in each region, "" where a region is asked for as one."""
         ...
 
     @property
