@@ -27,8 +27,6 @@ from signal_client_oci.host.nats.layout import (
 )
 from signal_client_oci.host.nats.node.node import Node, NodeOptions
 
-pytestmark = pytest.mark.slow
-
 LEASE_SECONDS = 5.0
 CONFIGURED_SECONDS = 10.0
 TAKEN_OVER_SECONDS = 1.0
@@ -94,6 +92,7 @@ def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second
     assert "node one ends" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_node_that_joins_gets_its_share_and_no_more(nats_server):
     """Shards move to it one at a time; those that stay keep their epoch."""
 
@@ -123,6 +122,7 @@ def test_a_node_that_joins_gets_its_share_and_no_more(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(nats_server):
     """New, wrong, mended, disabled, removed: each is told in the status, and the other instance is polled on."""
 
@@ -164,6 +164,7 @@ def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(na
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_nothing(nats_server):
     """Each region has an owner of its own, and begins where the whole instance was; the other way round too."""
 
@@ -220,6 +221,7 @@ def test_no_secret_leaves_the_configuration(nats_server, caplog):
         assert asyncio.run(run()) == []
 
 
+@pytest.mark.slow
 def test_a_node_says_what_a_cluster_lacks(nats_server):
     """Without streams and buckets it does not start, and names the command that makes them."""
 
