@@ -12,6 +12,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.board_news import BoardNews, failed_with, read_until
+from support.host_fakes import check
 
 from signal_client_oci.host.http.metrics import PREFIX, Exposition
 
@@ -31,7 +32,7 @@ _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",),
 def _families():
     """The connector's metric families, with a sample of every label."""
     news = BoardNews("prod")
-    news.poll("prod", records=1, audit=read_until(1, 2), logging=failed_with("TIMEOUT"))
+    news.poll("prod", records=1, audit=read_until(1, 2), logging=failed_with("TIMEOUT"), warnings=[check()])
     families = text_string_to_metric_families(Exposition(news.board).render("")[0].decode())
     return [family for family in families if family.name.startswith(PREFIX)]
 

@@ -24,15 +24,23 @@ _MINUTE: Final = 60_000
 _A_CLOCK: Final = "a function that returns an aware UTC datetime"
 _FIRST_YEAR: Final = 1970  # what is older, or has no room for a time zone, is no present time
 _LAST_YEAR: Final = 9000
+_SHORT: Final = 64  # bits
 
 
 class ContextError(ValueError):
     """A value in the host's context that cannot be used; the text names its key, "" stands for the whole."""
 
     def __init__(self, key: str, expected: str, found: object) -> None:
-        kind = "None" if found is None else type(found).__name__
         what = f"`{key}` in the host's context" if key else "the host's context"
-        super().__init__(f"{what} must be {expected}; found: {kind}")
+        super().__init__(f"{what} must be {expected}; {_in_words(found)}")
+
+
+def _in_words(found: object) -> str:
+    """Return a number as it is, and of anything else only the type: its text could hold a secret or have no end."""
+    if isinstance(found, Exception):
+        return f"it raised {type(found).__name__}"
+    is_short = type(found) in {bool, float} or (type(found) is int and found.bit_length() <= _SHORT)
+    return f"found: {found if found is None or is_short else type(found).__name__}"
 
 
 def clock_of(context: object) -> Callable[[], datetime]:

@@ -76,7 +76,7 @@ class Hindsight:
         (cd3-automation-toolkit#138). `names_scope` says that the request was about the scope or what is below it.
         """
         if failure.code == "NOT_AUTHENTICATED" and self.accepting - {region}:
-            return failure.recoded("REGION_REFUSES_KEY", region)
+            return failure.recoded("REGION_REFUSES_KEY", f"rejected by {region}")
         if self.scope_error and names_scope and failure.code in DENIED_CODES:
             return failure.recoded(self.scope_error)
         return failure

@@ -32,6 +32,7 @@ _JOINED: Final = re.compile(rf"\[[^\[\]]*\]|{_ASSIGNED}|(?<=\s)\w+\s*=")
 _NAMED: Final = re.compile(_ASSIGNED)
 _HEADER: Final = re.compile(r"\[([^\[\]]*)\]")
 _ESCAPED_END: Final = re.compile(r"\\r\\n|\\[rn]")
+_PRIVATE_KEY: Final = "PRIVATE KEY-----"
 _QUOTES: Final = "\"'"
 
 
@@ -48,6 +49,11 @@ def line_of_preview(text: str, name: str) -> str:
     Raises:
         ValueError: it has several profiles, does not name it, or contains a secret that belongs elsewhere.
     """
+    if _PRIVATE_KEY in text:
+        raise ValueError(
+            "The text contains a private key. Paste the configuration file preview without it, and enter the key in "
+            "Private Key."
+        )
     profiles: set[str] = set()
     values: set[str] = set()
     for line in _lines(text):

@@ -182,7 +182,8 @@ class ConnectionTest:
         """Where the scope itself is wrong, no source of it lacks a policy."""
         for name, one in self.findings.items():
             if name in SOURCES and one.is_of_scope and GROUP_PLACEHOLDER in one.remedy:
-                message = f"nothing can be read, because {CATALOG[code].summary}"
+                nothing = "nothing was found" if one.status == "warning" else "nothing can be read"
+                message = f"{nothing}, because {CATALOG[code].summary}"
                 remedy = f"Follow the remedy of {TITLES['compartments']}, then check again."
                 self.findings[name] = replace(one, code=code, message=message, remedy=remedy)
 

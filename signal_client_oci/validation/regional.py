@@ -91,5 +91,6 @@ def _message(failures: Mapping[str, Failure], working: list[str], what: str) -> 
     regions_by_message: dict[str, list[str]] = {}
     for region, failure in failures.items():
         regions_by_message.setdefault(failure.message, []).append(region)
-    reasons = "; ".join(f"in {join_names(names)}: {text}" for text, names in regions_by_message.items())
+    place = "not in" if working else "in"
+    reasons = "; ".join(f"{place} {join_names(names)}: {text}" for text, names in regions_by_message.items())
     return f"{what} can be read in {join_names(working)}, but {reasons}" if working else reasons

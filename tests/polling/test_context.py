@@ -61,6 +61,23 @@ def test_a_wrong_value_names_its_key(oci, instance, caplog, key, value):
     assert "canary" not in caplog.text + str(report)
 
 
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ({"max_batch_artifacts": 0}, "found: 0"),
+        ({"max_batch_bytes": -(10**5000)}, "found: int"),
+        ({"deadline_seconds": float("nan")}, "found: nan"),
+        ({"deadline_seconds": "canary"}, "found: str"),
+        ({"now": _raising}, "it raised ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_value_is_told_as_what_it_is(instance, context, told):
+    """A number is shown, of anything else only the type, and what a function raised is called that."""
+    host = instance("audit")
+    report = _report_of(host, {"now": host.clock, **context})
+    assert report["sources"]["audit"]["error"]["message"].endswith(f"; {told}")
+
+
 @pytest.mark.parametrize("context", [None, [], "now"])
 def test_a_context_that_is_no_object_is_told(instance, context):
     """Whatever a host passes, the answer is a report."""

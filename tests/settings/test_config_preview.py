@@ -88,6 +88,7 @@ def test_a_single_line_is_taken_too(field, line):
 
 
 _SECRET = "hunter2-secret"
+_PEM = f"-----BEGIN PRIVATE KEY-----\n{_SECRET}\n-----END PRIVATE KEY-----\n"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,8 @@ _SECRET = "hunter2-secret"
         ("tenancy_ocid", f"{PREVIEW}tenancy=ocid1.tenancy.oc1..b", "more than one line tenancy="),
         ("tenancy_ocid", f"{PREVIEW}pass_phrase={_SECRET}", "enter the secret in Private Key Passphrase"),
         ("region", f"key_content={_SECRET}\n{PREVIEW}", "enter the secret in Private Key."),
+        ("user_ocid", f"{PREVIEW}{_PEM}", "Paste the configuration file preview without it"),
+        ("region", PREVIEW.replace("\n", " ") + _PEM, "enter the key in Private Key."),
         ("tenancy_ocid", f"tenancy={_USER}", "This is a user OCID"),
         ("user_ocid", "[DEFAULT]\nuser=<user>", "not an OCID"),
         ("fingerprint", "[DEFAULT]\nfingerprint=", "The fingerprint is missing"),

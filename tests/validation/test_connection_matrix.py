@@ -255,7 +255,7 @@ ROWS = {
         "REGION_REFUSES_KEY",
         "warning",
         "degraded",
-        (f"can be read in {HOME}, but in uk-london-1",),
+        (f"can be read in {HOME}, but not in uk-london-1",),
     ),
     "main region ready, but still replicating": Row(
         _main_region_replicating,
@@ -355,7 +355,7 @@ ROWS = {
         "AUDIT_NOT_AUTHORIZED",
         "warning",
         "degraded",
-        (f"can be read in {HOME}, but in {OTHER}",),
+        (f"can be read in {HOME}, but not in {OTHER}",),
     ),
     "sub-compartments denied": Row(
         _below_denied,

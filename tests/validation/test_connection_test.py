@@ -306,6 +306,14 @@ def test_a_wrong_scope_needs_no_policy(world, include_subcompartments, is_delete
     assert not world.asked("list_user_group_memberships")
 
 
+def test_a_search_that_works_is_not_said_to_be_impossible(world):
+    """The search of a deleted compartment finds nothing; the summary and the check do not contradict each other."""
+    answer = world.validated(compartment_ocid=world.gone)
+    assert "Logging Search and Cloud Guard Problems can be collected" in answer["summary"]
+    message = by_name(answer)["logging"]["message"]
+    assert message == "Nothing was found, because the compartment was deleted."
+
+
 def test_services_are_asked_side_by_side(world):
     """The whole takes as long as the longest way through it: many a request is sent while another is under way."""
     world.validated()

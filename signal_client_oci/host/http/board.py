@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import reduce
 from typing import Final, TypeVar
 
 from signal_client_oci.artifacts.sanitize import sanitize
@@ -164,6 +165,9 @@ def _with_report(one: InstanceStatus, result: PollResult, now: datetime) -> Inst
             for source in one.sources
         ),
         warnings=tuple(result.report["warnings"]),
+        warned=reduce(
+            _with_code, sorted({warning["code"] for warning in result.report["warnings"]}), one.warned
+        ),
         checkpoint_bytes=len(compact_json(result.report["checkpoint"])),
     )
 
@@ -193,14 +197,14 @@ def _with_counts(totals: SourceTotals, report: SourceReport) -> SourceTotals:
         repeats=totals.repeats + counts.get("duplicates", 0),
         masked=totals.masked + counts.get("redacted", 0),
         parse_errors=totals.parse_errors + counts.get("parse_errors", 0),
-        errors=_with_error(totals.errors, report["error"]["code"]) if report["error"] else totals.errors,
+        errors=_with_code(totals.errors, report["error"]["code"]) if report["error"] else totals.errors,
     )
 
 
-def _with_error(errors: Mapping[str, int], code: str) -> Mapping[str, int]:
+def _with_code(counts: Mapping[str, int], code: str) -> Mapping[str, int]:
     """Return the counts of codes with one more; however many codes a plugin invents, they are few."""
-    is_known = code in errors or (len(errors) < _MAX_CODES and _CODE.fullmatch(code))
-    return _plus_one(errors, code if is_known else _OTHER)
+    is_known = code in counts or (len(counts) < _MAX_CODES and _CODE.fullmatch(code))
+    return _plus_one(counts, code if is_known else _OTHER)
 
 
 def _plus_one(counts: Mapping[_Key, int], key: _Key) -> dict[_Key, int]:

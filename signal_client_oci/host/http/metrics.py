@@ -93,6 +93,7 @@ class _BoardCollector(Collector):
         for name, text, counter in _SOURCE_COUNTERS:
             yield _source_counter(name, text, counter, state)
         yield _errors(state)
+        yield _warnings(state)
         yield _lag(state)
         yield _source_ok(state)
 
@@ -144,6 +145,15 @@ def _errors(state: BoardState) -> Metric:
     for one, source in _sources(state):
         for code, count in source.totals.errors.items():
             family.add_metric((one.label, source.name, code), count)
+    return family
+
+
+def _warnings(state: BoardState) -> Metric:
+    text = "Polls whose report has this warning."
+    family = CounterMetricFamily(f"{PREFIX}warnings", text, labels=("instance", "code"))
+    for one in state.instances:
+        for code, count in one.warned.items():
+            family.add_metric((one.label, code), count)
     return family
 
 

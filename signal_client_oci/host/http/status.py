@@ -100,6 +100,7 @@ class InstanceStatus:
         result: How the last poll ended, None before the first.
         problem: Why the last poll ended without a report.
         warnings: The last report's warnings.
+        warned: Code → polls whose report has this warning.
         next_poll: When the next poll is due.
         checkpoint_bytes: Size of the last report's checkpoint as compact JSON.
         polls: How polls ended → how many.
@@ -121,6 +122,7 @@ class InstanceStatus:
     result: PollEnd | None = None
     problem: str = ""
     warnings: tuple[Check, ...] = ()
+    warned: Mapping[str, int] = field(default_factory=dict)
     next_poll: datetime | None = None
     checkpoint_bytes: int | None = None
     polls: Mapping[PollEnd, int] = field(default_factory=dict)

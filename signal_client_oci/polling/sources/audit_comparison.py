@@ -104,17 +104,12 @@ class AuditComparison:
         return [] if self._now is None else [self._list(self._now, None)]
 
     def _due(self, scope: Scope) -> _Comparison | None:
-        """Return what is compared now; the hour chooses compartment and region, so that all have their turn.
-
-        The turn moves on by one with each round: polls that are some hours apart come to all of them too.
-        """
+        """Return what is compared now; the hour chooses compartment and region, so that all have their turn."""
         hour = self._context.minute // _HOUR
         existing = [one for one in scope.compartments if not one.deleted]
         if not existing:
             return None
-        count = len(existing) * len(scope.regions)
-        turn, place = divmod((hour + hour // count) % count, len(scope.regions))
-        compartment, region = existing[turn], scope.regions[place]
+        compartment, region = self._turn(hour, existing, scope.regions)
         cursors = self._state.stream(self._api.source, region).cursors
         search = cursors.get(compartment_key(self._unit))
         was_read_otherwise = compartment_key(compartment.ocid) in cursors
@@ -123,6 +118,24 @@ class AuditComparison:
         end = read_again_from(search, self._overlap)
         window = Window(max(search.begin, end - _HOUR), end)
         return _Comparison(region, compartment, window) if window.start < window.end else None
+
+    def _turn(
+        self, hour: int, existing: Sequence[Compartment], regions: Sequence[str]
+    ) -> tuple[Compartment, str]:
+        """Return whose turn it is.
+
+        The turn moves on by one with each round: polls that are some hours apart come to all of them too. Where the
+        search finds nothing anywhere, every second turn is that of the scope's own compartment: logins and the
+        connector's own requests are recorded there, so that a search without any right is noticed within hours.
+        """
+        if not any(len(self._state.stream(self._api.source, region).seen) for region in regions):
+            hour, is_odd = divmod(hour, 2)
+            own = [one for one in existing if one.ocid == self._context.settings.scope_ocid]
+            if is_odd and own:
+                return own[0], regions[hour % len(regions)]
+        count = len(existing) * len(regions)
+        turn, place = divmod((hour + hour // count) % count, len(regions))
+        return existing[turn], regions[place]
 
     def finish(self) -> Sequence[Check]:
         """Say that a comparison did not come to its end before the poll did."""

@@ -51,7 +51,7 @@ class AuditSearchApi(WindowedApi):
     margins = Margins(overlap=15, shared=1, digests=6)
     shortest_retention = 90
     read_count = "searched"
-    unit_name = "scope"
+    unit_name = ""
     records_a_page: int = MAX_PAGE_LIMIT
 
     def __init__(self, settings: Settings) -> None:

@@ -94,6 +94,10 @@ class ReadFailures:
     def _error(self, api: WindowedApi, hindsight: Hindsight, asked_for: Mapping[str, int]) -> Check:
         region, compartment, failure = self._failed[0]
         failure = hindsight.explain(failure, region)
+        if not api.unit_name:
+            regions = _regions_in_words(list(dict.fromkeys(one.region for one in self._failed)))
+            message = f"{regions} could not be searched: {failure.message}"
+            return failure.check(api.source, api.title, message=message)
         name = "".join(character for character in compartment.name if character.isprintable())[:60]
         where = f"{compartment.ocid} ({name})" if name else compartment.ocid
         parts = [] if failure.recovery is Recovery.REGION else [f"{where} in {region}"]
@@ -116,7 +120,11 @@ def _shares(failed: Mapping[str, int], asked_for: Mapping[str, int], unit: str) 
 def _named(regions: Sequence[str]) -> str:
     if len(regions) == 1:
         return regions[0]
-    return f"each of {_joined(regions) if len(regions) <= _MAX_REGIONS else f'{len(regions)} regions'}"
+    return f"each of {_regions_in_words(regions)}"
+
+
+def _regions_in_words(regions: Sequence[str]) -> str:
+    return _joined(regions) if len(regions) <= _MAX_REGIONS else f"{len(regions)} regions"
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -67,7 +67,7 @@ class WindowedApi(ABC):
         max_window: The longest window of a request, in minutes.
         margins: How far its windows reach beyond what is new.
         shortest_retention: Days after which the service may no longer have what is asked for.
-        unit_name: What has a cursor of its own in each region: a compartment, or the scope as one.
+        unit_name: What is asked for one by one in each region, "" where a region is asked for as one.
         read_count: The report's count of those that were read to the end of their window.
         records_a_page: How many records a page may have, None where the service has no limit for its pages.
     """

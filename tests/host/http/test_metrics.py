@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.board_news import BoardNews, failed_with, read_until
+from support.host_fakes import check
 
 from signal_client_oci.host.http.metrics import PREFIX, Exposition
 
@@ -57,6 +58,16 @@ def test_what_the_board_knows_is_exposed():
     assert now["poll_duration_seconds_sum", "prod"] == 3
     buckets = [now["poll_duration_seconds_bucket", "prod", bound] for bound in ("0.5", "2.5", "5.0", "+Inf")]
     assert buckets == [1, 1, 2, 2]  # the poll that was aborted took no time
+
+
+def test_polls_with_a_warning_are_counted_by_its_code():
+    """A warning that only one report in an hour has is still there for who scrapes later; each poll counts once."""
+    news = BoardNews("prod")
+    news.poll("prod", warnings=[check(), check()])
+    news.poll("prod", warnings=[check() | {"code": "not a code"}])
+    news.poll("prod")
+    now = scraped(news)
+    assert now["warnings_total", "prod", "POLICY_MISSING"] == now["warnings_total", "prod", "OTHER"] == 1
 
 
 @pytest.mark.parametrize("accept", ["", "text/plain;version=0.0.4", OPEN_METRICS])
