@@ -172,7 +172,7 @@ def _decoded(stored: BucketEntry) -> dict[str, Any]:
     """Return a stored entry; one that cannot be read is replaced as a whole."""
     try:
         value = _hidden(json.loads(stored.value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
