@@ -203,6 +203,25 @@ def test_epochs_rise_although_the_leases_were_lost(nats_server):
     asyncio.run(run())
 
 
+def test_a_checkpoint_that_is_gone_is_told_and_what_was_delivered_is_not_sent_again(nats_server, caplog):
+    """The shard begins with its lookback, and the whole stream is read back."""
+
+    async def run() -> None:
+        async with stage(nats_server) as here:
+            before = await here.owner("before")
+            await deliver(before, 1, 2)
+            await before.save(FIRST)
+            await here.checkpoints.delete(SHARD.key)
+            await asyncio.sleep(WINDOW_SECONDS * 3)
+            after = await here.owner("after")
+            assert after.load() is None
+            await deliver(after, 1, 2, 3)
+            assert await here.count() == 3
+
+    asyncio.run(run())
+    assert f"prod: there is no checkpoint in {CHECKPOINTS}" in caplog.text
+
+
 def test_a_lost_acknowledgement_is_told_from_a_lost_race(nats_server):
     """A write after one whose acknowledgement was lost goes on; one after another node's write does not."""
 

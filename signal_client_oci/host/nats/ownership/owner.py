@@ -137,6 +137,7 @@ class Owner(Generic[_ConfigT]):
             self._claims.refused(shard)
             return
         self._claims.taken(shard)
+        held.has_overlap = self._claims.has_overlap(shard)
         self.workers[shard] = worker = self._start(config, held)
         await worker.run()
 
