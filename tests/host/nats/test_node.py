@@ -47,8 +47,8 @@ async def nodes(
         finally:
             for node in running:
                 await node.stop()
-            for stream in [STREAM, *(f"KV_{name}" for name in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
-                await world.js.delete_stream(stream)
+            for name in [STREAM, *(f"KV_{one}" for one in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
+                await world.js.delete_stream(name)
             await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
 
 
