@@ -40,7 +40,9 @@ class _NodeClient(Client):
     def drop_unsent(self) -> None:
         """Forget what was not sent, and cut the connection."""
         self._pending, self._pending_data_size = [], 0
-        writer: asyncio.StreamWriter | None = getattr(self._transport, "_io_writer", None)  # not a WebSocket's
+        writer: asyncio.StreamWriter | None = getattr(
+            self._transport, "_io_writer", None
+        )  # not a WebSocket's
         if writer is not None:
             writer.transport.abort()
 

@@ -26,12 +26,14 @@ from signal_client_oci.host.nats.layout import (
     integration_key,
 )
 from signal_client_oci.host.nats.node.node import Node, NodeOptions
+from signal_client_oci.host.nats.node.running import run_node
 
 pytestmark = pytest.mark.slow
 
 LEASE_SECONDS = 5.0
 CONFIGURED_SECONDS = 10.0
 TAKEN_OVER_SECONDS = 1.0
+GRACE_SECONDS = 2.0
 HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
 
 
@@ -47,9 +49,14 @@ async def nodes(
         finally:
             for node in running:
                 await node.stop()
-            for name in [STREAM, *(f"KV_{one}" for one in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
-                await world.js.delete_stream(name)
-            await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
+            await remove_everything(world)
+
+
+async def remove_everything(world: ClusterWorld) -> None:
+    """Remove streams and buckets."""
+    for name in [STREAM, *(f"KV_{one}" for one in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
+        await world.js.delete_stream(name)
+    await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
 
 
 async def owner(world: ClusterWorld, name: str, region: str = "") -> str:
@@ -223,6 +230,30 @@ def test_no_secret_leaves_the_configuration(nats_server, caplog):
 
     with caplog.at_level(logging.DEBUG):
         assert asyncio.run(run()) == []
+
+
+def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
+    """What cannot be told any more is not waited for."""
+
+    async def run() -> float:
+        async with cluster_world([nats_server.url]) as world:
+            stop = asyncio.Event()
+            options = NodeOptions(APPLIANCE, "one", lease_seconds=15.0, grace_seconds=GRACE_SECONDS)
+            node = asyncio.ensure_future(
+                run_node(ServerAccess((nats_server.url,)), options, Plugins.discover(), stop)
+            )
+            await until(lambda: world.messages(f"KV_{STATUS}"))
+            nats_server.pause()
+            try:
+                stop.set()
+                started = time.monotonic()
+                await node
+                return time.monotonic() - started
+            finally:
+                nats_server.resume()
+                await remove_everything(world)
+
+    assert asyncio.run(run()) < GRACE_SECONDS + 1.0
 
 
 def test_a_node_says_what_a_cluster_lacks(nats_server):
