@@ -256,15 +256,27 @@ def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
     assert asyncio.run(run()) < GRACE_SECONDS + 1.0
 
 
+async def start_node(server: Any, appliance: str = APPLIANCE) -> None:
+    """Run a node that does not get far."""
+    connection = await connect(ServerAccess((server.url,)), "test")
+    try:
+        await Node(connection, NodeOptions(appliance, "one"), Plugins.discover()).run(asyncio.Event())
+    finally:
+        await connection.close()
+
+
 def test_a_node_says_what_a_cluster_lacks(nats_server):
     """Without streams and buckets it does not start, and names the command that makes them."""
+    with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
+        asyncio.run(start_node(nats_server))
+
+
+def test_a_node_of_another_appliance_does_not_start(nats_server):
+    """It would own instances whose artifacts no stream takes; it names the option."""
 
     async def run() -> None:
-        connection = await connect(ServerAccess((nats_server.url,)), "test")
-        try:
-            await Node(connection, NodeOptions(APPLIANCE, "one"), Plugins.discover()).run(asyncio.Event())
-        finally:
-            await connection.close()
+        async with nodes(nats_server):
+            await asyncio.wait_for(start_node(nats_server, "edge-2"), CONFIGURED_SECONDS)
 
-    with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
+    with pytest.raises(ClusterError, match=r"does not take the subject edge-2\.data\..*check --appliance"):
         asyncio.run(run())
