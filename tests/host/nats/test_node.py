@@ -232,6 +232,38 @@ def test_no_secret_leaves_the_configuration(nats_server, caplog):
         assert asyncio.run(run()) == []
 
 
+def test_buckets_that_cannot_be_written_are_told_in_the_log(nats_server, caplog):
+    """Nothing is polled without a lease; the log says so once, and polling goes on when the server takes it again."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one") as (world, _):
+            world.tenancy("prod")
+            await world.configure("prod")
+            await until(lambda: everything_read(world, "prod"), 20)
+            for bucket in (LEASES, STATUS):
+                await limit(world, bucket, 10)
+
+            async def is_told() -> bool:
+                return "prod: not polled, because its lease cannot be renewed: " in caplog.text
+
+            await until(is_told, LEASE_SECONDS * 3)
+            for bucket in (LEASES, STATUS):
+                await limit(world, bucket, -1)
+            world.emit("prod", 10)
+            await until(lambda: everything_read(world, "prod"), 20)
+            await world.assert_exactly_once()
+
+    async def limit(world: ClusterWorld, bucket: str, size: int) -> None:
+        info = await world.js.stream_info(f"KV_{bucket}")
+        info.config.max_msg_size = size
+        await world.js.update_stream(info.config)
+
+    asyncio.run(run())
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len([line for line in told if line.startswith("prod: not polled")]) == 1
+    assert len([line for line in told if line.startswith(f"{STATUS} cannot be written")]) == 1
+
+
 def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
     """What cannot be told any more is not waited for."""
 
