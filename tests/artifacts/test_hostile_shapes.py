@@ -127,6 +127,8 @@ def test_open_parts_written_as_strings_are_read():
     bucket = copy.deepcopy(EVENT) | {"eventType": "com.oraclecloud.objectstorage.updatebucket"}
     bucket["data"] |= {"eventName": "UpdateBucket", "additionalDetails": details}
     assert mapped("audit", bucket).artifact["metadata"]["severityLabel"] == "high"
+    bucket["data"]["additionalDetails"] = {"publicAccessType": "None"}
+    assert "oci.publicAccessType" not in mapped("audit", bucket).artifact["metadata"]
     login = copy.deepcopy(example("audit_domain_sign_in_failed")["record"])
     login["data"]["additionalDetails"] = json.dumps(login["data"]["additionalDetails"])
     assert mapped("audit", login).artifact["metadata"]["userName"] == "bob@example.com"

@@ -329,9 +329,9 @@ def _add_changes(metadata: Metadata, change: AuditChange) -> None:
 def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | None, parts: OpenParts) -> None:
     """Add what the event opened to the world: to severity, message and `senderHost`, by which repeats are told."""
     is_bucket = "bucket" in meaning.event.lower()
-    access = public_access(change, parts.details) if is_bucket else ""
+    access = sanitize(public_access(change, parts.details)) if is_bucket else ""
     if access:
-        metadata["oci.publicAccessType"] = sanitize(access)
+        metadata["oci.publicAccessType"] = access
     if metadata.get("oci.outcome") in _UNSUCCESSFUL:
         return
     found = openings_of(meaning.event, change, parts.details, parts.payload)

@@ -30,6 +30,27 @@ TRANSIENT: Final = (nats.errors.Error, JetStreamError, asyncio.TimeoutError, OSE
 """What a request to NATS raises when it could not be sent or was not answered; trying again may help."""
 
 
+class _NodeClient(Client):
+    """A client that forgets what it could not send when the connection is lost.
+
+    nats-py 2.16 sends it after the reconnect, when another node may have stored the same, and before that waits until
+    the lost connection has taken what was written to it, which one to a dead machine does not for many minutes.
+    """
+
+    def drop_unsent(self) -> None:
+        """Forget what was not sent, and cut the connection."""
+        self._pending, self._pending_data_size = [], 0
+        writer: asyncio.StreamWriter | None = getattr(
+            self._transport, "_io_writer", None
+        )  # not a WebSocket's
+        if writer is not None:
+            writer.transport.abort()
+
+    async def _attempt_reconnect(self) -> None:
+        self.drop_unsent()
+        await super()._attempt_reconnect()
+
+
 class Connection:
     """A connected client and its JetStream context.
 
@@ -41,7 +62,7 @@ class Connection:
         last_error: The same as the client raised it.
     """
 
-    def __init__(self, client: Client, request_seconds: float) -> None:
+    def __init__(self, client: _NodeClient, request_seconds: float) -> None:
         self.client = client
         self.request_seconds = request_seconds
         self.js: JetStreamContext = client.jetstream(timeout=request_seconds)
@@ -61,6 +82,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connection; what was not sent yet is dropped."""
+        self.client.drop_unsent()
         await self.client.close()
 
     async def disconnected(self) -> None:
@@ -110,7 +132,7 @@ async def connect(
     Raises:
         ClusterError: no server answered in time, or one refused the account.
     """
-    client = Client()
+    client = _NodeClient()
     connection = Connection(client, request_seconds)
     refused: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 

@@ -103,10 +103,9 @@ async def apply_entries(
     not have, for a refusal, and for an entry that somebody else changed meanwhile.
     """
     bucket = await existing_bucket(session, INTEGRATIONS)
-    stored = {
-        integration_name(key): entry
-        for key, entry in (await read_bucket(session, bucket, INTEGRATION_KEYS)).items()
-    }
+    entries = await read_bucket(session, bucket, INTEGRATION_KEYS)
+    stored = {integration_name(key): entry for key, entry in entries.items()}
+    keys = {integration_name(key): key for key in entries}  # the host may encode a name in another way
     if unknown := [name for name in (*remove, *disable) if name not in stored]:
         known = ", ".join(map(repr, stored)) or "none"
         raise ClusterError(f"there is no instance {unknown[0]!r} in {INTEGRATIONS}; it has: {known}")
@@ -115,7 +114,8 @@ async def apply_entries(
     writes += [_Write(EntryChange(name, "removed"), None, stored[name].revision) for name in remove]
     for write in writes:
         if write.change.action != "unchanged" and not dry_run:
-            await _send(session, bucket, write)
+            name = write.change.name
+            await _send(session, bucket, write, keys.get(name, integration_key(name)))
     mentioned = {write.change.name for write in writes}
     return Applied(
         tuple(write.change for write in writes), tuple(name for name in stored if name not in mentioned)
@@ -148,9 +148,9 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str
     yield from (name for name in {**before, **after} if before.get(name) != after.get(name))
 
 
-async def _send(session: CommandSession, bucket: KeyValue, write: _Write) -> None:
+async def _send(session: CommandSession, bucket: KeyValue, write: _Write, key: str) -> None:
     name = write.change.name
-    key, what = integration_key(name), f"writing the instance {name!r}"
+    what = f"writing the instance {name!r}"
     try:
         if write.value is None:
             await session.ask(what, bucket.delete(key, last=write.revision))
@@ -172,7 +172,7 @@ def _decoded(stored: BucketEntry) -> dict[str, Any]:
     """Return a stored entry; one that cannot be read is replaced as a whole."""
     try:
         value = _hidden(json.loads(stored.value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

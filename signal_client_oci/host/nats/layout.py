@@ -239,8 +239,13 @@ def to_value(value: msgspec.Struct) -> bytes:
 
 
 def from_value(stored: bytes, kind: type[_T]) -> _T:
-    """Return a stored value; raises `msgspec.MsgspecError`."""
-    return msgspec.json.decode(stored, type=kind)
+    """Return a stored value; raises `msgspec.DecodeError`, whose text quotes nothing of it."""
+    try:
+        return msgspec.json.decode(stored, type=kind)
+    except UnicodeDecodeError:
+        raise msgspec.DecodeError("the text is not UTF-8") from None
+    except RecursionError:
+        raise msgspec.DecodeError("the values are nested too deeply") from None
 
 
 def try_value(stored: bytes, kind: type[_T]) -> _T | None:

@@ -44,6 +44,8 @@ def test_an_entry_is_one_shard_with_its_settings_and_interval():
     ("value", "field"),
     [
         (b"no json", "settings"),
+        (b'{"enabled": true, "integration_type": "\xff"}', "settings"),
+        (entry(deep="x").replace(b'"x"', b"[" * 100_000), "settings"),
         (b'{"enabled": true}', "settings"),
         (entry(changes={"enabled": "yes"}), "settings"),
         (entry(changes={"integration_type": "aws"}), "integration_type"),

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from nats.js.api import RetentionPolicy
 from support.clock import Ticks
 from support.cluster_world import last_value, until
 
@@ -104,14 +105,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(server: Any) -> Any:
+async def stage(server: Any, **stream: Any) -> Any:
     """Make everything that a cluster needs, with the shortest window of duplicates; remove it in the end."""
     connection = await connect(ServerAccess((server.url,)), "test")
     needed = needed_resources("edge", 1, StreamLimits())
     try:
         for resource in needed:
             resource.config.duplicate_window = WINDOW_SECONDS if resource.name == STREAM else None
-            await connection.js.add_stream(resource.config)
+            await connection.js.add_stream(resource.config, **(stream if resource.name == STREAM else {}))
         made = Stage(connection)
         made.leases = await open_bucket(connection, LEASES)
         made.checkpoints = await open_bucket(connection, CHECKPOINTS)
@@ -201,6 +202,38 @@ def test_epochs_rise_although_the_leases_were_lost(nats_server):
             assert (envelope.epoch, envelope.node) == (4, "after/1")
 
     asyncio.run(run())
+
+
+def test_a_take_over_goes_on_although_a_work_queue_cannot_be_read_back(nats_server, caplog):
+    """What was not checkpointed may be repeated, as `cluster init` has warned, and the log says so."""
+
+    async def run() -> None:
+        async with stage(nats_server, retention=RetentionPolicy.WORK_QUEUE) as here:
+            await deliver(await here.owner("dead"), 1)
+            await asyncio.wait_for(deliver(await here.owner("heir"), 2), 5)
+            assert await here.count() == 2
+
+    asyncio.run(run())
+    assert f"the stream {STREAM} is a work queue and cannot be read back" in caplog.text
+
+
+def test_a_checkpoint_that_is_gone_is_told_and_what_was_delivered_is_not_sent_again(nats_server, caplog):
+    """The shard begins with its lookback, and the whole stream is read back."""
+
+    async def run() -> None:
+        async with stage(nats_server) as here:
+            before = await here.owner("before")
+            await deliver(before, 1, 2)
+            await before.save(FIRST)
+            await here.checkpoints.delete(SHARD.key)
+            await asyncio.sleep(WINDOW_SECONDS * 3)
+            after = await here.owner("after")
+            assert after.load() is None
+            await deliver(after, 1, 2, 3)
+            assert await here.count() == 3
+
+    asyncio.run(run())
+    assert f"prod: there is no checkpoint in {CHECKPOINTS}" in caplog.text
 
 
 def test_a_lost_acknowledgement_is_told_from_a_lost_race(nats_server):

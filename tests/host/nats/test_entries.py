@@ -58,6 +58,20 @@ def test_every_name_of_a_file_is_an_entry_that_is_found_again(server, name):
     assert keys == [integration_key(name)]
 
 
+def test_an_entry_under_a_key_of_the_hosts_own_is_changed_and_removed_there(server):
+    """A name with a dot that the host wrote as it is gets no second entry."""
+    key, theirs = "oci-cloud.prod.eu", json.dumps({"enabled": True}).encode()
+
+    async def change(session, bucket):
+        await bucket.put(key, theirs)
+        changed = await apply_entries(session, [instance("prod.eu")])
+        keys = await bucket.keys()
+        removed = await apply_entries(session, [], remove=["prod.eu"])
+        return [one.action for one in (*changed.changes, *removed.changes)], keys
+
+    assert run(server, change) == (["changed", "removed"], [key])
+
+
 def test_a_dry_run_compares_and_writes_nothing(server):
     """It says what would be done."""
 

@@ -26,26 +26,35 @@ from signal_client_oci.host.nats.layout import (
     integration_key,
 )
 from signal_client_oci.host.nats.node.node import Node, NodeOptions
+from signal_client_oci.host.nats.node.running import run_node
 
 LEASE_SECONDS = 5.0
 CONFIGURED_SECONDS = 10.0
 TAKEN_OVER_SECONDS = 1.0
+GRACE_SECONDS = 2.0
 HOME, FAR = "us-ashburn-1", "eu-frankfurt-1"
 
 
 @asynccontextmanager
-async def nodes(server: Any, *names: str) -> AsyncIterator[tuple[ClusterWorld, list[RunningNode]]]:
+async def nodes(
+    server: Any, *names: str, **stream: Any
+) -> AsyncIterator[tuple[ClusterWorld, list[RunningNode]]]:
     """Lend a world and nodes that run on it; streams and buckets are gone afterwards."""
-    async with cluster_world([server.url]) as world:
+    async with cluster_world([server.url], **stream) as world:
         running = [RunningNode([server.url], name, LEASE_SECONDS) for name in names]
         try:
             yield world, running
         finally:
             for node in running:
                 await node.stop()
-            for stream in [STREAM, *(f"KV_{name}" for name in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
-                await world.js.delete_stream(stream)
-            await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
+            await remove_everything(world)
+
+
+async def remove_everything(world: ClusterWorld) -> None:
+    """Remove streams and buckets."""
+    for name in [STREAM, *(f"KV_{one}" for one in (INTEGRATIONS, CHECKPOINTS, LEASES, STATUS))]:
+        await world.js.delete_stream(name)
+    await world.js.delete_stream("OBJ_OCI_LARGE_ARTIFACTS")
 
 
 async def owner(world: ClusterWorld, name: str, region: str = "") -> str:
@@ -166,10 +175,13 @@ def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(na
 
 @pytest.mark.slow
 def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_nothing(nats_server):
-    """Each region has an owner of its own, and begins where the whole instance was; the other way round too."""
+    """Each region has an owner of its own, and begins where the whole instance was; the other way round too.
+
+    What is read again is not stored again, although the server has forgotten the ids.
+    """
 
     async def run() -> None:
-        async with nodes(nats_server, "one", "two") as (world, _):
+        async with nodes(nats_server, "one", "two", duplicate_window=0.1) as (world, _):
             world.tenancy("wide", HOME, FAR)
             settings = {"additional_regions": [FAR], "cloud_guard_enabled": True}
             world.emit("wide", 40)
@@ -222,15 +234,83 @@ def test_no_secret_leaves_the_configuration(nats_server, caplog):
 
 
 @pytest.mark.slow
-def test_a_node_says_what_a_cluster_lacks(nats_server):
-    """Without streams and buckets it does not start, and names the command that makes them."""
+def test_buckets_that_cannot_be_written_are_told_in_the_log(nats_server, caplog):
+    """Nothing is polled without a lease; the log says so once, and polling goes on when the server takes it again."""
 
     async def run() -> None:
-        connection = await connect(ServerAccess((nats_server.url,)), "test")
-        try:
-            await Node(connection, NodeOptions(APPLIANCE, "one"), Plugins.discover()).run(asyncio.Event())
-        finally:
-            await connection.close()
+        async with nodes(nats_server, "one") as (world, _):
+            world.tenancy("prod")
+            await world.configure("prod")
+            await until(lambda: everything_read(world, "prod"), 20)
+            for bucket in (LEASES, STATUS):
+                await limit(world, bucket, 10)
 
+            async def is_told() -> bool:
+                return "prod: not polled, because its lease cannot be renewed: " in caplog.text
+
+            await until(is_told, LEASE_SECONDS * 3)
+            for bucket in (LEASES, STATUS):
+                await limit(world, bucket, -1)
+            world.emit("prod", 10)
+            await until(lambda: everything_read(world, "prod"), 20)
+            await world.assert_exactly_once()
+
+    async def limit(world: ClusterWorld, bucket: str, size: int) -> None:
+        info = await world.js.stream_info(f"KV_{bucket}")
+        info.config.max_msg_size = size
+        await world.js.update_stream(info.config)
+
+    asyncio.run(run())
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len([line for line in told if line.startswith("prod: not polled")]) == 1
+    assert len([line for line in told if line.startswith(f"{STATUS} cannot be written")]) == 1
+
+
+def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
+    """What cannot be told any more is not waited for."""
+
+    async def run() -> float:
+        async with cluster_world([nats_server.url]) as world:
+            stop = asyncio.Event()
+            options = NodeOptions(APPLIANCE, "one", lease_seconds=15.0, grace_seconds=GRACE_SECONDS)
+            node = asyncio.ensure_future(
+                run_node(ServerAccess((nats_server.url,)), options, Plugins.discover(), stop)
+            )
+            await until(lambda: world.messages(f"KV_{STATUS}"))
+            nats_server.pause()
+            try:
+                stop.set()
+                started = time.monotonic()
+                await node
+                return time.monotonic() - started
+            finally:
+                nats_server.resume()
+                await remove_everything(world)
+
+    assert asyncio.run(run()) < GRACE_SECONDS + 1.0
+
+
+async def start_node(server: Any, appliance: str = APPLIANCE) -> None:
+    """Run a node that does not get far."""
+    connection = await connect(ServerAccess((server.url,)), "test")
+    try:
+        await Node(connection, NodeOptions(appliance, "one"), Plugins.discover()).run(asyncio.Event())
+    finally:
+        await connection.close()
+
+
+def test_a_node_says_what_a_cluster_lacks(nats_server):
+    """Without streams and buckets it does not start, and names the command that makes them."""
     with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
+        asyncio.run(start_node(nats_server))
+
+
+def test_a_node_of_another_appliance_does_not_start(nats_server):
+    """It would own instances whose artifacts no stream takes; it names the option."""
+
+    async def run() -> None:
+        async with nodes(nats_server):
+            await asyncio.wait_for(start_node(nats_server, "edge-2"), CONFIGURED_SECONDS)
+
+    with pytest.raises(ClusterError, match=r"does not take the subject edge-2\.data\..*check --appliance"):
         asyncio.run(run())

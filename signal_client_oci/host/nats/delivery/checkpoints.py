@@ -7,6 +7,7 @@ that an earlier owner compares against, so each later write of that owner fails,
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 import msgspec
@@ -28,6 +29,7 @@ from signal_client_oci.host.nats.ownership.leases import HeldLease
 
 __all__ = ["FencedCheckpoint", "UnreadableCheckpointError", "fence"]
 
+_log = logging.getLogger(__name__)
 _AGAIN_SECONDS: Final = 0.02
 
 
@@ -97,7 +99,8 @@ async def fence(
     """Return the checkpoint of a shard that was just taken over, after rewriting it with the new epoch.
 
     A region of an instance that was not split by region before begins with the instance's checkpoint.
-    `newest_sequence` is the stream's last sequence, from which on a shard without checkpoint is read back.
+    `newest_sequence` is the stream's last sequence, from which on a shard is read back that was never owned before.
+    One that was, and has no checkpoint, begins anew with the lookback, and the whole stream is read back.
 
     Raises:
         NotOwnerError: yet another node took it over meanwhile.
@@ -109,13 +112,12 @@ async def fence(
         stored = await bucket.get(shard.key)
         before = _read(stored, shard)
         if before is None:
-            before = await _inherited(bucket, shard) or CheckpointEnvelope(None, 0, "", newest_sequence)
+            before = await _inherited(bucket, shard) or _without_checkpoint(held, newest_sequence)
         if not fencing:
             return _UnfencedCheckpoint(bucket, held, before, stored.revision if stored else 0)
         if before.epoch >= held.lease.epoch:
             await held.raise_epoch(before.epoch + 1)
-        is_covered = held.before is not None and held.before.clean
-        sequence = newest_sequence if is_covered else before.stream_sequence
+        sequence = newest_sequence if held.is_covered else before.stream_sequence
         envelope = CheckpointEnvelope(before.checkpoint, held.lease.epoch, held.lease.node, sequence)
         try:
             revision = await bucket.compare_and_set(
@@ -125,6 +127,18 @@ async def fence(
             await asyncio.sleep(_AGAIN_SECONDS)
             continue  # the owner before has written once more: take that
         return FencedCheckpoint(bucket, held, envelope, revision)
+
+
+def _without_checkpoint(held: HeldLease, newest_sequence: int) -> CheckpointEnvelope:
+    """Return what a shard begins with that has none."""
+    if held.before is None and not held.has_overlap:
+        return CheckpointEnvelope(None, 0, "", newest_sequence)
+    _log.warning(
+        "%s: there is no checkpoint in %s, though it was polled before; it begins with its lookback",
+        held.shard.label,
+        CHECKPOINTS,
+    )
+    return CheckpointEnvelope(None, 0, "")
 
 
 async def _inherited(bucket: Bucket, shard: Shard) -> CheckpointEnvelope | None:

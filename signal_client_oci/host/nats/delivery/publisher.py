@@ -18,6 +18,7 @@ from signal_client_oci.host.nats.connection import TRANSIENT, Connection, explai
 from signal_client_oci.host.nats.delivery.acknowledgements import Acknowledgement, Acknowledgements
 from signal_client_oci.host.nats.delivery.messages import ArtifactMessage
 from signal_client_oci.host.nats.layout import LARGE_ARTIFACTS, STREAM
+from signal_client_oci.host.nats.resource_fit import covers
 
 __all__ = ["Sent", "StreamPublisher"]
 
@@ -62,7 +63,7 @@ class StreamPublisher:
         """Read the stream's limits and return its last sequence.
 
         Raises:
-            ClusterError: there is no such stream.
+            ClusterError: there is no such stream, or it is not the appliance's.
             TRANSIENT: NATS did not answer.
         """
         try:
@@ -71,6 +72,12 @@ class StreamPublisher:
             raise ClusterError(
                 f"there is no stream {STREAM}; make it: signal-client-oci cluster init"
             ) from None
+        subjects = info.config.subjects or []
+        if not any(covers(wide, self._subject) for wide in subjects):
+            raise ClusterError(
+                f"the stream {STREAM} does not take the subject {self._subject} (it takes: "
+                f"{', '.join(subjects) or 'none'}); check --appliance"
+            )
         limits = [self._connection.client.max_payload, info.config.max_msg_size or 0]
         self.max_message_bytes = min(limit for limit in limits if limit > 0)
         return info.state.last_seq

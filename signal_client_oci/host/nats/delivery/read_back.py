@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,15 +17,18 @@ from typing import Final, NamedTuple
 
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError
 
 from signal_client_oci.host.nats.connection import TRANSIENT, Connection
 from signal_client_oci.host.nats.layout import INSTANCE_HEADER, MSG_ID_HEADER, STREAM, Shard, encode_name
 
 __all__ = ["ReadBack"]
 
+_log = logging.getLogger(__name__)
 _FETCH: Final = 1000
 _NANOSECONDS: Final = 1_000_000_000
 _STATUS: Final = "Status"
+_WORK_QUEUE: Final = 10084  # JSConsumerWQRequiresExplicitAckErr: who reads it takes messages out
 _FORGET_CONSUMER_SECONDS: Final = 15.0
 
 
@@ -63,7 +67,7 @@ class ReadBack:
     async def _read_for_all(self) -> None:
         wanted, self._waiting = self._waiting, []
         try:
-            ids = await self._read(wanted)
+            ids = await self._read_if_possible(wanted)
         except BaseException as error:
             for one in wanted:
                 if not one.found.done():
@@ -73,6 +77,18 @@ class ReadBack:
         for one, mine in zip(wanted, ids, strict=True):
             if not one.found.done():
                 one.found.set_result(mine)
+
+    async def _read_if_possible(self, wanted: list[_Wanted]) -> list[dict[str, int]]:
+        try:
+            return await self._read(wanted)
+        except APIError as error:
+            if error.err_code != _WORK_QUEUE:
+                raise
+        _log.warning(
+            "the stream %s is a work queue and cannot be read back; a record may be repeated after a take-over",
+            STREAM,
+        )
+        return [{} for _ in wanted]
 
     async def _read(self, wanted: list[_Wanted]) -> list[dict[str, int]]:
         ids: list[dict[str, int]] = [{} for _ in wanted]

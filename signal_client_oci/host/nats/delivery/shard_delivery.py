@@ -60,7 +60,7 @@ class ShardDelivery:
         self._publisher = stream.publisher
         self._read_back = stream.read_back
         self._new_pause = new_pause
-        self._uncovered: dict[str, int] | None = {} if held.before and held.before.clean else None
+        self._uncovered: dict[str, int] | None = {} if held.is_covered else None
         self._acknowledged: set[str] = set()
 
     @property

@@ -53,6 +53,8 @@ _LOOK_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.05
 _AGAIN_SECONDS: Final = 2.0
 _ENVELOPE_BYTES: Final = 2048
+_TELLING: Final = 0.1
+"""The part of its grace that a node which ends waits for a status to be stored, twice."""
 
 
 @dataclass(frozen=True)
@@ -235,10 +237,15 @@ class Node:
     async def _end(self, parts: NodeParts, owner: Owner[ShardConfig]) -> None:
         """Leave the cluster: first out of the ranking, then out of the leases."""
         _log.info("node %s ends: batches under way are finished, then others take over", self._me.name)
+        grace = self._options.grace_seconds
+        asyncio.get_running_loop().call_later(grace / 2, parts.give_up.set)
         parts.statuses.forget(node_key(self._me.name, self._me.session))
+        await self._tell_last(parts)
+        await owner.stop(grace * (1 - 2 * _TELLING))
+        await self._tell_last(parts)
+
+    async def _tell_last(self, parts: NodeParts) -> None:
+        """Write what there is to say, for as long as a node that ends can wait for an answer."""
         if self._connection.is_connected:
-            await parts.statuses.flush()
-        asyncio.get_running_loop().call_later(self._options.grace_seconds / 2, parts.give_up.set)
-        await owner.stop(self._options.grace_seconds)
-        if self._connection.is_connected:
-            await parts.statuses.flush()
+            telling = asyncio.ensure_future(parts.statuses.flush())
+            await asyncio.wait([telling], timeout=self._options.grace_seconds * _TELLING)

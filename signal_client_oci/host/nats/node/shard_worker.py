@@ -105,16 +105,16 @@ class ShardWorker:
         return self._is_interrupted or not self.held.is_certain
 
     async def _keep_renewing(self) -> None:
-        pause = self.held.lease.seconds / RENEWALS
+        pause, told = self.held.lease.seconds / RENEWALS, ""
         while not self.held.is_lost:
             await asyncio.sleep(pause)
             try:
                 await self.held.renew()
-                pause = self.held.lease.seconds / RENEWALS
+                pause, told = self.held.lease.seconds / RENEWALS, ""
             except NotOwnerError:
                 _log.warning("%s: another node has taken the lease", self.held.shard.label)
             except TRANSIENT as error:
-                _log.debug("%s: renewing the lease: %s", self.held.shard.label, explain(error))
+                told = _tell_not_renewed(self.held, explain(error), told)
                 pause = self.held.lease.seconds / RENEWALS / 4
         self._interrupt()
 
@@ -243,3 +243,11 @@ async def _acquire(slots: asyncio.Semaphore) -> bool:
 
 def _in_words(error: Exception) -> str:
     return " ".join(str(error).split()) if isinstance(error, _SAFE_TO_QUOTE) else describe(error)
+
+
+def _tell_not_renewed(held: HeldLease, reason: str, told: str) -> str:
+    """Log why a shard is not polled, once for each reason; return what was told."""
+    if held.is_certain or reason == told:
+        return told
+    _log.warning("%s: not polled, because its lease cannot be renewed: %s", held.shard.label, reason)
+    return reason

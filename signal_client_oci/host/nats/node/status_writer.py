@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 import msgspec
 
 from signal_client_oci.host.nats.buckets import Bucket
-from signal_client_oci.host.nats.connection import TRANSIENT
+from signal_client_oci.host.nats.connection import TRANSIENT, explain
 from signal_client_oci.host.nats.layout import to_value
 
 __all__ = ["StatusWriter"]
 
+_log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 0.5
 
 
@@ -23,6 +25,7 @@ class StatusWriter:
         self._bucket = bucket
         self._unsaid: dict[str, bytes | None] = {}
         self._news = asyncio.Event()
+        self._problem = ""
 
     def tell(self, key: str, status: msgspec.Struct) -> None:
         """Write a status as soon as possible; a later one for the key takes its place."""
@@ -50,9 +53,17 @@ class StatusWriter:
                     await self._bucket.delete(key)
                 else:
                     await self._bucket.put(key, value)
-            except TRANSIENT:
+            except TRANSIENT as error:
                 self._unsaid.setdefault(key, value)
                 self._news.set()
+                self._tell(explain(error))
+        if not self._unsaid:
+            self._problem = ""
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem and self._bucket.connection.is_connected:
+            self._problem = problem
+            _log.warning("%s cannot be written, so its statuses are outdated: %s", self._bucket.name, problem)
 
     def _say(self, key: str, value: bytes | None) -> None:
         self._unsaid[key] = value

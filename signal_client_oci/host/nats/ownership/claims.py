@@ -53,6 +53,10 @@ class Claims:
         times += [free_since(other, identity) for other in self._overlapping(shard)]
         return max(times) - now
 
+    def has_overlap(self, shard: Shard) -> bool:
+        """Return whether there is, or was, a lease under which the same records are read."""
+        return bool(self._overlapping(shard))
+
     def refused(self, shard: Shard) -> None:
         """Note that it could not be taken: wait before the next attempt."""
         self._not_before[shard] = self._monotonic() + _AFTER_REFUSAL_SECONDS

@@ -70,6 +70,7 @@ class HeldLease:
         lease: What is stored.
         before: What was stored before it was taken, None = nothing.
         is_lost: Another node has taken it.
+        has_overlap: The instance has been read under other leases too: as a whole, or by region.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class HeldLease:
         self.lease = lease
         self.before = before
         self.is_lost = False
+        self.has_overlap = False
         self._key = key
         self._terms = terms
         self._certain_until = float("-inf")
@@ -91,6 +93,11 @@ class HeldLease:
     def is_certain(self) -> bool:
         """Whether nobody else can hold it: it was renewed well within its length. May be asked in any thread."""
         return self._terms.trusting or (not self.is_lost and self._terms.monotonic() < self._certain_until)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the checkpoint covers all that was delivered; under an overlapping lease more may have been since."""
+        return self.before is not None and self.before.clean and not self.has_overlap
 
     async def renew(self) -> None:
         """Renew it; raises `NotOwnerError` when it is lost, `TRANSIENT` when it is not known."""

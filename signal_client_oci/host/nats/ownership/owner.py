@@ -88,6 +88,7 @@ class Owner(Generic[_ConfigT]):
         self._tasks: dict[Shard, asyncio.Task[None]] = {}
         self._move: _Move | None = None
         self._no_moves_until = float("-inf")
+        self._not_taken = ""
 
     def step(self, wanted: Mapping[Shard, _ConfigT]) -> float:
         """Do what can be done now; return after how many seconds to look again."""
@@ -133,12 +134,19 @@ class Owner(Generic[_ConfigT]):
             table.mirror.read_again()
             return
         except TRANSIENT as error:
-            _log.debug("%s: taking the lease: %s", shard.label, explain(error))
+            self._tell_not_taken(shard, explain(error))
             self._claims.refused(shard)
             return
+        self._not_taken = ""
         self._claims.taken(shard)
+        held.has_overlap = self._claims.has_overlap(shard)
         self.workers[shard] = worker = self._start(config, held)
         await worker.run()
+
+    def _tell_not_taken(self, shard: Shard, reason: str) -> None:
+        if reason != self._not_taken and self._table.bucket.connection.is_connected:
+            self._not_taken = reason
+            _log.warning("%s: the lease cannot be taken: %s", shard.label, reason)
 
     def _ended(self, shard: Shard) -> Callable[[asyncio.Task[None]], None]:
         def forget(task: asyncio.Task[None]) -> None:
