@@ -156,3 +156,15 @@ def test_two_causes_are_told_apart(world, caplog):
     instance.catch_up(polls=1, minutes=60 * 24 * 120)
     told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert [line.split()[1] for line in told] == ["RETENTION_EXCEEDED"] * 2
+
+
+@pytest.mark.parametrize("mode", ["events", "search"])
+def test_a_cause_that_lasts_is_told_in_the_same_words(world, mode):
+    """Which region or compartment answers first changes from poll to poll; the sentence does not."""
+    tenancy = world.tenancy(FAR, HOME, compartments=2)
+    world.fault(status=404, code="NotAuthorizedOrNotFound", operation="list_events")
+    world.fault(status=404, code="NotAuthorizedOrNotFound", operation="search_logs")
+    instance = Instance(tenancy, audit_mode=mode, cloud_guard_enabled=False)
+    told = {_error(instance.catch_up(polls=1), "audit")["message"] for _ in range(6)}
+    assert len(told) == 1
+    assert f"{FAR} and {HOME}" in told.pop()

@@ -92,20 +92,24 @@ class ReadFailures:
         return SourceOutcome("failed" if is_failed else "partial", error, covered_until, shown, changes)
 
     def _error(self, api: WindowedApi, hindsight: Hindsight, asked_for: Mapping[str, int]) -> Check:
-        region, compartment, failure = self._failed[0]
+        region, compartment, failure = min(self._failed, key=_place)  # whichever answered first
         failure = hindsight.explain(failure, region)
         if not api.unit_name:
-            regions = _regions_in_words(list(dict.fromkeys(one.region for one in self._failed)))
+            regions = _regions_in_words(sorted(self.regions))
             message = f"{regions} could not be searched: {failure.message}"
             return failure.check(api.source, api.title, message=message)
         name = "".join(character for character in compartment.name if character.isprintable())[:60]
         where = f"{compartment.ocid} ({name})" if name else compartment.ocid
         parts = [] if failure.recovery is Recovery.REGION else [f"{where} in {region}"]
         if sum(asked_for.values()) > 1:
-            failed = Counter(one.region for one in self._failed)
+            failed = Counter(sorted(one.region for one in self._failed))
             parts.insert(0, f"{_shares(failed, asked_for, api.unit_name)} could not be read")
         message = ": ".join([", among them ".join(parts), failure.message] if parts else [failure.message])
         return failure.check(api.source, api.title, message=message)
+
+
+def _place(one: _Failed) -> tuple[str, str]:
+    return one.region, one.compartment.ocid
 
 
 def _shares(failed: Mapping[str, int], asked_for: Mapping[str, int], unit: str) -> str:
