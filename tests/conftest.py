@@ -24,9 +24,9 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Start what takes longest first; whole polls over many faults, and days of them, are slow as a whole."""
+    """Start what takes longest first; whole polls over many faults are slow unless they are marked as fast."""
     for item in items:
-        if "reliability" in item.path.parts:
+        if "reliability" in item.path.parts and item.get_closest_marker("fast") is None:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     """Say at the end of the run what was left out because something is not installed, and how to install it."""
     skipped = terminalreporter.stats.get("skipped", [])
-    reasons = {report.longrepr[2] for report in skipped if "install.sh" in report.longrepr[2]}
+    reasons = {report.longrepr[2] for report in skipped if "` installs " in report.longrepr[2]}
     if reasons:
         terminalreporter.section("SOME TESTS WERE LEFT OUT", yellow=True)
         terminalreporter.line("\n".join(sorted(reason.removeprefix("Skipped: ") for reason in reasons)))

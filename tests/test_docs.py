@@ -47,6 +47,17 @@ def test_policy_in_the_setup_page_is_the_codes():
     assert block[1].splitlines() == statements(("audit", "logging", "cloud_guard", "identity"))
 
 
+def test_the_security_page_lists_every_statement_with_its_source():
+    """Least privilege by source: exactly the statements that the remedies and the command line name, each once."""
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w ]+) \| `(Allow group .*?)` \| \S.* \|$", text, re.MULTILINE)
+    services = {"Audit": "audit", "Logging": "logging", "Cloud Guard": "cloud_guard", "all": "identity"}
+    assert rows == [
+        (source, statement) for source, service in services.items() for statement in statements((service,))
+    ]
+    assert not [row for row in rows if not re.search(r" to (?:read|inspect) ", row[1])]
+
+
 def test_no_page_uses_a_subject_that_iam_does_not_know():
     """`Allow user` appears only where a page says that it does not exist."""
     for page in PAGES:

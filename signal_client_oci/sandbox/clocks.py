@@ -56,11 +56,6 @@ class VirtualClock:
             self._now += timedelta(**span)
             return self._now
 
-    def move_to(self, moment: datetime) -> None:
-        """Move the clock to `moment` (aware)."""
-        with self._lock:
-            self._now = moment.astimezone(timezone.utc)
-
 
 def to_micros(moment: datetime) -> int:
     """Return an aware datetime as microseconds since 1970, exactly."""

@@ -93,21 +93,9 @@ class Tenancy(Emission):
         self._public_keys[KeyId(self.ocid, self.user, fingerprint)] = public_key
         return fingerprint
 
-    def revoke_key(self) -> None:
-        """Make the tenancy's own key unknown, as when it is deleted in the console."""
-        self._public_keys.pop(KeyId(self.ocid, self.user, self.fingerprint), None)
-
     def public_key_of(self, key_id: KeyId) -> RSAPublicKey | None:
         """Return the registered key that exactly this id names."""
         return self._public_keys.get(key_id)
-
-    def set_region(self, region: str, status: str | None = "READY") -> None:
-        """Subscribe a region, change its status (`READY`, `IN_PROGRESS`), or with None unsubscribe it."""
-        with self.lock:
-            if status is None:
-                self.identity.regions.pop(region, None)
-            else:
-                self.identity.regions[region] = status
 
     def add_compartment(self, name: str, parent: str | None = None, created: datetime | None = None) -> str:
         """Add a compartment (below the root unless `parent` is given) and return its OCID."""

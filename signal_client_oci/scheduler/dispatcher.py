@@ -89,11 +89,6 @@ class Dispatcher:
         """The bytes of answers that were received and not yet mapped."""
         return self._workers.memory
 
-    @property
-    def busy(self) -> bool:
-        """True while an outcome is still to come."""
-        return self._open > 0
-
     def free_places(self) -> dict[LaneKey, int]:
         """Return how many tasks each lane would send at once if they were submitted now."""
         if self.memory.is_full or self._workers.is_aborted:

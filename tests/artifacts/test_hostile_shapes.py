@@ -371,3 +371,11 @@ def test_secrets_are_not_in_metadata_either():
     assert "s3cr3t" not in json.dumps(result.artifact)
     assert result.artifact["metadata"]["oci.credentialKind"] == "session-token"
     assert result.artifact["metadata"]["uri"] == "/p/<redacted:par>/n/ns/b/bucket/o/x"
+
+
+@pytest.mark.parametrize("source", [[], {}, ["0.0.0.0/0"], 7, None])
+def test_a_rule_whose_source_is_no_text_opens_nothing(source):
+    """A security rule of an odd shape is mapped like any other event, and is not taken for an opening."""
+    event = example("audit_update_security_list")["record"]
+    event["data"]["stateChange"]["current"]["ingressSecurityRules"] = [{"source": source, "protocol": "6"}]
+    assert "oci.opens" not in mapped("audit", event).artifact["metadata"]

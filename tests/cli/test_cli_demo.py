@@ -48,6 +48,7 @@ def test_the_demo_shows_the_whole_job_and_verifies_it(shown):
     assert str(directory / "artifacts.jsonl") in ended.out
 
 
+@pytest.mark.slow
 def test_new_records_arrive_with_every_poll_and_none_comes_twice(shown):
     """The file holds each record once, of all three sources."""
     ended, directory = shown
@@ -66,6 +67,7 @@ def steady(line):
     return re.sub(r"[\d.,]+ (KiB|s)\b", r"N \1", " ".join(line.split()))
 
 
+@pytest.mark.slow
 def test_the_readme_shows_what_the_demo_prints(shown):
     """Each line of the README's example is printed, in that order; `...` stands for lines left out."""
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
@@ -75,6 +77,7 @@ def test_the_readme_shows_what_the_demo_prints(shown):
         assert line == "..." or steady(line) in printed, line
 
 
+@pytest.mark.slow
 def test_the_picture_shows_what_the_demo_prints(shown):
     """Each line of `docs/demo.svg` is printed, in that order, and the picture asks nobody for a font."""
     picture = PICTURE.read_text(encoding="utf-8")
@@ -88,9 +91,10 @@ def test_the_picture_shows_what_the_demo_prints(shown):
     assert not re.search(r"@font-face|url\(.?http|href", picture)
 
 
-def test_a_directory_that_is_not_empty_is_refused(capsys, shown):
+def test_a_directory_that_is_not_empty_is_refused(capsys, tmp_path):
     """An earlier demo is not mixed with a new one."""
-    assert "is not empty" in one_line(call(capsys, "demo", "--directory", shown[1]))
+    (tmp_path / "artifacts.jsonl").touch()
+    assert "is not empty" in one_line(call(capsys, "demo", "--directory", tmp_path))
 
 
 def artifact(key, source="audit", identity=None):
@@ -130,7 +134,6 @@ def test_every_kind_of_difference_is_a_failure():
     assert "nothing of audit" in (verdict_on(compare({"audit": Counter()}, []), [], passed=True) or "")
 
 
-@pytest.mark.slow
 def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatch):
     """The demo's verdict comes from the sandbox's own truth: a record that was not collected is found missing."""
     emitted = DemoTenancy.expected

@@ -33,6 +33,7 @@ def shell(
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_a_device_that_is_full_is_one_line(toml):
     """Output that cannot be written is told with the way out and what comes again, and the exit code is 1."""
     with Path("/dev/full").open("w") as full:
@@ -74,6 +75,7 @@ def test_after_a_full_disk_an_output_ends_with_a_whole_line(capsys, tmp_path, to
         assert (code, f"{out}: File too large" in told) == ((0, False) if expected else (1, True))
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_removed_before_more_is_appended(capsys, tmp_path, toml):
     """`poll >> f.jsonl` after a crash: every line is an artifact, and what was cut is told."""
     whole = call(capsys, "poll", toml, "--source", "audit").out
@@ -104,6 +106,7 @@ def test_an_output_is_recognised_by_whatever_name(tmp_path, monkeypatch, name):
         refuse_redirection(tmp_path / "missing", "--state")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_descriptor", [False, True])
 def test_state_and_output_in_one_file_are_refused(tmp_path, sandbox, toml, by_descriptor):
     """By its name and as /dev/fd/1, before anything is read: they would overwrite each other."""
@@ -119,6 +122,7 @@ def test_state_and_output_in_one_file_are_refused(tmp_path, sandbox, toml, by_de
     assert sandbox.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["instances", "artifacts"])
 def test_no_output_goes_into_a_file_of_the_command(tmp_path, toml, which):
     """Nor into the file of instances, nor log lines into the artifacts of `run`."""

@@ -23,6 +23,7 @@ from support.command_lines import (
     write_instances,
 )
 from support.generated_load import generate_audit_events
+from support.sandbox_changes import revoke_key
 
 from signal_client_oci.sandbox import system_clock
 
@@ -90,7 +91,7 @@ def test_source_switches_the_others_off_for_one_call(capsys, sandbox, toml):
 
 def test_a_failed_poll_shows_the_remedy_and_exits_with_1(capsys, tenancy, toml):
     """An operator who reads stderr knows what to do."""
-    tenancy.revoke_key()
+    revoke_key(tenancy)
     ended = call(capsys, "poll", toml)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.count("NOT_AUTHENTICATED") == ended.err.count("remedy ") == 1, "one cause is told once"

@@ -5,6 +5,7 @@ import json
 import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, at, denied
+from support.sandbox_changes import move_to
 
 from signal_client_oci import __version__
 
@@ -30,7 +31,7 @@ def ids(host):
 def test_the_request(oci, instance, clock):
     """ListEvents: one GET with compartment, start and end on whole minutes, signed, and nothing else."""
     oci.audit(Answer([event(1)]))
-    clock.move_to(at("09:00:59"))
+    move_to(clock, at("09:00:59"))
     host = instance("audit")
     assert host.poll()["status"] == "ok"
     (asked,) = oci.asked
@@ -48,12 +49,12 @@ def test_the_request(oci, instance, clock):
 def test_the_next_window_goes_on_from_the_last(oci, instance, clock):
     """The second poll starts the overlap before the first one's end, and ends a minute before its own now."""
     oci.audit(Answer([]))
-    clock.move_to(at("09:00:00"))
+    move_to(clock, at("09:00:00"))
     host = instance("audit", lookback_minutes=10, overlap_minutes=3)
     host.poll()
-    clock.move_to(at("09:15:00"))
+    move_to(clock, at("09:15:00"))
     host.poll()
-    clock.move_to(at("09:20:30"))
+    move_to(clock, at("09:20:30"))
     host.poll()
     windows = [(one.query["startTime"][11:16], one.query["endTime"][11:16]) for one in oci.asked]
     assert windows == [("08:49", "08:59"), ("08:49", "09:14"), ("08:59", "09:19")]
@@ -137,7 +138,7 @@ def test_each_compartment_is_asked_for_alone(oci, instance):
 
 def test_a_long_lookback_is_read_in_pieces(oci, instance, clock):
     """Two weeks are asked for in windows that touch, none longer than a week, each with seconds of zero."""
-    clock.move_to(at("09:00:00"))
+    move_to(clock, at("09:00:00"))
     oci.audit(Answer([]))
     instance("audit", lookback_minutes=20160).poll()
     windows = sorted((one.query["startTime"], one.query["endTime"]) for one in oci.asked)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, at, denied
+from support.sandbox_changes import move_to
 
 from signal_client_oci.polling import loop
 from signal_client_oci.state.checkpoint import parse
@@ -91,7 +92,7 @@ def guard(oci):
 @pytest.fixture
 def host(instance, clock):
     """An instance that reads Cloud Guard alone, with the subtree."""
-    clock.move_to(at("09:00:30"))
+    move_to(clock, at("09:00:30"))
     return instance("cloud_guard", include_subcompartments=True)
 
 

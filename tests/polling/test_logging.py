@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, Host, at, denied
+from support.sandbox_changes import move_to
 
 from signal_client_oci.sandbox import VirtualClock
 
@@ -51,7 +52,7 @@ def scopes(asked):
 def test_the_request(oci, instance, clock):
     """SearchLogs: one POST with 1,000 a page, the window on whole minutes, the scope, and an order by time."""
     oci.logging(found(record("a")))
-    clock.move_to(at("09:00:59"))
+    move_to(clock, at("09:00:59"))
     host = instance("logging")
     assert host.poll()["status"] == "ok"
     (asked,) = oci.asked
@@ -122,7 +123,7 @@ def test_the_same_token_twice_is_an_error(oci, instance):
 def test_no_query_is_longer_than_two_weeks(oci, instance, clock):
     """After 20 days all is asked for, in windows that share a minute with their neighbours, none over 14 days."""
     oci.logging(found())
-    clock.move_to(at("09:00:00"))
+    move_to(clock, at("09:00:00"))
     host = instance("logging", lookback_minutes=60)
     host.poll()
     oci.asked.clear()

@@ -891,6 +891,7 @@ def test_a_clock_that_is_behind_and_gets_no_answer_repeats_nothing(failure, behi
     assert one.delivered == Counter(each.id for each in service.records if each.moment < service.now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [2, 400])
 def test_a_clock_that_was_far_ahead_and_gets_no_answer_at_first_loses_nothing(days):
     """Right again, but without an answer for hours: reading starts before the first poll of the right clock."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sandbox_changes import move_to
 from support.world import (
     Instance,
     assert_exactly_once,
@@ -283,5 +284,5 @@ def test_a_clock_at_its_beginning_leaves_a_checkpoint_that_is_read(world, works)
     world.clock.advance(seconds=90 - right.timestamp())
     instance.poll()
     assert parse(json.loads(instance.stored)).backfill_from == (0 if works else 1)
-    world.clock.move_to(right)
+    move_to(world.clock, right)
     assert UNREADABLE not in codes(instance.poll())

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sandbox_changes import move_to, revoke_key
 from support.world import (
     FAR,
     HOME,
@@ -184,7 +185,7 @@ BOUNDARIES = {
 @pytest.mark.parametrize("name", BOUNDARIES)
 def test_boundaries_of_the_calendar(world, name):
     """Windows over the turn of a month, a year or daylight saving tile, whatever zone the host's clock is in."""
-    world.clock.move_to(BOUNDARIES[name])
+    move_to(world.clock, BOUNDARIES[name])
     tenancy = world.tenancy(HOME, FAR)
     instance = Instance(tenancy, cloud_guard_enabled=False)
     zone = timezone(timedelta(hours=5, minutes=45))
@@ -200,7 +201,7 @@ def test_boundaries_of_the_calendar(world, name):
 
 def test_times_that_are_no_ordinary_times_are_no_obstacle(world):
     """Records stamped with a leap second, without fraction or with nine digits of it arrive once."""
-    world.clock.move_to(datetime(2016, 12, 31, 23, 50, tzinfo=timezone.utc))
+    move_to(world.clock, datetime(2016, 12, 31, 23, 50, tzinfo=timezone.utc))
     tenancy = world.tenancy()
     texts = (
         "2016-12-31T23:59:60Z",
@@ -234,7 +235,7 @@ def test_a_skewed_clock_is_told_as_such(world, seconds):
 def test_a_401_without_skew_is_no_clock_skew(world):
     """A key that OCI does not know is told as such, with the same Date header."""
     tenancy = world.tenancy()
-    tenancy.revoke_key()
+    revoke_key(tenancy)
     assert codes(Instance(tenancy).poll()) == {"NOT_AUTHENTICATED"}
 
 

@@ -19,7 +19,7 @@ def _tests_of(name):
     }
 
 
-@pytest.mark.parametrize("number", range(1, 17))
+@pytest.mark.parametrize("number", range(1, 18))
 def test_every_promise_has_a_mechanism_and_a_test(number):
     """The row says what is promised, how it is kept, and links at least two tests."""
     promise, mechanism, held_by = ROWS[number].split(" | ")
@@ -28,9 +28,9 @@ def test_every_promise_has_a_mechanism_and_a_test(number):
     assert len(re.findall(r"::test_\w+`\]", held_by)) >= 2
 
 
-def test_there_are_sixteen_promises():
+def test_there_are_seventeen_promises():
     """No row was lost or came in unnoticed."""
-    assert sorted(ROWS) == list(range(1, 17))
+    assert sorted(ROWS) == list(range(1, 18))
 
 
 @pytest.mark.parametrize(("file", "test", "target"), NAMED, ids=lambda part: part)

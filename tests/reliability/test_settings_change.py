@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from support.sandbox_changes import revoke_key, set_region
 from support.world import (
     FAR,
     HOME,
@@ -208,7 +209,7 @@ def test_a_region_subscribed_during_an_outage_is_read_from_the_outage_on(world):
     tenancy = world.tenancy(HOME)
     instance = Instance(tenancy, cloud_guard_enabled=False, additional_regions=["all"])
     instance.poll()
-    tenancy.set_region(FAR)
+    set_region(tenancy, FAR)
     _emit_for_hours(world, tenancy, instance, tenancy.ocid, polls=False)
     instance.catch_up(polls=3)
     assert_exactly_once(instance, "audit", "logging")
@@ -320,7 +321,7 @@ def _rotation(tenancy, instance):
         lambda: instance.settings.update(
             private_key=pem, fingerprint=api_key_fingerprint(public_key_of(pem))
         ),
-        tenancy.revoke_key,
+        lambda: revoke_key(tenancy),
     )
 
 

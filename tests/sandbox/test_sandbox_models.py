@@ -98,6 +98,7 @@ def answers(tenancy, client, clock):
     return found
 
 
+@pytest.mark.slow
 def test_every_body_is_what_the_models_of_the_sdk_expect(answers, sandbox):
     """Every field of the models, and none else, with a type and value that they know; only the root has no parent."""
     assert {one.operation for one in sandbox.requests} == set(operations._OPERATIONS)

@@ -76,23 +76,14 @@ def test_everything_happens_in_both_regions(tenancy, scenario):
     assert {tenancy.ocid, scenario.company.archive} < compartments
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "InteractiveLogin",
-        "UpdatePolicy",
-        "UpdateSecurityList",
-        "UpdateBucket",
-        "TerminateInstance",
-        "UploadApiKey",
-    ],
-)
-def test_what_is_notable_happens_within_two_hours(tenancy, scenario, name):
+def test_what_is_notable_happens_within_two_hours(tenancy, scenario):
     """Logins, a policy, a security list, a public bucket, a terminated instance, a key."""
     assert scenario.company.root == tenancy.ocid
     events = [json.loads(one.raw) for one in tenancy.ground_truth.of("audit")]
-    assert name in {event["data"]["eventName"] for event in events}
+    assert {
+        *("InteractiveLogin", "UpdatePolicy", "UpdateSecurityList", "UpdateBucket"),
+        *("TerminateInstance", "UploadApiKey"),
+    } <= {event["data"]["eventName"] for event in events}
 
 
 def test_some_logins_fail_and_say_why(tenancy, scenario):

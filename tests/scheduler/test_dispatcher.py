@@ -100,7 +100,7 @@ class Office:
         """Everything that comes out until nothing is open."""
         end = time.monotonic() + seconds
         found = []
-        while self.dispatcher.busy:
+        while self.dispatcher._open:
             assert time.monotonic() < end, "outcomes are missing"
             outcome = self.dispatcher.next_outcome(0.05)
             if outcome is not None:
@@ -434,7 +434,7 @@ def test_an_abort_ends_what_is_under_way(office):
         time.sleep(0.001)
     office.dispatcher.abort()
     assert list(office.dispatcher.last_outcomes()) == []
-    assert not office.dispatcher.busy
+    assert not office.dispatcher._open
     office.submit(["late"])
     assert len(office.sent) == 4
 
@@ -459,7 +459,7 @@ def test_what_follows_an_answer_after_the_abort_is_not_waited_for(office):
     outcomes = office.dispatcher.last_outcomes()
     assert next(outcomes).result == "here"
     office.submit(["its next page"])
-    assert not office.dispatcher.busy
+    assert not office.dispatcher._open
     assert list(outcomes) == []
 
 

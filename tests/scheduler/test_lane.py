@@ -42,7 +42,7 @@ def dispatcher(monkeypatch):
 
 
 def _outcomes(dispatcher, handle=lambda _: None):
-    while dispatcher.busy:
+    while dispatcher._open:
         outcome = dispatcher.next_outcome(1.0)
         if outcome is not None:
             handle(outcome)

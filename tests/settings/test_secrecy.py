@@ -215,7 +215,7 @@ FILE_STAGES = [
     "toml_file._TomlInstance.read",
     "toml_file._TomlInstance._check_value",
     "toml_file._TomlInstance._one_of",
-    "toml_file._TomlInstance._enabled",
+    "toml_file._TomlInstance._switch",
     "toml_file.Instance",
     "instance._Settings",
     "secret_files._mode_warnings",

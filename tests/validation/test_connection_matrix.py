@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from support.redirect_target import unvisited_target
+from support.sandbox_changes import revoke_key, set_region
 from support.validating import HOME, OTHER, World, by_name
 
 from signal_client_oci import plugin
@@ -51,7 +52,7 @@ def _wrong_tenancy(world):
 
 
 def _unknown_key(world):
-    world.tenancy.revoke_key()
+    revoke_key(world.tenancy)
 
 
 def _not_uploaded(world):
@@ -59,7 +60,7 @@ def _not_uploaded(world):
 
 
 def _alone(world):
-    world.tenancy.revoke_key()
+    revoke_key(world.tenancy)
     return {"additional_regions": []}
 
 
@@ -72,7 +73,7 @@ def _clock(minutes):
 
 def _region(region, status):
     def setup(world):
-        world.tenancy.set_region(region, status)
+        set_region(world.tenancy, region, status)
 
     return setup
 
@@ -91,7 +92,7 @@ def _main_region_missing_and_list_denied(world):
 
 
 def _main_region_in_progress(world):
-    world.tenancy.set_region("uk-london-1", "IN_PROGRESS")
+    set_region(world.tenancy, "uk-london-1", "IN_PROGRESS")
     return {"region": "uk-london-1", "additional_regions": [HOME]}
 
 
@@ -106,7 +107,7 @@ def _further_region_replicating(world):
 
 
 def _new_region(world):
-    world.tenancy.set_region("xx-newtown-1")
+    set_region(world.tenancy, "xx-newtown-1")
     return {"additional_regions": ["all"]}
 
 

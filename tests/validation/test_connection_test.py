@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from support.sandbox_changes import set_region
 from support.validating import CHECKS, HOME, OTHER, World, by_name, statuses, validated
 
 from signal_client_oci.errors.failure import Failure
@@ -227,7 +228,7 @@ def test_compartments_that_were_deleted_are_not_tried(world):
 
 def test_all_regions_are_the_ready_ones(world):
     """With "all", the sources are tried in every subscribed region that is ready."""
-    world.tenancy.set_region("uk-london-1", "IN_PROGRESS")
+    set_region(world.tenancy, "uk-london-1", "IN_PROGRESS")
     answer = world.validated(additional_regions=["all"])
     assert answer["status"] == "ok"
     assert {one.region for one in world.asked("list_events")} == {HOME, OTHER}
@@ -236,7 +237,7 @@ def test_all_regions_are_the_ready_ones(world):
 def test_of_many_regions_the_first_are_tried(world):
     """To stay quick not every region is tried, and the message says how many were."""
     for region in ("uk-london-1", "us-phoenix-1", "ap-tokyo-1", "ap-osaka-1", "eu-paris-1", "eu-milan-1"):
-        world.tenancy.set_region(region)
+        set_region(world.tenancy, region)
     answer = world.validated(additional_regions=["all"], logging_enabled=False, cloud_guard_enabled=False)
     assert "the first 6 of 8 regions" in by_name(answer)["audit"]["message"]
     assert len({one.region for one in world.asked("list_events")}) == 6

@@ -98,7 +98,8 @@ def _rules(part: Mapping[str, Any]) -> Iterator[Opening]:
         if isinstance(rules, str):
             rules = decode_leniently(rules.encode("utf-8", "replace"))
         for rule in rules[:_MAX_RULES] if isinstance(rules, list) else ():
-            if isinstance(rule, dict) and rule.get("source") in _WORLD and rule.get("direction") != "EGRESS":
+            source = rule.get("source") if isinstance(rule, dict) else None
+            if isinstance(source, str) and source in _WORLD and rule.get("direction") != "EGRESS":
                 yield _opened_by(rule)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logs.audit_record import SearchedEvent, read_searched_event
-from signal_client_oci.contract import SOURCES, Check, SourceName
+from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, audit_stream, search_audit
@@ -25,7 +25,7 @@ from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.sources.audit_comparison import AuditComparison
 from signal_client_oci.polling.sources.windowed import WindowedSource
-from signal_client_oci.polling.sources.windowed_api import Margins
+from signal_client_oci.polling.sources.windowed_api import Margins, WindowedApi
 from signal_client_oci.scheduler.requests import LaneHealth, Task
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.poll_state import PollState
@@ -37,28 +37,25 @@ __all__ = ["AuditSearchApi", "AuditSearchSource"]
 _STALLED_AFTER: Final = 60  # minutes
 
 
-class AuditSearchApi:
-    """How Audit is searched and read; see `windowed_api.WindowedApi`.
+class AuditSearchApi(WindowedApi):
+    """How Audit is searched and read.
 
     Args:
         settings: They say which compartment is searched, and whether with those below it.
-        records_a_page: How many records a page may have.
     """
 
-    source: Final[SourceName] = "audit"
-    title: Final = SOURCES["audit"]["title"]
-    service: Final = "logging"
-    max_compartments: Final = 1
-    max_window: Final = 14 * DAY - 1  # with the minute that it shares with the slice before it
+    source = "audit"
+    service = "logging"
+    max_window = 14 * DAY - 1  # with the minute that it shares with the slice before it
     # ListEvents asks by the time of processing, which is later than the event's own: digests of a search last longer
-    margins: Final = Margins(overlap=15, shared=1, digests=6)
-    shortest_retention: Final = 90
-    read_count: Final = "searched"
-    unit_name: Final = "scope"
+    margins = Margins(overlap=15, shared=1, digests=6)
+    shortest_retention = 90
+    read_count = "searched"
+    unit_name = "scope"
+    records_a_page: int = MAX_PAGE_LIMIT
 
-    def __init__(self, settings: Settings, *, records_a_page: int = MAX_PAGE_LIMIT) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._records_a_page = records_a_page
 
     @property
     def stream(self) -> str:
@@ -81,22 +78,12 @@ class AuditSearchApi:
     ) -> Page[bytes]:
         """Fetch one page of the events that happened in the window, oldest first."""
         (stream,) = compartments
-        limit = self._records_a_page
+        limit = self.records_a_page
         return search_audit(client, stream, start, end, limit=limit, page=page, bounds=bounds)
-
-    def with_smaller_pages(self) -> AuditSearchApi | None:
-        """Return the same service with a tenth of the records a page, None after a single one."""
-        if self._records_a_page == 1:
-            return None
-        return AuditSearchApi(self._settings, records_a_page=self._records_a_page // 10)
 
     def read(self, text: bytes, origin: Origin) -> SearchedEvent:
         """Read what identifies an event."""
         return read_searched_event(text, origin)
-
-    def is_excluded(self, record: SearchedEvent) -> bool:  # noqa: ARG002
-        """Exclude nothing."""
-        return False
 
 
 class AuditSearchSource(WindowedSource):

@@ -9,50 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logs.record import LogRecord, read_log_record
-from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, search_logs
 from signal_client_oci.oci_api.pages import Bounds
-from signal_client_oci.polling.scope import Compartment, Scope
-from signal_client_oci.polling.sources.windowed_api import Margins
+from signal_client_oci.polling.sources.windowed_api import Margins, WindowedApi
 from signal_client_oci.state.windows import DAY
 
 __all__ = ["LoggingApi"]
 
 
-class LoggingApi:
-    """How Logging Search is asked and read; see `windowed_api.WindowedApi`.
+class LoggingApi(WindowedApi):
+    """How Logging Search is asked and read.
 
     Args:
         clause: The operator's part of the query, normalised.
         audit_is_collected: True if the Audit source delivers the records of the log group `_Audit`.
-        records_a_page: How many records a page may have.
     """
 
-    source: Final[SourceName] = "logging"
-    title: Final = SOURCES["logging"]["title"]
-    service: Final = "logging"
-    max_compartments: Final = 50
-    max_window: Final = 14 * DAY - 1  # with the minute that it shares with the slice before it
-    margins: Final = Margins(overlap=1, shared=1, digests=1)
-    read_count: Final = "read"
-    unit_name: Final = "compartment"
-    shortest_retention: Final = 30
+    source = "logging"
+    service = "logging"
+    max_compartments = 50
+    max_window = 14 * DAY - 1  # with the minute that it shares with the slice before it
+    margins = Margins(overlap=1, shared=1, digests=1)
+    shortest_retention = 30
+    records_a_page: int = MAX_PAGE_LIMIT
 
-    def __init__(
-        self, clause: str, *, audit_is_collected: bool, records_a_page: int = MAX_PAGE_LIMIT
-    ) -> None:
+    def __init__(self, clause: str, *, audit_is_collected: bool) -> None:
         self._clause = clause
         self._audit_is_collected = audit_is_collected
-        self._records_a_page = records_a_page
-
-    def units(self, scope: Scope) -> Sequence[Compartment]:
-        """Return the scope's compartments."""
-        return scope.compartments
 
     def fetch(  # noqa: PLR0913  (what one request consists of)
         self,
@@ -70,19 +57,9 @@ class LoggingApi:
             start,
             end,
             clause=self._clause,
-            limit=self._records_a_page,
+            limit=self.records_a_page,
             page=page,
             bounds=bounds,
-        )
-
-    def with_smaller_pages(self) -> LoggingApi | None:
-        """Return the same service with a tenth of the records a page, None after a single one."""
-        if self._records_a_page == 1:
-            return None
-        return LoggingApi(
-            self._clause,
-            audit_is_collected=self._audit_is_collected,
-            records_a_page=self._records_a_page // 10,
         )
 
     def read(self, text: bytes, origin: Origin) -> LogRecord:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from typing_extensions import Self
 
 from signal_client_oci.artifacts.envelope import MappedRecord, Origin
-from signal_client_oci.contract import SourceName
+from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page
 from signal_client_oci.oci_api.pages import Bounds
@@ -55,58 +57,41 @@ class WindowedRecord(Protocol):
         ...
 
 
-class WindowedApi(Protocol):
-    """How one service is asked, and how its records are read."""
+class WindowedApi(ABC):
+    """How one service is asked, and how its records are read.
 
-    @property
-    def source(self) -> SourceName:
-        """The source's name."""
-        ...
+    Attributes:
+        source: The source's name.
+        service: The service's name in endpoints.
+        max_compartments: How many compartments one request can name.
+        max_window: The longest window of a request, in minutes.
+        margins: How far its windows reach beyond what is new.
+        shortest_retention: Days after which the service may no longer have what is asked for.
+        unit_name: What has a cursor of its own in each region: a compartment, or the scope as one.
+        read_count: The report's count of those that were read to the end of their window.
+        records_a_page: How many records a page may have, None where the service has no limit for its pages.
+    """
+
+    source: ClassVar[SourceName]
+    service: ClassVar[str]
+    max_compartments: ClassVar[int] = 1
+    max_window: ClassVar[int]
+    margins: ClassVar[Margins] = Margins()
+    shortest_retention: ClassVar[int]
+    unit_name: ClassVar[str] = "compartment"
+    read_count: ClassVar[str] = "read"
+    records_a_page: int | None = None
 
     @property
     def title(self) -> str:
         """The source's title, for checks."""
-        ...
-
-    @property
-    def service(self) -> str:
-        """The service's name in endpoints."""
-        ...
-
-    @property
-    def max_compartments(self) -> int:
-        """How many compartments one request can name."""
-        ...
-
-    @property
-    def max_window(self) -> int:
-        """The longest window of a request, in minutes."""
-        ...
-
-    @property
-    def margins(self) -> Margins:
-        """How far its windows reach beyond what is new."""
-        ...
-
-    @property
-    def shortest_retention(self) -> int:
-        """Days after which the service may no longer have what is asked for."""
-        ...
-
-    @property
-    def unit_name(self) -> str:
-        """What has a cursor of its own in each region: a compartment, or the scope as one."""
-        ...
-
-    @property
-    def read_count(self) -> str:
-        """The report's count of those that were read to the end of their window."""
-        ...
+        return SOURCES[self.source]["title"]
 
     def units(self, scope: Scope) -> Sequence[Compartment]:
         """Return what has a cursor of its own in each region: the scope's compartments, or the scope as one."""
-        ...
+        return scope.compartments
 
+    @abstractmethod
     def fetch(  # noqa: PLR0913  (what one request consists of)
         self,
         client: Client,
@@ -117,16 +102,19 @@ class WindowedApi(Protocol):
         bounds: Bounds,
     ) -> Page[bytes]:
         """Fetch one page, in a worker's thread; raises `Failure`."""
-        ...
 
     def with_smaller_pages(self) -> Self | None:
-        """Return the same service, asked for fewer records a page; None where that cannot be asked for."""
-        ...
+        """Return the same service, asked for a tenth of the records a page; None where that cannot be asked for."""
+        if self.records_a_page is None or self.records_a_page == 1:
+            return None
+        smaller = copy(self)
+        smaller.records_a_page = self.records_a_page // 10
+        return smaller
 
+    @abstractmethod
     def read(self, text: bytes, origin: Origin) -> WindowedRecord:
         """Read what identifies a record."""
-        ...
 
-    def is_excluded(self, record: Any) -> bool:
+    def is_excluded(self, record: Any) -> bool:  # noqa: ARG002  (most exclude nothing)
         """Tell whether another source delivers the record."""
-        ...
+        return False

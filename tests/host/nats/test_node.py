@@ -28,8 +28,6 @@ from signal_client_oci.host.nats.layout import (
 from signal_client_oci.host.nats.node.node import Node, NodeOptions
 from signal_client_oci.host.nats.node.running import run_node
 
-pytestmark = pytest.mark.slow
-
 LEASE_SECONDS = 5.0
 CONFIGURED_SECONDS = 10.0
 TAKEN_OVER_SECONDS = 1.0
@@ -103,6 +101,7 @@ def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second
     assert "node one ends" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_node_that_joins_gets_its_share_and_no_more(nats_server):
     """Shards move to it one at a time; those that stay keep their epoch."""
 
@@ -132,6 +131,7 @@ def test_a_node_that_joins_gets_its_share_and_no_more(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(nats_server):
     """New, wrong, mended, disabled, removed: each is told in the status, and the other instance is polled on."""
 
@@ -173,6 +173,7 @@ def test_a_changed_entry_counts_within_ten_seconds_and_a_bad_one_hurts_nobody(na
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_nothing(nats_server):
     """Each region has an owner of its own, and begins where the whole instance was; the other way round too.
 
@@ -232,6 +233,7 @@ def test_no_secret_leaves_the_configuration(nats_server, caplog):
         assert asyncio.run(run()) == []
 
 
+@pytest.mark.slow
 def test_buckets_that_cannot_be_written_are_told_in_the_log(nats_server, caplog):
     """Nothing is polled without a lease; the log says so once, and polling goes on when the server takes it again."""
 
@@ -264,6 +266,7 @@ def test_buckets_that_cannot_be_written_are_told_in_the_log(nats_server, caplog)
     assert len([line for line in told if line.startswith(f"{STATUS} cannot be written")]) == 1
 
 
+@pytest.mark.slow
 def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
     """What cannot be told any more is not waited for."""
 
@@ -297,12 +300,14 @@ async def start_node(server: Any, appliance: str = APPLIANCE) -> None:
         await connection.close()
 
 
+@pytest.mark.slow
 def test_a_node_says_what_a_cluster_lacks(nats_server):
     """Without streams and buckets it does not start, and names the command that makes them."""
     with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
         asyncio.run(start_node(nats_server))
 
 
+@pytest.mark.slow
 def test_a_node_of_another_appliance_does_not_start(nats_server):
     """It would own instances whose artifacts no stream takes; it names the option."""
 

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from support.sandbox_changes import revoke_key
 
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
@@ -50,7 +51,7 @@ def test_a_revoked_key_is_unknown_and_another_can_be_registered(tenancy, connect
     """Keys come and go as in the console."""
     pem = shared_private_key_pem(7)
     fingerprint = tenancy.register_key(pem)
-    tenancy.revoke_key()
+    revoke_key(tenancy)
     assert refused(connect("identity").get_tenancy, tenancy.ocid).status == 401
     other = connect("identity", fingerprint=fingerprint, key_content=pem)
     assert other.get_tenancy(tenancy.ocid).status == 200

@@ -2,6 +2,7 @@
 
 import oci
 import pytest
+from support.sandbox_changes import set_region
 
 HOME, OTHER = "us-ashburn-1", "eu-frankfurt-1"
 
@@ -86,7 +87,7 @@ def test_one_operation_can_be_denied_alone(tenancy, connect):
 
 def test_region_subscriptions_have_a_home_and_a_status(tenancy, connect):
     """A region that is being subscribed is listed and does not answer yet."""
-    tenancy.set_region(OTHER, "IN_PROGRESS")
+    set_region(tenancy, OTHER, "IN_PROGRESS")
     regions = connect("identity").list_region_subscriptions(tenancy.ocid).data
     assert [(one["regionName"], one["status"], one["isHomeRegion"]) for one in regions] == [
         (HOME, "READY", True),
