@@ -507,6 +507,18 @@ def test_status_of_a_healthy_cluster_is_0(server, cluster):
     assert cluster("status", "--strict").code == 1
 
 
+def test_an_instance_whose_delivery_waits_is_degraded(server, cluster):
+    """A full stream is a trouble though the last poll was ok; the reason is shown."""
+    node = layout.NodeStatus("node-a", "s1", "0.1.0", ago(hours=3), ago(seconds=1), 30.0)
+    tile = layout.TileStatus("full", state="ok", back_pressure="the stream DATA is full")
+    put(server, "OCI_STATUS", node__node_a__s1=node_value(node), instance__full=node_value(tile))
+    put(server, "INTEGRATIONS", oci_cloud__full={})
+    put(server, "OCI_LEASES", full=node_value(layout.Lease(node.identity, 1, 30.0)))
+    ended = cluster("status", "--strict")
+    assert ended.code == 1
+    assert "full: degraded\n  the stream DATA is full\n" in ended.out
+
+
 def test_help_lists_the_commands_of_a_cluster(capsys):
     """`cluster` alone shows what there is."""
     ended = call(capsys, "cluster")

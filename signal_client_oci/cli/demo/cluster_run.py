@@ -37,6 +37,8 @@ LEASE_SECONDS: Final = 3.0
 _FIRST_NODES: Final = ("node-1", "node-2", "node-3")
 _HISTORY: Final = 100
 _BURST: Final = 600
+_ATTEMPTS: Final = 5
+"""How often to try to stop a node between storing artifacts and storing their checkpoint."""
 _STREAM_OF_RECORDS: Final = 4
 _EMIT_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.2
@@ -97,12 +99,13 @@ class ClusterShow:
         instance = self._tenancies.names[0]
         self._screen.heading(f"4. kill -9 of the node that polls {instance}, in the middle of a batch")
         name = await self._owner_of(instance)
-        async with watcher.next_artifact(instance) as published:
-            self._tenancies.emit(instance, _BURST)
-            await asyncio.wait_for(published.wait(), _PATIENCE_SECONDS)
-            self._nodes.pop(name).kill()
-            killed_at = time.monotonic()
-        uncovered = await watcher.uncovered(instance)
+        for _ in range(_ATTEMPTS):
+            uncovered = await self._pause_in_a_batch(name, instance, watcher)
+            if uncovered:
+                break
+            self._nodes[name].resume()
+        self._nodes.pop(name).kill()
+        killed_at = time.monotonic()
         self._screen.print(
             f"{name} was killed; {uncovered:,} artifacts were stored, but not in the checkpoint yet"
         )
@@ -110,6 +113,14 @@ class ClusterShow:
         self._start(name)
         await self._until(lambda: self._owns_something(name), f"{name} has its share again")
         self._screen.print(f"{name} was started again, and has its share")
+
+    async def _pause_in_a_batch(self, name: str, instance: str, watcher: Onlooker) -> int:
+        """Stop a node that delivers; return how many artifacts it has stored, but not in the checkpoint."""
+        async with watcher.next_artifact(instance) as published:
+            self._tenancies.emit(instance, _BURST)
+            await asyncio.wait_for(published.wait(), _PATIENCE_SECONDS)
+            self._nodes[name].pause()
+        return await watcher.uncovered(instance)
 
     async def _pause_beyond_the_lease(self) -> None:
         self._screen.heading("5. A node stops (SIGSTOP) for longer than its leases, and goes on")

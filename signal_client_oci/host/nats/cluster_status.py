@@ -67,10 +67,11 @@ class ShardLine:
 
     @property
     def state(self) -> str:
-        """One of `ORDER`: the last poll's status, unless there is nobody to make the next one."""
-        if self.status.state == "disabled" or self.owner or self.status.state == "failed":
-            return self.status.state
-        return "unowned"
+        """One of `ORDER`: the last poll's status, unless delivery waits, or there is nobody to make the next one."""
+        state = self.status.state
+        if state not in {"disabled", "failed"} and not self.owner:
+            return "unowned"
+        return "degraded" if state == "ok" and self.status.back_pressure else state
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON: the status, with the state, owner and lag of now."""

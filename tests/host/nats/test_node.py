@@ -266,6 +266,7 @@ def test_buckets_that_cannot_be_written_are_told_in_the_log(nats_server, caplog)
     assert len([line for line in told if line.startswith(f"{STATUS} cannot be written")]) == 1
 
 
+@pytest.mark.slow
 def test_a_node_ends_in_time_although_the_server_does_not_answer(nats_server):
     """What cannot be told any more is not waited for."""
 
@@ -299,12 +300,14 @@ async def start_node(server: Any, appliance: str = APPLIANCE) -> None:
         await connection.close()
 
 
+@pytest.mark.slow
 def test_a_node_says_what_a_cluster_lacks(nats_server):
     """Without streams and buckets it does not start, and names the command that makes them."""
     with pytest.raises(ClusterError, match=f"no stream {STREAM}; make it: signal-client-oci cluster init"):
         asyncio.run(start_node(nats_server))
 
 
+@pytest.mark.slow
 def test_a_node_of_another_appliance_does_not_start(nats_server):
     """It would own instances whose artifacts no stream takes; it names the option."""
 
