@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -201,6 +202,34 @@ def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_
             await until(lambda: everything_read(world, "wide"), 20)
             await world.assert_exactly_once()
             await world.assert_one_owner_at_a_time()
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_a_tenancy_that_was_always_split_is_joined_without_a_gap(nats_server):
+    """It has no checkpoint as a whole; what its regions had not read yet is older than its lookback, and arrives."""
+
+    async def run() -> None:
+        async with nodes(nats_server, "one") as (world, _):
+            tenancy = world.tenancy("wide", HOME, FAR)
+            settings = {"additional_regions": [FAR], "lookback_minutes": 5}
+            await world.configure("wide", by_region=True, **settings)
+
+            async def is_split() -> bool:
+                statuses = [await world.status("wide", region) for region in (HOME, FAR)]
+                return all(one and one.state == "ok" for one in statuses)
+
+            await until(is_split, 20)
+            await world.configure("wide", by_region=True, enabled=False, **settings)
+            now = tenancy.clock()
+            for region in (HOME, FAR):
+                tenancy.emit_audit_event(
+                    region, tenancy.ocid, processed=now - timedelta(hours=2), visible=now
+                )
+            await world.configure("wide", **settings)
+            await until(lambda: everything_read(world, "wide"), 20)
+            await world.assert_exactly_once()
 
     asyncio.run(run())
 

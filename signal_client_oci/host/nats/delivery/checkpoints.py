@@ -133,10 +133,12 @@ def _without_checkpoint(held: HeldLease, newest_sequence: int) -> CheckpointEnve
     """Return what a shard begins with that has none."""
     if held.before is None and not held.has_overlap:
         return CheckpointEnvelope(None, 0, "", newest_sequence)
+    begin = "with the longest lookback" if held.has_overlap and not held.shard.region else "with its lookback"
     _log.warning(
-        "%s: there is no checkpoint in %s, though it was polled before; it begins with its lookback",
+        "%s: there is no checkpoint in %s, though it was polled before; it begins %s",
         held.shard.label,
         CHECKPOINTS,
+        begin,
     )
     return CheckpointEnvelope(None, 0, "")
 

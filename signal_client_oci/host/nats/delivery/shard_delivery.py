@@ -68,6 +68,11 @@ class ShardDelivery:
         """Whether the checkpoint is known to cover everything of the shard that is in the stream."""
         return not self._acknowledged and self._uncovered is not None and not self._uncovered
 
+    @property
+    def joins_regions(self) -> bool:
+        """Whether it begins without a checkpoint what was read by region before: nobody knows how far each has come."""
+        return self._held.has_overlap and not self._held.shard.region and self.load() is None
+
     def load(self) -> Checkpoint | None:
         """Return the checkpoint that was stored last; may be called in any thread."""
         return self._checkpoint.load()

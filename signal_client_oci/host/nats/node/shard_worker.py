@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from signal_client_oci.host.conformance.contract_checks import ContractError
+from signal_client_oci.host.instances import Instance
 from signal_client_oci.host.nats.access import ClusterError
 from signal_client_oci.host.nats.buckets import NotOwnerError
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
@@ -23,12 +24,14 @@ from signal_client_oci.host.nats.node.status import ShardStatus
 from signal_client_oci.host.nats.ownership.leases import RENEWALS, HeldLease
 from signal_client_oci.host.plugins import UnknownConnectorError, describe
 from signal_client_oci.host.runner import PollResult
+from signal_client_oci.settings.schema import FIELDS
 
 __all__ = ["ShardWorker"]
 
 _log = logging.getLogger(__name__)
 _SLOT_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.25
+_LONGEST_LOOKBACK: Final = FIELDS["lookback_minutes"].schema["maximum"]
 _SAFE_TO_QUOTE: Final = (ContractError, ClusterError, UnknownConnectorError, UnreadableCheckpointError)
 
 
@@ -174,8 +177,9 @@ class ShardWorker:
         self._status.started()
         self._news.started()
         try:
+            instance = _instance_to_poll(config, delivery)
             result = await poll_in_thread(
-                parts.plugins, config.instance, delivery, self._should_stop, self._news.progress
+                parts.plugins, instance, delivery, self._should_stop, self._news.progress
             )
         except (NotOwnerError, DeliveryStoppedError):
             delivery.poll_aborted()
@@ -231,6 +235,13 @@ class ShardWorker:
             await self.held.give_up(self._times.seconds_left, is_clean=is_clean)
         except (NotOwnerError, *TRANSIENT) as error:
             _log.info("%s: the lease runs out by itself: %s", self.held.shard.label, explain(error))
+
+
+def _instance_to_poll(config: ShardConfig, delivery: ShardDelivery) -> Instance:
+    """Return the instance; what joined regions have delivered is in the stream, and is not stored twice."""
+    if delivery.joins_regions:
+        return config.instance.with_settings(lookback_minutes=_LONGEST_LOOKBACK)
+    return config.instance
 
 
 async def _acquire(slots: asyncio.Semaphore) -> bool:
