@@ -34,6 +34,7 @@ from signal_client_oci.host.nats.layout import (
     try_value,
 )
 from signal_client_oci.host.nats.node.configuration import Configuration, ShardConfig
+from signal_client_oci.host.nats.node.ending import end_tasks
 from signal_client_oci.host.nats.node.idle_statuses import IdleStatuses
 from signal_client_oci.host.nats.node.observing import NodeObserver, SilentObserver
 from signal_client_oci.host.nats.node.parts import NodeParts
@@ -130,9 +131,7 @@ class Node:
         finally:
             beating.cancel()  # it would bring the node back into the ranking
             await self._end(parts, owner)
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await end_tasks(background)
 
     @property
     def _terms(self) -> LeaseTerms:

@@ -16,6 +16,7 @@ from signal_client_oci.host.nats.delivery.retry_pause import DeliveryStoppedErro
 from signal_client_oci.host.nats.delivery.shard_delivery import DeliveryCounts, ShardDelivery
 from signal_client_oci.host.nats.layout import status_key
 from signal_client_oci.host.nats.node.configuration import ShardConfig
+from signal_client_oci.host.nats.node.ending import end_tasks
 from signal_client_oci.host.nats.node.observing import PollNews
 from signal_client_oci.host.nats.node.parts import NodeParts
 from signal_client_oci.host.nats.node.poll_thread import poll_in_thread
@@ -91,7 +92,7 @@ class ShardWorker:
         except NotOwnerError:
             self.held.is_lost = True
         finally:
-            renewing.cancel()
+            await end_tasks([renewing])  # a renewal after the lease was given up would take it again
             self._news.given_up()
             await self._give_up(delivery)
 
