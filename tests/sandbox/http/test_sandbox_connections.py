@@ -54,6 +54,7 @@ def test_a_slow_drip_never_lets_a_read_time_out(events, sandbox):
 
 def test_closing_ends_hanging_dripping_and_waiting_handlers(clock):
     """No thread of the sandbox is left, whatever they were doing."""
+    before = set(threading.enumerate())
     with Sandbox(clock=clock) as sandbox:
         connections = []
         for region, kind in (("a", "hang"), ("b", "slow_drip"), ("c", "hang_mid_body")):
@@ -69,7 +70,8 @@ def test_closing_ends_hanging_dripping_and_waiting_handlers(clock):
     assert time.monotonic() - started < 5
     for connection in connections:
         connection.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sandbox")]
+    left = set(threading.enumerate()) - before
+    assert not [thread.name for thread in left if thread.name.startswith("sandbox")]
 
 
 def test_latency_holds_for_all_or_one_service_or_one_tenancy(sandbox, tenancy, connect):
