@@ -227,5 +227,5 @@ def _as_contract_errors(hook: str) -> Iterator[None]:
         yield
     except ContractError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit of a plugin must end no host
         raise ContractError("EXCEPTION", hook, f"raised {describe(error)}") from error

@@ -261,14 +261,17 @@ def test_a_refused_batch_is_neither_published_nor_stored():
     assert not checkpoints.saved
 
 
-def test_an_exception_out_of_the_generator_is_told_without_its_text():
-    """Type and place are told; the text may quote a secret and is not."""
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit])
+def test_an_exception_out_of_the_generator_is_told_without_its_text(kind):
+    """Type and place are told, also of an exit, which ends no host; the text may quote a secret and is not."""
 
     def poll(*_):
         yield batch(artifact())
-        raise RuntimeError("canary-secret")
+        raise kind("canary-secret")
 
-    with pytest.raises(ContractError, match=r"RuntimeError at test_runner\.py:\d+ \[EXCEPTION\]") as caught:
+    with pytest.raises(
+        ContractError, match=rf"{kind.__name__} at test_runner\.py:\d+ \[EXCEPTION\]"
+    ) as caught:
         host_of(poll).poll_once("one")
     assert "canary" not in str(caught.value)
 

@@ -213,7 +213,7 @@ def test_a_plugin_that_exits_ends_one_poll():
     watching = Watching()
     run(host_of(poll), Clock(2), observer=watching)
     assert [outcome.problem is None for outcome in watching.outcomes] == [False, True]
-    assert watching.outcomes[0].problem.startswith("SystemExit at test_schedule.py:")
+    assert "signal_client_poll: raised SystemExit at test_schedule.py:" in watching.outcomes[0].problem
 
 
 def test_an_instance_that_hangs_or_fails_delays_no_other():
