@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.host.files.file_safety import StateError
 from signal_client_oci.host.files.system_errors import way_out
 
@@ -54,7 +55,7 @@ class Deliverer:
 
     def publish(self, instance: str, artifacts: Sequence[Artifact]) -> None:
         """Deliver the artifacts of a batch."""
-        count = f"{len(artifacts):,} artifact{'' if len(artifacts) == 1 else 's'}"
+        count = counted(len(artifacts), "artifact")
         with _explained(f"this batch of {count} comes again with the next poll, with the same ids"):
             self._sink.publish(instance, artifacts)
 

@@ -10,6 +10,7 @@ from signal_client_oci.cli.output.findings import print_remedy
 from signal_client_oci.cli.output.poll_report import format_minute
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.cli.output.screen import Screen, word
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.host.nats.cluster_status import ClusterStatus, NodeLine, ShardLine
 
 __all__ = ["format_age", "print_cluster_status"]
@@ -51,14 +52,10 @@ def format_age(seconds: float | None) -> str:
 def _heading(status: ClusterStatus) -> str:
     alive = sum(one.is_alive for one in status.nodes)
     lost = len(status.nodes) - alive
-    nodes = _count(alive, "node") + (f" ({lost} lost)" if lost else "")
+    nodes = counted(alive, "node") + (f" ({lost} lost)" if lost else "")
     states = ", ".join(f"{count} {state}" for state, count in status.counts.items())
-    instances = _count(len(status.instances), "instance")
+    instances = counted(len(status.instances), "instance")
     return f"{nodes}, {instances}{f': {states}' if states else ''}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _print_nodes(screen: Screen, nodes: tuple[NodeLine, ...]) -> None:

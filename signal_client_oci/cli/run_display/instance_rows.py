@@ -11,6 +11,7 @@ from signal_client_oci.artifacts.times import utc_moment
 from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, checks_to_resolve
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.contract import Report, SourceReport
+from signal_client_oci.errors.quantities import counted
 
 __all__ = ["OUTCOMES", "InstanceRow", "SourceRow", "heading_parts"]
 
@@ -116,7 +117,7 @@ def heading_parts(rows: Iterable[InstanceRow]) -> list[tuple[str, str]]:
     for row in rows:
         by_outcome[row.outcome].append(row)
     count = sum(map(len, by_outcome.values()))
-    parts = [(f"{count} instance{'' if count == 1 else 's'}", "")]
+    parts = [(counted(count, "instance"), "")]
     for outcome in ("failed", "degraded"):
         if troubled := by_outcome[outcome]:
             named = ", ".join(f"{printable(row.name)} {row.reason}".rstrip() for row in troubled[:_NAMED])

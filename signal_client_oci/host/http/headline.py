@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, get_args
 
+from signal_client_oci.errors.quantities import counted
 from signal_client_oci.host.http.board import BoardState
 from signal_client_oci.host.http.status import InstanceStatus, Verdict
 
@@ -34,7 +35,7 @@ def board_headline(state: BoardState) -> str:
         parts.append("all ok" if is_ok == total else f"{is_ok} ok")
     if waiting := len(by_verdict["waiting"]):
         parts.append("none polled yet" if waiting == total else f"{waiting} not polled yet")
-    return f"{total} instance{'' if total == 1 else 's'}, {'; '.join(parts)}"
+    return f"{counted(total, 'instance')}, {'; '.join(parts)}"
 
 
 def _named(verdict: Verdict, troubled: Sequence[InstanceStatus]) -> str:
