@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
 from signal_client_oci.artifacts.lenient_decode import NOT_UTF_8, ParseError
 from signal_client_oci.artifacts.redaction import Masked, mask_metadata, mask_record
 from signal_client_oci.artifacts.sanitize import sanitize
-from signal_client_oci.artifacts.severity import CODES, Severity
-from signal_client_oci.contract import CONNECTOR
+from signal_client_oci.artifacts.severity import CODES, DEFAULT, Severity
+from signal_client_oci.contract import CONNECTOR, SourceName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +30,7 @@ __all__ = [
     "MappedRecord",
     "Metadata",
     "Origin",
+    "ReadRecord",
     "base_metadata",
     "build_artifact",
     "bytes_identity",
@@ -37,12 +38,19 @@ __all__ = [
     "fields_identity",
     "sender_host",
     "set_severity",
+    "unmapped",
 ]
 
 UNKNOWN: Final = "unknown"  # the vendorCode of a record that does not say what it is
 
 # messageType and message of a record of which nothing could be read
 UNREADABLE_RECORD: Final = ("unreadable_record", "a record that could not be read")
+
+_STREAMS: Final[dict[SourceName, str]] = {
+    "audit": "oci_cloud_audit",
+    "logging": "oci_cloud_logging",
+    "cloud_guard": "oci_cloud_guard",
+}
 
 Metadata = dict[str, "MetadataValue"]
 
@@ -192,6 +200,37 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
         "metadata": metadata,
     }
     return MappedRecord(artifact, len(masked.secrets), bool(parse_errors))
+
+
+class ReadRecord(Protocol):
+    """A record of any source, as far as it is known before it is mapped."""
+
+    @property
+    def id(self) -> str:
+        """The artifact's id."""
+
+    @property
+    def text(self) -> bytes:
+        """The record's JSON text as the service sent it."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where and when it was read."""
+
+
+def unmapped(record: ReadRecord, source: SourceName, error: Exception) -> MappedRecord:
+    """Build the artifact of a record whose mapping failed: its text, masked, and what every artifact has.
+
+    A defect of the mapping is told with the record that it concerns, and stops none of those behind it.
+    """
+    origin = record.origin
+    message_type, message = UNREADABLE_RECORD
+    metadata = base_metadata(origin, _STREAMS[source], message_type, DEFAULT, "")
+    metadata["message"], metadata["startTimeUTC"] = message, origin.read_at
+    parse_errors = [ParseError("record", f"could not be mapped ({type(error).__name__})")]
+    return build_artifact(
+        record.id, origin.read_at, metadata, record.text, parse_errors, redact=origin.redact
+    )
 
 
 def _decoded(text: bytes) -> str | None:

@@ -1,12 +1,14 @@
 """Promise 7: odd records are delivered like the others, never block their page, and nothing is dropped."""
 
+import importlib
+import itertools
 import json
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 from support.malformed_records import emit_malformed_records
-from support.world import HOME, SERVICES, Instance, assert_one_id_each, codes
+from support.world import HOME, SERVICES, Instance, assert_exactly_once, assert_one_id_each, codes
 
 SOUND = 5
 MALFORMED = {
@@ -35,6 +37,9 @@ def _inner(raw):
             return raw
         return value.decode()[:end].encode()
     return raw
+
+
+TOKEN = f"ST$eyJraWQiOiJhc3cifQ.{'eyJzdWIiOiJ4In0' * 3}.{'c2lnbmF0dXJl' * 6}"
 
 
 @pytest.fixture
@@ -146,3 +151,43 @@ def test_any_limits_give_the_same_records(poisoned, limits):
     for source in ("audit", "logging"):
         expected = {_texts(source, one) for one in poisoned.ground_truth.of(source)}
         assert sorted(artifact["raw"] for artifact in instance.artifacts(source)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "mapping"),
+    [
+        ("audit", "audit.record.audit_metadata"),
+        ("logging", "logs.record.log_metadata"),
+        ("cloud_guard", "problems.record.problem_metadata"),
+    ],
+)
+def test_a_defect_of_the_mapping_stops_no_record(world, monkeypatch, source, mapping):
+    """The record is delivered once, with its masked text and what is wrong; those behind it are mapped as ever."""
+    tenancy = world.tenancy()
+    for number in range(3):
+        moment = world.clock() - timedelta(minutes=number, seconds=1)
+        tenancy.emit_audit_event(HOME, tenancy.ocid, processed=moment, credentials=TOKEN)
+        tenancy.emit_log_record(HOME, tenancy.ocid, time=moment, message=f"token {TOKEN}")
+        tenancy.add_problem(last_detected=moment)
+    world.clock.advance(minutes=2)
+    module, _, name = f"signal_client_oci.artifacts.{mapping}".rpartition(".")
+    right, calls = getattr(importlib.import_module(module), name), itertools.count()
+
+    def broken(*args, **kwargs):
+        if next(calls) == 1:
+            raise KeyError("canary")
+        return right(*args, **kwargs)
+
+    monkeypatch.setattr(f"{module}.{name}", broken)
+    instance = Instance(tenancy)
+    report = instance.poll()
+    instance.catch_up(polls=2)
+    assert report["status"] == "ok"
+    assert report["sources"][source]["counts"]["parse_errors"] == 1
+    assert_exactly_once(instance)
+    (odd,) = [one for one in instance.artifacts(source) if "oci.parseError" in one["metadata"]]
+    assert odd["metadata"]["oci.parseError"] == "record: could not be mapped (KeyError)"
+    assert odd["metadata"]["messageType"] == "unreadable_record"
+    delivered = json.dumps(instance.published)
+    assert "canary" not in delivered
+    assert TOKEN not in delivered

@@ -48,27 +48,27 @@ class AuditRecord:
     `compartment` is None: a request names one compartment, and all its events belong to it. Nobody asks for `minute`.
     """
 
-    __slots__ = ("_event", "_origin", "_parse_errors", "_text", "id")
+    __slots__ = ("_event", "_parse_errors", "id", "origin", "text")
     compartment: Final = None
     minute: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
-        self._text, self._origin = text, origin
+        self.text, self.origin = text, origin
         self._event, self._parse_errors = decode_fields(text, _DECODER, AuditEvent)
         identified = not any_unreadable(self._parse_errors, IDENTITY_FIELDS)
         self.id = audit_identity(text, origin, self._event if identified else None)
 
     def to_artifact(self) -> MappedRecord:
         """Return the event's artifact."""
-        text, event, parse_errors = self._text, self._event, self._parse_errors
+        text, event, parse_errors = self.text, self._event, self._parse_errors
         if event.data is None and not any_unreadable(parse_errors, _DATA):
             parse_errors = [*parse_errors, ParseError("data", "missing")]
         timestamp = utc_text(event.event_time or "")
         if timestamp is None:
             parse_errors = [*parse_errors, ParseError("eventTime", "not a readable time")]
-            timestamp = self._origin.read_at
+            timestamp = self.origin.read_at
         clean = not parse_errors and is_clean(text)
-        metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
+        metadata = audit_metadata(event, self.origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
         return build_artifact(
@@ -77,7 +77,7 @@ class AuditRecord:
             metadata,
             text,
             parse_errors,
-            redact=self._origin.redact,
+            redact=self.origin.redact,
             known_of=None if self._parse_errors else partial(known_secrets, text, event.data),
             looked=session_token(event.data) != "",
         )

@@ -43,10 +43,10 @@ class SearchedEvent:
     Audit gave it, "" where it has none.
     """
 
-    __slots__ = ("_event", "_log", "_origin", "_parse_errors", "_text", "compartment", "event_id", "id")
+    __slots__ = ("_event", "_log", "_parse_errors", "compartment", "event_id", "id", "origin", "text")
 
     def __init__(self, text: bytes, origin: Origin) -> None:
-        self._text, self._origin = text, origin
+        self.text, self.origin = text, origin
         self._log, self._parse_errors = decode_fields(text, _DECODER, AuditLog)
         self._event = event_of_log(self._log)
         self.id = identity_of_event(text, origin, self._event, self._parse_errors)
@@ -69,19 +69,19 @@ class SearchedEvent:
 
     def to_artifact(self) -> MappedRecord:
         """Return the event's artifact, as Audit maps it."""
-        text, event, parse_errors = self._text, self._event, self._parse_errors
+        text, event, parse_errors = self.text, self._event, self._parse_errors
         if event.data is None and not any_unreadable(parse_errors, _DATA):
             parse_errors = [*parse_errors, ParseError("logContent.data", "missing")]
         timestamp = self._time()
         if timestamp is None:
             parse_errors = [*parse_errors, ParseError("logContent.time", "not a readable time")]
-            timestamp = self._origin.read_at
+            timestamp = self.origin.read_at
         clean = not parse_errors and is_clean(text)
-        metadata = audit_metadata(event, self._origin, timestamp, clean=clean)
+        metadata = audit_metadata(event, self.origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
         known_of = partial(known_secrets, text, event.data)
-        redact = self._origin.redact
+        redact = self.origin.redact
         return build_artifact(
             self.id, timestamp, metadata, text, parse_errors, redact=redact, known_of=known_of
         )

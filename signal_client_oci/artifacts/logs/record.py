@@ -45,11 +45,11 @@ class LogRecord:
     the record names, None when it names none. Nobody asks for `minute`.
     """
 
-    __slots__ = ("_log", "_origin", "_parse_errors", "_text", "compartment", "from_audit", "id")
+    __slots__ = ("_log", "_parse_errors", "compartment", "from_audit", "id", "origin", "text")
     minute: Final = None
 
     def __init__(self, text: bytes, origin: Origin) -> None:
-        self._text, self._origin = text, origin
+        self.text, self.origin = text, origin
         self._log, self._parse_errors = decode_fields(text, _DECODER, Log)
         oracle = (self._log.log_content or NO_CONTENT).oracle
         self.from_audit = oracle is not None and oracle.loggroupid in AUDIT_GROUPS
@@ -59,26 +59,26 @@ class LogRecord:
     def _identity(self) -> str:
         """Return the id that Audit would give the event, else one by the bytes, because `logContent.id` repeats."""
         if self.from_audit:
-            event, parse_errors = _decode_audit_event(self._text)
+            event, parse_errors = _decode_audit_event(self.text)
             self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
-            return identity_of_event(self._text, self._origin, event, parse_errors)
-        return bytes_identity("log", self._origin.tenancy_ocid, self._origin.region, self._text)
+            return identity_of_event(self.text, self.origin, event, parse_errors)
+        return bytes_identity("log", self.origin.tenancy_ocid, self.origin.region, self.text)
 
     def to_artifact(self) -> MappedRecord:
         """Return the record's artifact; an audit event is mapped as Audit maps it."""
-        text, log, flow = self._text, self._log, _decode_flow(self._log)
+        text, log, flow = self.text, self._log, _decode_flow(self._log)
         parse_errors = list(self._parse_errors)
-        timestamp = _timestamp(log, parse_errors) or self._origin.read_at
+        timestamp = _timestamp(log, parse_errors) or self.origin.read_at
         clean = not parse_errors and is_clean(text)
         if self.from_audit:
-            metadata = audit_metadata(_decode_audit_event(text)[0], self._origin, timestamp, clean=clean)
+            metadata = audit_metadata(_decode_audit_event(text)[0], self.origin, timestamp, clean=clean)
             add_place(metadata, log.log_content or NO_CONTENT, clean=clean)
         elif flow:
-            metadata = flow_metadata(log, flow, self._origin, timestamp, clean=clean)
+            metadata = flow_metadata(log, flow, self.origin, timestamp, clean=clean)
         else:
-            metadata = log_metadata(log, open_data(log, text, parse_errors), self._origin, timestamp)
+            metadata = log_metadata(log, open_data(log, text, parse_errors), self.origin, timestamp)
         add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
-        redact = self._origin.redact
+        redact = self.origin.redact
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 

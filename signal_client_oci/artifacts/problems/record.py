@@ -38,18 +38,18 @@ class ProblemRecord:
     """
 
     __slots__ = (
-        "_origin",
         "_parse_errors",
         "_problem",
-        "_text",
         "id",
         "is_active",
+        "origin",
         "problem_id",
         "risk_level",
+        "text",
     )
 
     def __init__(self, text: bytes, origin: Origin) -> None:
-        self._text, self._origin = text, origin
+        self.text, self.origin = text, origin
         self._problem, self._parse_errors = decode_fields(text, _DECODER, ProblemFields)
         problem = self._problem
         self.problem_id = problem.id or None
@@ -72,7 +72,7 @@ class ProblemRecord:
 
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
         """
-        text, problem, parse_errors = self._text, self._problem, list(self._parse_errors)
+        text, problem, parse_errors = self.text, self._problem, list(self._parse_errors)
         if details is not None:
             whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):
@@ -80,15 +80,15 @@ class ProblemRecord:
         timestamp = utc_text(problem.time_last_detected or "")
         if timestamp is None:
             parse_errors = [*parse_errors, ParseError("timeLastDetected", "not a readable time")]
-            timestamp = self._origin.read_at
+            timestamp = self.origin.read_at
         severity = severity_of_risk(problem.risk_level)
         if problem.risk_level and severity is None:
             parse_errors = [*parse_errors, ParseError("riskLevel", "not a known risk level")]
         clean = not parse_errors and is_clean(text)
-        metadata = problem_metadata(problem, self._origin, timestamp, severity or DEFAULT, clean=clean)
+        metadata = problem_metadata(problem, self.origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        redact = self._origin.redact
+        redact = self.origin.redact
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
+from signal_client_oci.artifacts.envelope import unmapped
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
@@ -268,7 +269,11 @@ class CloudGuardSource:
         return Delivery([self._artifact(version, details)], [version.digest], PROBLEMS)
 
     def _artifact(self, version: _Version, details: bytes | None) -> Artifact:
-        artifact, redacted, has_parse_error = version.problem.to_artifact(details)
+        try:
+            mapped = version.problem.to_artifact(details)
+        except Exception as error:  # noqa: BLE001  (told with the problem, which must not stop those behind it)
+            mapped = unmapped(version.problem, self.name, error)
+        artifact, redacted, has_parse_error = mapped
         self._counts["redacted"] += redacted
         self._counts["parse_errors"] += has_parse_error
         return artifact

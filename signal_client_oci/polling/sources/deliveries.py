@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.artifacts.envelope import MappedRecord, Origin, unmapped
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
 from signal_client_oci.polling.sources.windowed_api import WindowedApi, WindowedRecord
@@ -90,7 +90,7 @@ class RecordMapper:
             if not add(digest):
                 counts["duplicates"] += 1
                 continue
-            artifact, redacted, has_parse_error = record.to_artifact()
+            artifact, redacted, has_parse_error = self._mapped(record)
             if redacted:
                 counts["redacted"] += redacted
             if has_parse_error:
@@ -104,6 +104,12 @@ class RecordMapper:
             digests.append(digest)
         if digests:
             yield tag, artifacts, digests
+
+    def _mapped(self, record: WindowedRecord) -> MappedRecord:
+        try:
+            return record.to_artifact()
+        except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
+            return unmapped(record, self._api.source, error)
 
 
 def _was_delivered(record: WindowedRecord, delivered_before: Mapping[str, int]) -> bool:

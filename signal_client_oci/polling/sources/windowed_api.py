@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from typing_extensions import Self
 
-from signal_client_oci.artifacts.envelope import MappedRecord, Origin
+from signal_client_oci.artifacts.envelope import MappedRecord, Origin, ReadRecord
 from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page
@@ -34,13 +34,8 @@ class Margins(NamedTuple):
     digests: int = 0
 
 
-class WindowedRecord(Protocol):
+class WindowedRecord(ReadRecord, Protocol):
     """What is needed of a record before it is mapped."""
-
-    @property
-    def id(self) -> str:
-        """The artifact's id."""
-        ...
 
     @property
     def compartment(self) -> str | None:
