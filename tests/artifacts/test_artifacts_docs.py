@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from support.cases import check_each
-from support.example_records import NAMES, example, mapped, text_of
+from support.example_records import NAMES, ORIGIN, example, mapped, text_of
 
+from signal_client_oci.artifacts.audit.record import read_audit_event
+from signal_client_oci.artifacts.envelope import unmapped
 from signal_client_oci.artifacts.secrets import names as secret_keys
 from signal_client_oci.artifacts.secrets import patterns as secret_patterns
 from signal_client_oci.artifacts.severity import CODES
@@ -220,11 +222,9 @@ ODD_RECORDS = [
 
 def test_the_parse_errors_are_on_the_page():
     """Every kind of parse error that a record can have is in the table, and the table has no other."""
-    told = {
-        error
-        for source, record in ODD_RECORDS
-        for error in mapped(source, record).artifact["metadata"]["oci.parseError"].split("; ")
-    }
+    odd = [mapped(source, record) for source, record in ODD_RECORDS]
+    odd.append(unmapped(read_audit_event(b"{}", ORIGIN), "audit", KeyError()))
+    told = {error for one in odd for error in one.artifact["metadata"]["oci.parseError"].split("; ")}
     patterns = [
         re.escape(text)
         .replace("<field>", r"[\w.]+")
