@@ -10,16 +10,21 @@ is masked by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
 from signal_client_oci.artifacts.secrets.json_values import value_spans
-from signal_client_oci.artifacts.secrets.known import KnownSecret
+from signal_client_oci.artifacts.secrets.known import KnownSecret, known_secrets, session_token
 from signal_client_oci.artifacts.secrets.names import is_opaque
 from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replaced
 from signal_client_oci.artifacts.secrets.schemes import is_address
 from signal_client_oci.contract import MetadataValue
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.audit.fields import AuditData
 
 __all__ = ["Masked", "Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
 
@@ -45,47 +50,39 @@ def redact(text: bytes) -> tuple[bytes, int]:
     JSON stays JSON, with every type as it was. Doing it twice changes nothing more. Never raises, also on text that is
     no JSON.
     """
-    masked = mask_record(text)
-    return masked.text, len(masked.secrets)
+    secrets: list[Secret] = []
+    return mask_text(text, secrets), len(secrets)
 
 
-class Masked(NamedTuple):
+class Masked(msgspec.Struct, frozen=True, gc=False):
     """A record's JSON text without its secrets.
 
-    `secrets` is what was masked. `elsewhere` is False where none of it can stand anywhere else in the record, nor
-    anything else that is secret.
+    `secrets` is what was masked, never nothing. `elsewhere` is False where none of it can stand anywhere else in the
+    record, nor anything else that is secret.
     """
 
     text: bytes
     secrets: list[Secret]
-    elsewhere: bool = True
+    elsewhere: bool
 
 
-def mask_record(
-    text: bytes,
-    characters: str | None = None,
-    known_of: Callable[[], Iterable[KnownSecret]] | None = None,
-    *,
-    looked: bool = False,
-) -> Masked:
-    """Mask the secrets in a record's JSON text.
+def mask_record(text: bytes, characters: str | None, signed: AuditData | None) -> Masked | None:
+    """Mask the secrets in a record's JSON text; None where it has none.
 
-    `characters` is the text decoded, where that was done, and `looked` says that it holds a secret. `known_of` gives
-    the strings that the record's own structure tells to be secrets; those of a decoded text are masked as they would be
-    without it, in a fraction of the time.
+    `characters` is the text decoded, None where it is not UTF-8. `signed` is the part of an audit event that tells who
+    signed its call: the secrets that it names are masked as they would be without it, in a fraction of the time.
     """
+    looked = characters is None or (signed is not None and session_token(signed) != "")
+    if not looked and characters is not None and not text_may_contain_secret(characters):
+        return None
     secrets: list[Secret] = []
-    if not looked and not (
-        may_contain_secret(text) if characters is None else text_may_contain_secret(characters)
-    ):
-        return Masked(text, secrets, elsewhere=False)
-    if known_of and characters is not None:
-        text, rest = _mask_known(text, known_of(), secrets)
+    if signed and characters is not None:
+        text, rest = _mask_known(text, known_secrets(text, signed), secrets)
         lower = rest.lower()
         if secrets and not text_may_contain_secret(rest, lower):
             return Masked(text, secrets, _may_hold(lower, secrets))
-        looked = not secrets
-    return Masked(mask_text(text, secrets, looked=looked), secrets)
+    text = mask_text(text, secrets, looked=not secrets)
+    return Masked(text, secrets, elsewhere=True) if secrets else None
 
 
 def redact_value(text: bytes) -> tuple[bytes, int]:

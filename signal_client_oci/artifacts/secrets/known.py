@@ -51,13 +51,13 @@ class KnownSecret(NamedTuple):
     kind: str
 
 
-def session_token(data: AuditData | None) -> str:
+def session_token(data: AuditData) -> str:
     """Return the session token that signed an event's call, "" when something else did."""
-    credentials = data.identity.credentials if data and data.identity else None
+    credentials = data.identity.credentials if data.identity else None
     return credentials if credentials and credentials.startswith("ST$") else ""
 
 
-def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
+def known_secrets(text: bytes, data: AuditData) -> Iterator[KnownSecret]:
     """Yield where the session token and the values of secret headers of an audit event stand; its text is JSON.
 
     Only strings without escapes other than quotes are named, and one of each header; the general reading sees to the
@@ -72,7 +72,7 @@ def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
             if text.endswith(_TOKEN_KEYS, 0, start) and text.startswith(value, start):
                 yield KnownSecret(start, start + len(value) - 1, "credentials")
             at = text.find(b"$", at + 1)
-    if data and data.request:
+    if data.request:
         yield from _header_values(text, bytes(data.request.headers))
 
 

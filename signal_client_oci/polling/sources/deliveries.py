@@ -90,17 +90,17 @@ class RecordMapper:
             if not add(digest):
                 counts["duplicates"] += 1
                 continue
-            artifact, redacted, has_parse_error = self._mapped(record)
-            if redacted:
-                counts["redacted"] += redacted
-            if has_parse_error:
+            mapped = self._mapped(record)
+            if mapped.redacted:
+                counts["redacted"] += mapped.redacted
+            if mapped.parse_error:
                 counts["parse_errors"] += 1
             named = tags.get(record.compartment or "", own_tag)
             if named != tag:
                 if digests:
                     yield tag, artifacts, digests
                 tag, artifacts, digests = named, [], []
-            artifacts.append(artifact)
+            artifacts.append(mapped.artifact)
             digests.append(digest)
         if digests:
             yield tag, artifacts, digests
