@@ -60,10 +60,7 @@ _HTTPS_PORT: Final = 443
 
 
 class _Activity(msgspec.Struct, frozen=True, gc=False):
-    """Who did what to what, and how that ended: what an event says apart from its own ids and times.
-
-    Hashable, because it is what mapped metadata are remembered by.
-    """
+    """Who did what to what, and how that ended: what an event says apart from its own ids and times."""
 
     event_type: str | None
     source: str | None
@@ -95,17 +92,17 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
     """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `clean` as for `set_fields`."""
     data = event.data or NO_DATA
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
-    activity = _activity(event, data, request, response)
     kind_of, details = cached_kind if clean else kind_of_event, bytes(data.additional_details)
     kind = kind_of(event.event_type, data.event_name, request.action)
     parts = NO_PARTS
     if kind.tells_in_parts or response.status in _UNAUTHENTICATED or DOMAIN_EVENT_MARKER in details:
         parts = _open_parts(kind.meaning, details, request, response)
+    activity = _activity(event, data, request, response)
     if clean:
         shared, techniques = _cached_metadata(origin, activity, parts)
         metadata = shared.copy()
     else:
-        metadata, techniques = _shared_metadata(origin, activity, parts, clean=False)
+        metadata, techniques = _shared_metadata(origin, _Activity(*activity), parts, clean=False)
     metadata["startTimeUTC"] = timestamp
     own = (
         ("endTimeUTC", response.response_time and utc_text(response.response_time)),
@@ -118,10 +115,11 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
         metadata["attackTechniqueIds"] = list(techniques)
     if data.freeform_tags or data.defined_tags:
         _add_tags(metadata, data)
-    if data.state_change:
-        _add_changes(metadata, data.state_change)
+    change = data.state_change
+    if change and (change.previous or change.current):
+        _add_changes(metadata, change)
     if kind.may_open:
-        _add_openings(metadata, kind.meaning, data.state_change, parts)
+        _add_openings(metadata, kind.meaning, change, parts)
     return metadata
 
 
@@ -140,9 +138,9 @@ def _open_parts(
 
 def _activity(
     event: AuditEvent, data: AuditData, request: AuditRequest, response: AuditResponse
-) -> _Activity:
-    """Return what an event shares with others (positional, because it is built for every event)."""
-    return _Activity(
+) -> tuple[Any, ...]:
+    """Return the fields of an event's activity: a tuple, by which mapped metadata are found in less time."""
+    return (
         event.event_type,
         event.source,
         data.event_name,
@@ -161,9 +159,11 @@ def _activity(
 
 
 @lru_cache(maxsize=1024)
-def _cached_metadata(origin: Origin, activity: _Activity, parts: OpenParts) -> tuple[Metadata, Sequence[str]]:
+def _cached_metadata(
+    origin: Origin, activity: tuple[Any, ...], parts: OpenParts
+) -> tuple[Metadata, Sequence[str]]:
     """Map an activity once for all its events; only of clean records, whose small size bounds the cache."""
-    return _shared_metadata(origin, activity, parts, clean=True)
+    return _shared_metadata(origin, _Activity(*activity), parts, clean=True)
 
 
 def _shared_metadata(
@@ -320,10 +320,9 @@ def _add_tags(metadata: Metadata, data: AuditData) -> None:
 
 def _add_changes(metadata: Metadata, change: AuditChange) -> None:
     """Add the names of the fields that changed."""
-    if change.previous or change.current:
-        changed = sanitize_list(_changed(members_of(change.previous), members_of(change.current)))
-        if changed:
-            metadata["oci.changedFields"] = changed
+    changed = sanitize_list(_changed(members_of(change.previous), members_of(change.current)))
+    if changed:
+        metadata["oci.changedFields"] = changed
 
 
 def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | None, parts: OpenParts) -> None:
