@@ -108,8 +108,9 @@ def utc_text_of_epoch(value: float | str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def utc_text_of_second(value: int) -> str | None:
-    """Return an epoch time in seconds as RFC 3339 UTC."""
+    """Return an epoch time in seconds as RFC 3339 UTC; remembered, as seconds are."""
     second = _second(value)
     return f"{second}.000Z" if second else None
 

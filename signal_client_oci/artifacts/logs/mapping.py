@@ -26,7 +26,7 @@ from signal_client_oci.artifacts.logs import (
     web_logs,
     windows_logs,
 )
-from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle
+from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle, UsualFlow
 from signal_client_oci.artifacts.redaction import redact_value
 from signal_client_oci.artifacts.sanitize import sanitize, set_fields
 from signal_client_oci.artifacts.table_rows import table
@@ -105,7 +105,8 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     if log.log_content and _is_audit_copy(data):
         return _audit_copy_metadata(content, data, origin, timestamp)
     mapping = _mapping_of(content, data)
-    metadata = _place_metadata(content, origin, timestamp, clean=False)
+    metadata = _place_metadata(*_place_of(content, origin))
+    metadata["startTimeUTC"] = timestamp
     if not data.values and not content.type:
         metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
     oracle = content.oracle or NO_ORACLE
@@ -165,22 +166,30 @@ def open_data(log: Log, text: bytes, parse_errors: list[ParseError]) -> Fields:
 
 
 def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
-    """Map a VCN flow record whose data was decoded in one go; `clean` as for `set_fields`."""
+    """Map a VCN flow record whose data was decoded in one go, its envelope too; `clean` as for `set_fields`."""
     content = log.log_content or NO_CONTENT
-    metadata = _place_metadata(content, origin, timestamp, clean=clean)
     oracle = content.oracle or NO_ORACLE
+    place = _place_of(content, origin)
+    if clean and isinstance(flow, UsualFlow):
+        names = network_logs.flow_names(flow)
+        form = _cached_flow_form(place, names, flow.action, flow.protocol_name, flow.status)
+        usual = form and network_logs.usual_flow(flow, names, form, content.id, oracle.ingestedtime)
+        if usual:
+            return usual
+    metadata = _cached_place(*place).copy() if clean else _place_metadata(*place)
+    metadata["startTimeUTC"] = timestamp
     network_logs.known_flow(flow, metadata, clean=clean)
     # nearly every flow has both, and the check spares the work of completing it
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None, is_open=False, redact=origin.redact)
+    add_envelope(metadata, content, clean=clean)
     return metadata
 
 
-def _place_metadata(content: LogContent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
-    """Return a record's first metadata: where it comes from, remembered, because most records share it with others."""
+def _place_of(content: LogContent, origin: Origin) -> tuple[Any, ...]:
+    """Return where a record comes from, as `_place_metadata` takes it."""
     oracle = content.oracle or NO_ORACLE
-    place = _cached_place if clean else _place
-    metadata = place(
+    return (
         origin,
         content.type,
         content.source,
@@ -190,12 +199,10 @@ def _place_metadata(content: LogContent, origin: Origin, timestamp: str, *, clea
         oracle.compartmentid,
         oracle.vnicocid,
         oracle.vnicsubnetocid,
-    ).copy()
-    metadata["startTimeUTC"] = timestamp
-    return metadata
+    )
 
 
-def _place(  # noqa: PLR0913  (positional, because the cache is asked for every record)
+def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a record)
     origin: Origin,
     log_type: str | None,
     source: str | None,
@@ -206,7 +213,7 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
     vnic: str | None,
     subnet: str | None,
 ) -> Metadata:
-    """Return the metadata of all records of one log about one thing; the caller copies it and never changes it."""
+    """Return the metadata of all records of one log about one thing."""
     row = row_of(log_type)
     severity = cast("Severity", row["severity"])
     metadata = base_metadata(
@@ -229,8 +236,16 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
     return metadata
 
 
-# only of clean records, whose small size bounds the cache
-_cached_place: Final = lru_cache(maxsize=1024)(_place)
+# only of clean records, whose small size bounds the caches
+_cached_place: Final = lru_cache(maxsize=1024)(_place_metadata)
+
+
+@lru_cache(maxsize=1024)
+def _cached_flow_form(
+    place: tuple[Any, ...], names: network_logs.FlowNames, action: str, protocol: str, status: str
+) -> Metadata | None:
+    """Return what flows of one kind from one place share; the caller copies it and never changes it."""
+    return network_logs.flow_form(_cached_place(*place), names, action, protocol, status)
 
 
 def row_of(log_type: str | None) -> Row:

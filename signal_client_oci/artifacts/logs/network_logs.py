@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signal_client_oci.artifacts.addresses import one_ip, port_number
+from signal_client_oci.artifacts.addresses import MAX_PORT, one_ip
 from signal_client_oci.artifacts.envelope import set_severity
 from signal_client_oci.artifacts.logs.fields import Flow
-from signal_client_oci.artifacts.sanitize import set_fields
+from signal_client_oci.artifacts.sanitize import is_told, sanitize, set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 from signal_client_oci.artifacts.times import utc_text_of_second
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata
-    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
+    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle, UsualFlow
 
-__all__ = ["dns", "firewall", "flow", "known_flow"]
+__all__ = ["FlowNames", "dns", "firewall", "flow", "flow_form", "flow_names", "known_flow", "usual_flow"]
 
 # IANA protocol numbers that flow logs show without a name
 _PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
@@ -24,6 +24,21 @@ Pair = tuple[str, str]
 # the metadata names of the address and the port of either end
 _CLIENT: Final = ("clientIP", "clientPort")
 _SERVER: Final = ("serverIP", "serverPort")
+
+
+class FlowNames(NamedTuple):
+    """The metadata names of a flow's ends and of what it carried."""
+
+    source_ip: str
+    source_port: str
+    destination_ip: str
+    destination_port: str
+    bytes: str
+    packets: str
+
+
+_FROM_CLIENT: Final = FlowNames(*_CLIENT, *_SERVER, "clientBytes", "clientPackets")
+_FROM_SERVER: Final = FlowNames(*_SERVER, *_CLIENT, "serverBytes", "serverPackets")
 
 # the statuses of a flow record without a flow
 # ports that systems give to clients begin here; those below 1024, and these, are offered by servers
@@ -91,15 +106,13 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
         metadata["startTimeUTC"] = moment
     if data.end_time is not None and (moment := utc_text_of_second(data.end_time)):
         metadata["endTimeUTC"] = moment
-    is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
-    source = _end(metadata, _SERVER if is_reply else _CLIENT, data.source_address, data.source_port)
-    destination = _end(
-        metadata, _CLIENT if is_reply else _SERVER, data.destination_address, data.destination_port
-    )
+    names = flow_names(data)
+    source = _end(metadata, names[:2], data.source_address, data.source_port)
+    destination = _end(metadata, names[2:4], data.destination_address, data.destination_port)
     if data.bytes_out is not None:
-        metadata["serverBytes" if is_reply else "clientBytes"] = metadata["totalBytes"] = data.bytes_out
+        metadata[names.bytes] = metadata["totalBytes"] = data.bytes_out
     if data.packets is not None:
-        metadata["serverPackets" if is_reply else "clientPackets"] = data.packets
+        metadata[names.packets] = data.packets
     protocol = _protocol(data)
     set_fields(
         metadata,
@@ -112,6 +125,63 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
         ),
         clean=clean,
     )
+
+
+def flow_form(place: Metadata, names: FlowNames, action: str, protocol: str, status: str) -> Metadata | None:
+    """Return what flows of one kind share, with all names in their order; None where any of it is missing.
+
+    `place` is what the records of their log share, `names` are those of the flow (`flow_names`).
+    """
+    if (
+        "senderHost" not in place
+        or "-" in {action, protocol}
+        or not all(map(sanitize, (action, protocol, status)))
+    ):
+        return None
+    order = (
+        "startTimeUTC",
+        "endTimeUTC",
+        *names[:-1],
+        "totalBytes",
+        names.packets,
+        "action",
+        "protocol",
+        "message",
+    )
+    own = dict.fromkeys((*order, "oci.flowId", "oci.status", "oci.recordId", "oci.ingestedTime"), "")
+    return place | own | {"action": action, "protocol": protocol, "oci.status": status}
+
+
+def usual_flow(
+    data: UsualFlow, names: FlowNames, form: Metadata, record_id: str | None, ingested: str | None
+) -> Metadata | None:
+    """Map a flow of a clean record in which nothing is missing as `known_flow` does; None for any other.
+
+    `form` is what flows of its kind share (`flow_form`), `record_id` and `ingested` are Logging's own id and time.
+    """
+    start, end = utc_text_of_second(data.start_time), utc_text_of_second(data.end_time)
+    source, destination, flow_id = one_ip(data.source_address), one_ip(data.destination_address), data.flowid
+    if not (start and end and source and destination and is_told(record_id) and is_told(ingested)):
+        return None
+    if not is_told(flow_id) or flow_id == "-":
+        return None
+    metadata = form.copy()
+    metadata["startTimeUTC"], metadata["endTimeUTC"] = start, end
+    metadata[names.source_ip], metadata[names.source_port] = source, data.source_port
+    metadata[names.destination_ip], metadata[names.destination_port] = destination, data.destination_port
+    metadata[names.bytes] = metadata["totalBytes"] = data.bytes_out
+    metadata[names.packets] = data.packets
+    route = f"{_joined(source, data.source_port)} -> {_joined(destination, data.destination_port)}"
+    metadata["message"] = _flow_message(data, data.protocol_name, route)
+    metadata["oci.flowId"] = flow_id
+    metadata["oci.recordId"], metadata["oci.ingestedTime"] = record_id, ingested
+    return metadata
+
+
+def flow_names(data: Flow) -> FlowNames:
+    """Return the metadata names of a flow's ends and of what it carried: a way back begins at the server."""
+    is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
+    return _FROM_SERVER if is_reply else _FROM_CLIENT
 
 
 def _is_from_service(port: int | None) -> bool:
@@ -217,10 +287,15 @@ def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) ->
 
 def _end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
     """Set one end of a connection in metadata under its two names, and return it as text."""
-    ip, number = one_ip(address), port_number(port)
+    ip = one_ip(address)
     if ip:
         metadata[names[0]] = ip
-    if number is None:
+    if port is None or not 0 <= port <= MAX_PORT:
         return ip or "?"
-    metadata[names[1]] = number
-    return f"[{ip}]:{number}" if ip and ":" in ip else f"{ip or '?'}:{number}"
+    metadata[names[1]] = port
+    return _joined(ip or "?", port)
+
+
+def _joined(ip: str, port: int) -> str:
+    """Return one end of a connection as text: `10.0.0.1:60830`, `[2001:db8::1]:443`."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
