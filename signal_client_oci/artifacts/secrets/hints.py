@@ -110,12 +110,16 @@ BASE64_HEADS: Final = (
 _HEADS: Final = _words(*BASE64_HEADS)
 # beginnings of tokens that name their maker, and of the parts of URLs that are secret; `\\*` before a slash is JSON's
 _TOKENS: Final = (
-    *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-", r"hv[sb]\.[a-z0-9_-]{16}"),
-    *("[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "npm_[a-z0-9]{20}", "pypi-ag", "aiza[a-z0-9_-]{20}"),
-    *("gocspx-", r"ya29\.", "dop_v1_", "shpat_", "hf_[a-z0-9]{20}", "dckr_pat_", "age-secret-key-1"),
-    *(r"sg\.[a-z0-9_-]{12}", r"sig=[a-z0-9+/=%_\\-]{20}", r"""signature=\\*"?[^<\\"]"""),
+    *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-"),
+    *("npm_[a-z0-9]{20}", "pypi-ag", "aiza[a-z0-9_-]{20}"),
+    *("gocspx-", r"ya29\.", "dop_v1_", "shpat_", "dckr_pat_", "age-secret-key-1"),
+    *(r"sig=[a-z0-9+/=%_\\-]{20}", r"""signature=\\*"?[^<\\"]"""),
     *(r"/services\\*/t", "webhook", r"/integrations\\*/", "/bot[0-9]{6}"),
-    *(r"/p(?:\\*/|%2f)", r"%2fp(?:\\*/|%2f)"),
+    r"%2fp(?:\\*/|%2f)",
+)
+_SHORT_TOKENS: Final = (
+    *(r"hv[sb]\.[a-z0-9_-]{16}", "[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "hf_[a-z0-9]{20}"),
+    *(r"sg\.[a-z0-9_-]{12}", r"/p(?:\\*/|%2f)"),
 )
 _TWO_WORDS: Final = ("aws configure", "net user", "net use", "net1 user", "net.exe use", "vault login")
 # commands that take a secret without an option, and command lines as other programs write them down
@@ -125,13 +129,13 @@ _BARE_COMMANDS: Final = (
         rf"{one}[ \t\\]"
         for one in ("sqlplus", "sqlldr", "expdp", "impdp", "rman", "xfreerdp", "winrs", "schtasks")
     ),
+    rf"set{_BLANK}+password{_BLANK}+for",
     *("chpasswd", "execve", "proctitle=", "command=-"),
 )
 _MARKS: Final = (
     *("-----begin", "private-lines:", r"bearer[ \t%+\\]", r"basic[ \t%+\\]", "auth (?:plain|login)"),
     *(":(?:thin|oci8?):", "identified", "user[-_]?data", "stringdata", r"""auth\\*["']\s?:"""),
     rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset)",
-    rf"set{_BLANK}+password{_BLANK}+for",
     r"securestring[ \t\\]",
     *(r"""kind\\*"\s*:\s*\\*"secret""", "customer[-_ ]?secret[-_ ]?key", r" code[ :\\]"),
     r"\\u00",  # an escape may stand for any letter of what else is looked for
@@ -194,9 +198,10 @@ def _rare(alternatives: Iterable[str]) -> _Rare:
     return _Rare(_matcher("|".join(marks)), re.compile(_by_first(marks)))
 
 
-# grouped so that the engine has few words at once: its time leaps where they are too many or too much alike
+# grouped so that the engine has few words at once: its time leaps where they are too many or too much alike, and in
+# every group that has a word of which it knows no more than three characters
 _tokens = _rare(_TOKENS)
-_bare_commands = _rare(_BARE_COMMANDS)
+_bare_commands = _rare((*_BARE_COMMANDS, *_SHORT_TOKENS))
 _marks = _rare(_MARKS)
 _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
 _ALWAYS: Final = (_tokens, _bare_commands, _marks)
