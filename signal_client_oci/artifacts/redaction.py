@@ -44,6 +44,9 @@ _IDENTITIES: Final = (
 )
 
 
+_BEGINNING: Final = 32  # characters of a secret
+
+
 def redact(text: bytes) -> tuple[bytes, int]:
     """Mask the secrets in a record's JSON text; return the text and how many values were masked.
 
@@ -147,10 +150,15 @@ def _may_hold(rest: str, secrets: Iterable[Secret]) -> bool:
 
     No session token stands in a text that may contain no secret: it gives itself away.
     """
-    return "\\" in rest or any(
-        not secret.plain.startswith(b"ST$") and secret.plain.decode("utf-8", "replace").lower() in rest
-        for secret in secrets
-    )
+    if "\\" in rest:
+        return True
+    for plain, _ in secrets:
+        if not plain.startswith(b"ST$"):
+            lower = plain.decode("utf-8", "replace").lower()
+            # the whole of a long one is looked for in many times the time of its beginning
+            if lower[:_BEGINNING] in rest and lower in rest:
+                return True
+    return False
 
 
 def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]) -> tuple[bytes, str]:
@@ -158,8 +166,7 @@ def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]
     masked: list[bytes] = []
     rest: list[bytes] = []
     pos = 0
-    for start, stop, kind in sorted(known):
-        plain = text[start:stop].replace(b'\\"', b'"')
+    for start, stop, kind, plain in sorted(known):
         spans = value_spans(plain, kind)
         if spans and start >= pos:
             masked += (text[pos:start], replaced(plain, spans).replace(b'"', b'\\"'))
