@@ -43,12 +43,13 @@ def _offsets(
 # --- names of secrets, and what they are given --------------------------------------------------------------------
 
 # in lower case, and without what stands before their last word
-_WORDS: Final = (
-    r"(?:token|cookies?2?|key|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|pwd|psk|otp|seed"
-    r"|(?:otp|sms|totp|verification)[-_. ]*code|authorization|credentials?|securestring"
-    r"|secret(?:[-_]?bundle)?(?:[-_]?content|string)?)"
-    r"(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
+_LONG_WORDS: Final = (
+    r"token|cookies?2?|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|seed|(?:totp|verification)[-_. ]*code|authorization"
+    r"|credentials?|securestring|secret(?:[-_]?bundle)?(?:[-_]?content|string)?"
 )
+_SHORT_WORDS: Final = "key|pwd|psk|otp|(?:otp|sms)[-_. ]*code"
+_ENDINGS: Final = "(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
+_WORDS: Final = f"(?:{_LONG_WORDS}|{_SHORT_WORDS}){_ENDINGS}"
 
 
 def _other_than(*words: str) -> str:
@@ -91,7 +92,6 @@ _GIVES: Final = (
     rf"""|\\*["']{_BLANK}*[,)}}\]]|\\*["'][^\s:,}}\])\\=]|\\*["']{_BLANK}+(?:value|content))"""
     rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
 )
-_names_a_secret = _matcher(_WORDS + _GIVES)
 # what every name of a secret has in it, by which its places are found
 _NAMES: Final = _words(
     *("token", "cookie", "key", "pass", "pwd", "psk", "otp", "seed", "code"),
@@ -206,6 +206,11 @@ _marks = _rare(_MARKS)
 _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
 _ALWAYS: Final = (_tokens, _bare_commands, _marks)
 _commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
+# each together with the names of secrets that begin as shortly
+_has_short_word = _matcher(
+    "|".join((f"(?:{_SHORT_WORDS}){_ENDINGS}{_GIVES}", *_BARE_COMMANDS, *_SHORT_TOKENS))
+)
+_has_long_word = _matcher("|".join((f"(?:{_LONG_WORDS}){_ENDINGS}{_GIVES}", *_MARKS)))
 _has_options = _matcher(r"""[ \t\n\r"'=]-[a-z-]|\\[nrt]-[a-z-]""")
 _has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}[-_.]*(?:{_BLANK}|\\*["'])""")
 # an escape that JSON does not know, so that nobody can tell what it stands for
@@ -228,11 +233,10 @@ def text_may_contain_secret(characters: str, lower: str | None = None) -> bool:
     if lower is None:
         lower = characters.lower()
     return (
-        _names_a_secret(lower)
+        _has_long_word(lower)
+        or _has_short_word(lower)
         or _has_head(characters)
         or _tokens.is_in(lower)
-        or _bare_commands.is_in(lower)
-        or _marks.is_in(lower)
         or ("\\" in lower and _has_unknown_escape(lower))
         or ("$" in lower and _marks_with_dollar.is_in(lower))
         or ("@" in lower and _has_user_info(lower))
