@@ -152,9 +152,9 @@ def _may_hold(rest: str, secrets: Iterable[Secret]) -> bool:
     """
     if "\\" in rest:
         return True
-    for plain, _ in secrets:
-        if not plain.startswith(b"ST$"):
-            lower = plain.decode("utf-8", "replace").lower()
+    for secret in secrets:
+        if not secret.plain.startswith(b"ST$"):
+            lower = secret.plain.decode("utf-8", "replace").lower()
             # the whole of a long one is looked for in many times the time of its beginning
             if lower[:_BEGINNING] in rest and lower in rest:
                 return True
@@ -166,11 +166,12 @@ def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]
     masked: list[bytes] = []
     rest: list[bytes] = []
     pos = 0
-    for start, stop, kind, plain in sorted(known):
-        spans = value_spans(plain, kind)
-        if spans and start >= pos:
-            masked += (text[pos:start], replaced(plain, spans).replace(b'"', b'\\"'))
-            rest.append(text[pos:start])
-            secrets += [Secret(plain[span.start : span.stop], span.mask) for span in spans]
-            pos = stop
+    for one in sorted(known):
+        spans = value_spans(one.plain, one.kind)
+        if spans and one.start >= pos:
+            before = text[pos : one.start]
+            masked += (before, replaced(one.plain, spans).replace(b'"', b'\\"'))
+            rest.append(before)
+            secrets += [Secret(one.plain[span.start : span.stop], span.mask) for span in spans]
+            pos = one.stop
     return b"".join((*masked, text[pos:])), b"".join((*rest, text[pos:])).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -41,7 +41,7 @@ _HEADERS: Final = (
 )
 
 
-class KnownSecret(NamedTuple):
+class KnownSecret(msgspec.Struct, frozen=True, order=True, gc=False):
     """The text of a string in a record, from behind its opening quote to its closing one, and its kind of secret.
 
     `plain` is what the string stands for.
