@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings
 
-from signal_client_oci.polling.compartment_lists import lists
+from signal_client_oci.polling.scope_discovery.compartment_lists import lists
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure

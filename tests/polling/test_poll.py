@@ -17,7 +17,7 @@ from support.collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_sett
 from signal_client_oci import plugin
 from signal_client_oci.host.conformance import PollTerms, checked_poll
 from signal_client_oci.host.conformance.hook_checks import check_validation
-from signal_client_oci.polling.scope_discovery import ScopeDiscovery
+from signal_client_oci.polling.scope_discovery.discovery import ScopeDiscovery
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.schema import FIELDS

@@ -144,7 +144,7 @@ def _have_several_pages(tenancy, service, monkeypatch):
     elif service.name == "cloudguard":
         tenancy.cloud_guard.empty_pages = frozenset({1})
     else:
-        monkeypatch.setattr("signal_client_oci.polling.scope_discovery._PAGE_LIMIT", 1)
+        monkeypatch.setattr("signal_client_oci.polling.scope_discovery.discovery._PAGE_LIMIT", 1)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.polling.sources.planning import Partition, Slice
+from signal_client_oci.polling.sources.slices import Partition, Slice
 from signal_client_oci.scheduler.requests import LaneHealth
 from signal_client_oci.state.windows import minute_in_words
 
