@@ -13,7 +13,7 @@ class BatchLimits(NamedTuple):
     """The host's limits of a batch.
 
     Attributes:
-        max_artifacts: Artifacts at most, at least 1.
+        max_artifacts: Artifacts at most.
         max_bytes: UTF-8 bytes of their `raw` at most; one larger record travels alone.
     """
 

@@ -58,10 +58,10 @@ class _Waiting:
 
 
 class Batcher:
-    """The artifacts of one source on their way to the host."""
+    """The artifacts of one source on their way to the host; with limits of nothing each travels alone."""
 
     def __init__(self, limits: BatchLimits) -> None:
-        self._limits = limits
+        self._limits = BatchLimits(max(1, limits.max_artifacts), max(0, limits.max_bytes))
         self._waiting: deque[_Waiting | Change] = deque()
         self._artifacts = 0
         self._bytes = 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_client_oci.polling.sources.window_splitting import next_slice_minutes, slice_end, spare_minutes
+from signal_client_oci.polling.windows.window_splitting import next_slice_minutes, slice_end, spare_minutes
 from signal_client_oci.state.windows import DAY
 
 minutes = st.integers(0, 60_000_000)

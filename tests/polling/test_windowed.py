@@ -23,7 +23,7 @@ from signal_client_oci.polling.protocol import Hindsight
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
-from signal_client_oci.polling.sources.windowed_api import Margins
+from signal_client_oci.polling.windows.windowed_api import Margins
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batch_limits import BatchLimits

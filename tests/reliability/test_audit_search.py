@@ -17,7 +17,7 @@ from support.world import (
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.sources.audit_search import AuditSearchApi
-from signal_client_oci.polling.sources.planning import Planner
+from signal_client_oci.polling.windows.planner import Planner
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.poll_state import PollState
 

@@ -21,7 +21,7 @@ from support.world import (
     window_of,
 )
 
-from signal_client_oci.polling.sources.window_splitting import slice_end
+from signal_client_oci.polling.windows.window_splitting import slice_end
 from signal_client_oci.state.cursor import LONGEST_OVERLAP
 from signal_client_oci.state.windows import floor_minute, minute_to_text
 

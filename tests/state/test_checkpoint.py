@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
-from signal_client_oci.polling.sources.window_splitting import slice_end
+from signal_client_oci.polling.windows.window_splitting import slice_end
 from signal_client_oci.state import compaction
 from signal_client_oci.state.checkpoint import MAX_BYTES, CheckpointError, parse
 from signal_client_oci.state.cursor import Cursor, FirstRead, due_window, start_at

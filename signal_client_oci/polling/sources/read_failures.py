@@ -11,7 +11,7 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.quantities import counted
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome
 from signal_client_oci.polling.scope import Compartment
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change
 
 __all__ = ["ReadFailures"]

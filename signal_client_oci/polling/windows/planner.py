@@ -11,10 +11,10 @@ from signal_client_oci.errors.failure import make_check
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.scope import Compartment, Scope
-from signal_client_oci.polling.sources.beginnings import Beginnings
-from signal_client_oci.polling.sources.handover import Handover
-from signal_client_oci.polling.sources.slices import Partition
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.windows.beginnings import Beginnings
+from signal_client_oci.polling.windows.handover import Handover
+from signal_client_oci.polling.windows.slices import Partition
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change, DropCursors, OpenStream, PlaceCursor
 from signal_client_oci.state.cursor import Cursor, due_window
 from signal_client_oci.state.poll_state import PollState
