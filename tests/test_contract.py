@@ -63,6 +63,7 @@ def test_loading_registering_and_the_schema_are_cold(tmp_path):
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     )
     heavy, touched, unchanged, value, name, fields = json.loads(done.stdout)
     assert heavy == []
