@@ -199,7 +199,7 @@ def _longest_span(requests):
 @pytest.mark.parametrize("text", [b"{}", b"0"])
 def test_tiny_records_cost_a_poll_no_more_memory_than_a_few_bodies(audit_alone, peak, text):
     """Millions of records in one body are counted before anything is made of them."""
-    body = _many(text, 12 * MIB // (len(text) + 1))
+    body = _many(text, 5 * MIB // (len(text) + 1))
     with LoopbackServer(http_answer("200 OK", body)) as server:
         alone = {"include_subcompartments": False, "max_concurrency": 1, "lookback_minutes": 1}
         instance = audit_alone(endpoint_template=_template(server), **alone)
