@@ -468,7 +468,7 @@ def test_a_wrong_setting_is_named_and_nothing_is_sent(cloud, tenancy, host, fiel
     ("changes", "code"),
     [
         ({"fingerprint": ":".join(["ab"] * 16)}, "KEY_FINGERPRINT_MISMATCH"),
-        ({"private_key": shared_private_key_pem(9)}, "KEY_FINGERPRINT_MISMATCH"),
+        ({"private_key": shared_private_key_pem(1)}, "KEY_FINGERPRINT_MISMATCH"),
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, None),
     ],
 )
