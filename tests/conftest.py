@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings
 
-from signal_client_oci.polling.compartment_lists import lists
+from signal_client_oci.polling.scope_discovery.compartment_lists import lists
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure
@@ -17,10 +17,15 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-def pytest_collection_finish():
-    """Keep modules and thousands of collected tests out of every later garbage collection."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep modules and thousands of collected tests, all of which stay, out of every garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

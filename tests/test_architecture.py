@@ -189,6 +189,7 @@ def test_the_layers_hold():
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"\b\d+ kept, 0 broken", done.stdout)

@@ -41,6 +41,7 @@ def test_it_runs_and_writes_its_page(tmp_path):
         capture_output=True,
         text=True,
         check=False,
+        timeout=200,
     )
     verdicts = json.loads(samples.read_text())
     assert len(verdicts) == sum(TARGETS.get(row, 1) for row in ONE_OF_EACH_KIND)

@@ -129,5 +129,12 @@ def test_promtool_accepts_the_alerts_and_every_query(tmp_path):
     as_rules.write_text(json.dumps({"groups": [{"name": "queries", "rules": queries}]}))
     tests = ROOT / "tests" / "data" / "alerts_test.yml"
     for arguments in (["check", "rules", FOLDER / "alerts.yml", as_rules], ["test", "rules", tests]):
-        done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["promtool", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stdout + done.stderr

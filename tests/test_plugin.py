@@ -133,7 +133,9 @@ def test_hooks_import_when_they_are_called():
         "print([m for m in ('oci', 'pydantic', 'msgspec', 'cryptography', 'signal_client_oci.polling.poll', "
         "'signal_client_oci.validation.connection_test', 'signal_client_oci.settings.model') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == "[]"
 
 

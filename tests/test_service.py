@@ -58,7 +58,7 @@ def _can_verify():
     return (
         program
         and "--offline"
-        in subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+        in subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=60).stdout
     )
 
 
@@ -166,7 +166,7 @@ def test_volumes_are_refused_and_made_usable_as_the_page_says(tmp_path):
     assert _refusal(state) in PAGE
     init = POD["initContainers"][0]["command"]
     assert init[-1] == COMMANDS["pod"][COMMANDS["pod"].index("--directory") + 1]
-    subprocess.run([*init[:-1], state], check=True)
+    subprocess.run([*init[:-1], state], check=True, timeout=60)
     with StateDirectory(state) as store:
         assert store.load("prod") == {"version": 1}
     volume.chmod(0o777)
@@ -187,7 +187,12 @@ def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path):
     # the program has to exist where it is verified
     unit.write_text(UNIT_FILE.read_text().replace(EXEC_START[0], sys.executable))
     verified = subprocess.run(
-        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", unit],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
     stated = float(re.search(r"rates the unit (\d\.\d)", PAGE)[1])
@@ -200,8 +205,10 @@ def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path):
             f"--threshold={stated * 10 + 5:.0f}",
             unit,
         ],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert rated.returncode == 0, rated.stdout[-200:] + rated.stderr

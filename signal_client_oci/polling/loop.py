@@ -16,8 +16,8 @@ from signal_client_oci.contract import Batch, Check, Checkpoint, SourceName
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.limits import TURN_SECONDS
 from signal_client_oci.polling.deadline import Deadline
+from signal_client_oci.polling.log_lines import internal_error
 from signal_client_oci.polling.protocol import Asker, Source, Step
-from signal_client_oci.polling.report import internal_error
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome

@@ -5,9 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.command_lines import write_instances
+from support.command_lines import kill_what_is_left, write_instances
+from support.deadline import (  # noqa: F401  hooks
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 
 from signal_client_oci.sandbox import Sandbox, system_clock
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left():
+    """Kill what a test that failed has started."""
+    yield
+    kill_what_is_left()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from support.command_lines import COMMAND, WAIT_SECONDS, call, environment
+from support.command_lines import WAIT_SECONDS, begin, call
 
 from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.redirections import refuse_redirection
@@ -25,9 +25,7 @@ def shell(
     most_bytes: int = resource.RLIM_INFINITY,
 ) -> tuple[int, str, str]:
     """Run a command that can write no file beyond a size, as with a quota; return exit code, stdout and stderr."""
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], stdout=stdout, stderr=stderr, text=True, env=environment()
-    )
+    process = begin(arguments, stdout=stdout, stderr=stderr)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     out, err = process.communicate(timeout=WAIT_SECONDS)
     return process.returncode, out, err

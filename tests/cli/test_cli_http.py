@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 import urllib.request
 from io import StringIO
 
 import pytest
-from support.command_lines import call, finished, one_line, start, write_instances
+from support.command_lines import (
+    WAIT_SECONDS,
+    call,
+    finished,
+    lines_until,
+    one_line,
+    start,
+    write_instances,
+)
 
 from signal_client_oci.cli import status_page
 from signal_client_oci.cli.output.screen import Screen
@@ -24,37 +33,23 @@ def fetched(url):
         return answer.read().decode()
 
 
-@pytest.fixture
-def started():
-    """Start commands; one that a failed test leaves behind is killed."""
-    processes = []
-
-    def begin(*arguments):
-        processes.append(start(*arguments))
-        return processes[-1]
-
-    yield begin
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            finished(process)
-
-
 @pytest.mark.slow
-def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, tenancy, started):
+def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, tenancy):
     """The address is printed, page and metrics tell of the first poll, and SIGTERM closes server and run in order."""
     wrong_key = sandbox.add_tenancy("umbrella", regions=("us-ashburn-1",)).settings()
     refused = wrong_key | {"user_ocid": "ocid1.user.oc1..aaaaaaaanobody"}
     path = write_instances(tmp_path, prod=tenancy.settings(), second=refused)
-    process = started("run", path, "--directory", tmp_path / "data", "--http", "127.0.0.1:0")
-    url = process.stdout.readline().removeprefix("status page: ").strip()
+    process = start("run", path, "--directory", tmp_path / "data", "--http", "127.0.0.1:0")
+    first, *_ = lines_until(
+        process,
+        lambda lines: sum("Cloud Guard" in line or "NOT_AUTHENTICATED" in line for line in lines) == 2,
+    )
+    url = first.removeprefix("status page: ").strip()
     assert url.startswith("http://127.0.0.1:")
-    lines = []
-    while sum("Cloud Guard" in line or "NOT_AUTHENTICATED" in line for line in lines) < 2:
-        lines.append(process.stdout.readline())
-        assert lines[-1], lines
+    until = time.monotonic() + WAIT_SECONDS
     while (told := json.loads(fetched(f"{url}status.json")))["headline"].count("polled yet"):
-        pass
+        assert time.monotonic() < until, told
+        time.sleep(0.01)
     assert told["headline"] == "2 instances, 1 failed: second NOT_AUTHENTICATED; 1 ok"
     metrics = fetched(f"{url}metrics")
     assert 'signal_client_records_fetched_total{instance="prod",source="audit"} 2.0\n' in metrics

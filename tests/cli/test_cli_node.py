@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import urllib.request
 
 import pytest
-from support.command_lines import call, finished, run, start
+from support.command_lines import call, finished, lines_until, run, start
 from support.nats_server import NatsServer
-
-SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -59,21 +56,13 @@ def test_init_apply_node_and_status_are_the_whole_way(server, toml):
     assert run("cluster", "init", *to, "--appliance", "edge-1").code == 0
     assert run("cluster", "apply", toml, *to).code == 0
     node = start("node", *to, "--appliance", "edge-1", "--name", "node-1", "--http", "127.0.0.1:0")
-    too_long = threading.Timer(SECONDS, node.kill)
-    too_long.start()
-    try:
-        lines = []
-        while not any("Cloud Guard problems" in line for line in lines):
-            lines.append(node.stdout.readline())
-            assert lines[-1], lines
-        address = lines[0].split()[-1]
-        with urllib.request.urlopen(f"{address}metrics", timeout=5) as answer:
-            metrics = answer.read().decode()
-        status = json.loads(run("cluster", "status", *to, "--json").out)
-        node.send_signal(signal.SIGTERM)
-        ended = finished(node)
-    finally:
-        too_long.cancel()
+    lines = lines_until(node, lambda lines: any("Cloud Guard problems" in line for line in lines))
+    address = lines[0].split()[-1]
+    with urllib.request.urlopen(f"{address}metrics", timeout=5) as answer:
+        metrics = answer.read().decode()
+    status = json.loads(run("cluster", "status", *to, "--json").out)
+    node.send_signal(signal.SIGTERM)
+    ended = finished(node)
     assert 'instance="prod"' in metrics
     (instance,) = status["instances"]
     assert (instance["instance"], instance["owner"]) == ("prod", "node-1")

@@ -18,6 +18,8 @@ from support.command_lines import (
     call,
     environment,
     finished,
+    killed_after,
+    lines_until,
     one_line,
     start,
     write_instances,
@@ -132,10 +134,10 @@ def test_a_reader_that_goes_away_ends_the_poll_quietly(tmp_path, tenancy):
     path = only_audit(tmp_path, tenancy, MORE_THAN_A_PIPE_HOLDS)
     state = tmp_path / "prod.state"
     process = start("poll", path, "--state", state)
-    assert process.stdout.readline().startswith("{")
+    assert lines_until(process, len)[0].startswith("{")
     process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
+    with killed_after(process, WAIT_SECONDS):
+        assert process.stderr.read() == ""
     assert process.wait(WAIT_SECONDS) == 1
     assert not state.exists()
 
@@ -148,7 +150,7 @@ def test_an_interrupted_poll_is_taken_up_where_its_output_ended(capsys, tmp_path
     tenancy.latency = {"audit": 0.1}
     state = tmp_path / "prod.state"
     process = start("poll", path, "--state", state)
-    first = process.stdout.readline()
+    (first,) = lines_until(process, len)
     process.send_signal(number)
     ended = finished(process)
     whole = [
@@ -212,6 +214,7 @@ def test_output_goes_wherever_the_shell_sends_it(tmp_path, toml, target):
         script = f'cat "{taken}" > "{out}" & {shlex.join(words)} > "{taken}"; wait'
     ended = subprocess.run(
         ["/bin/sh", "-c", script],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import resource
 import signal
-import subprocess
 import time
 
 import pytest
 from support.command_lines import (
-    COMMAND,
     WAIT_SECONDS,
     Terminal,
+    begin,
     call,
-    environment,
     finished,
+    killed_after,
+    lines_until,
     on_terminal,
     one_line,
     run,
@@ -33,10 +33,9 @@ SECONDS_TO_STOP = 8.0
 def polled(directory, path, number):
     """The log lines of a run that is told to stop once every instance was polled, and how long stopping took."""
     process = start("run", path, "--directory", directory)
-    lines = []
-    while sum("Cloud Guard" in line or "log records" in line for line in lines) < 2:
-        lines.append(process.stdout.readline())
-        assert lines[-1], lines
+    lines = lines_until(
+        process, lambda lines: sum("Cloud Guard" in line or "log records" in line for line in lines) >= 2
+    )
     began = time.monotonic()
     process.send_signal(number)
     ended = finished(process)
@@ -80,14 +79,14 @@ def test_on_a_small_terminal_the_failing_one_of_twenty_is_seen(tmp_path, tenancy
     instances["acme-17"] = only_audit | {"fingerprint": ":".join(["00"] * 16)}
     path = write_instances(tmp_path, **instances)
     (tmp_path / "acme-1.pem").chmod(0o644)
-    heading_parts = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
+    headline = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
     terminal = Terminal("run", path, "--directory", tmp_path / "data", columns=80, lines=24)
-    drawn = terminal.drawing(heading_parts, most_lines=24)
+    drawn = terminal.drawing(headline, most_lines=24)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
     terminal.resize(120, 40)
-    terminal.drawing(heading_parts, "warning: ", "acme-1.pem", most_lines=40)
+    terminal.drawing(headline, "warning: ", "acme-1.pem", most_lines=40)
     terminal.resize(70, 10)
-    drawn = terminal.drawing(heading_parts, most_lines=10)
+    drawn = terminal.drawing(headline, most_lines=10)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
     assert max(map(len, drawn)) <= 70
     ended = terminal.interrupt()
@@ -112,11 +111,14 @@ def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path, toml):
 def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path, toml):
     """`run | head -1`: the polls end and store their checkpoints, it is told on stderr, and the exit code is 1."""
     data = tmp_path / "data"
+    toml.write_text(
+        toml.read_text() + "\npoll_interval_minutes = 0.2\n"
+    )  # a busy reader may have missed the first poll
     process = start("run", toml, "--directory", data)
     process.stdout.readline()
     process.stdout.close()
-    told = process.stderr.read()
-    process.stderr.close()
+    with killed_after(process, WAIT_SECONDS):
+        told = process.stderr.read()
     assert process.wait(WAIT_SECONDS) == 1
     assert "stopped: " in told
     last = told.splitlines()[-1]
@@ -142,11 +144,7 @@ def test_log_lines_that_find_no_space_stop_no_poll(tmp_path, toml):
     data, log, size = tmp_path / "data", tmp_path / "log", 100_000
     log.write_text("x" * (size - 1) + "\n")
     with log.open("a") as stdout:
-        process = subprocess.Popen(
-            [*COMMAND, "run", str(toml), "--directory", str(data)],
-            stdout=stdout,
-            env=environment(),
-        )
+        process = begin(["run", toml, "--directory", data], stdout=stdout)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     polled_into(data / "artifacts" / "prod.jsonl", 4)
     assert log.stat().st_size == size
@@ -156,7 +154,7 @@ def test_log_lines_that_find_no_space_stop_no_poll(tmp_path, toml):
         assert time.monotonic() < until
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait(WAIT_SECONDS) == 0
+    assert (process.wait(WAIT_SECONDS), process.stderr.read()) == (0, "")
     lines = log.read_text()[size:].splitlines()
     assert lines[0].startswith("Polling prod into ")
     assert "[INFO] oci-cloud: fetched 2 audit events (instance prod)" in lines[1]

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 from io import StringIO
 from pathlib import Path
@@ -293,8 +294,10 @@ def test_lines_wait_for_a_disk_that_is_full(tmp_path, monkeypatch):
         output = LineOutput(stream, lambda _error: None)
         for number in range(20):
             output.print(f"line\n{number}")
+        until = time.monotonic() + LONG
         while failures:
-            threading.Event().wait(0.001)
+            assert time.monotonic() < until
+            time.sleep(0.001)
         assert output.close(LONG) == 0
     assert (tmp_path / "log").read_text() == "".join(f"line {number}\n" for number in range(20))
     assert output.failure is None
@@ -332,8 +335,10 @@ def test_lines_that_were_left_out_are_counted_in_their_place(tmp_path):
         with output._changed:  # the writing thread cannot take any
             for letter in "abcd":
                 output.print(letter)
+        until = time.monotonic() + LONG
         while output._lines:
-            threading.Event().wait(0.001)
+            assert time.monotonic() < until
+            time.sleep(0.001)
         output.print("e")
         assert output.close(LONG) == 0
     written = (tmp_path / "log").read_text().splitlines()

@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 from form_host import FormHost
 from support.browser import Browser
+from support.deadline import (  # noqa: F401  hooks
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 
 HERE = Path(__file__).parent
 PROGRAMS = ("node", "npm", "chromium", "chromedriver")
@@ -48,7 +53,9 @@ def page(programs, tmp_path_factory):
     for name in ("index.html", "form.css"):
         shutil.copy(HERE / "page" / name, folder)
     build = [programs["npm"], "run", "--silent", "build", "--", f"--outfile={folder / 'form.js'}"]
-    built = subprocess.run(build, cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
+    built = subprocess.run(
+        build, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
     assert built.returncode == 0, built.stderr
     return folder
 
@@ -65,11 +72,12 @@ def window(programs, tmp_path_factory):
 def host(page):
     """A host with nothing submitted yet."""
     with FormHost(page) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield running
         running.shutdown()
-        thread.join()
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -216,9 +216,9 @@ def test_one_process_at_a_time(tmp_path, kind):
     code += f"; d.{kind.__name__}(Path(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(tmp_path / "state")]
     with kind(tmp_path / "state"):
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert "is in use by another process; stop that process, or name another path" in run.stderr
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def test_a_closed_store_refuses(tmp_path):

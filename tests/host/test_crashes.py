@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,16 @@ BATCH = 5
 KILLS = 12
 
 
-def start(directory):
-    """A process that polls into the directory."""
+@contextmanager
+def started(directory):
+    """A process that polls into the directory; killed in the end."""
     child = Path(__file__).with_name("crash_child.py")
     command = [sys.executable, child, str(directory), str(TOTAL)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
@@ -28,14 +34,12 @@ def test_killed_at_random_moments_everything_arrives(tmp_path):
     """The union is complete, every line whole, and each kill repeats one batch at most, with the same ids."""
     chance = random.Random(20240501)
     for _kill in range(KILLS):
-        process = start(tmp_path)
-        for _ in range(chance.randrange(1, 40)):
-            process.stdout.readline()
-        process.kill()
-        process.communicate()
+        with started(tmp_path) as process:
+            for _ in range(chance.randrange(1, 40)):
+                process.stdout.readline()
         assert process.returncode == -signal.SIGKILL
-    last = start(tmp_path)
-    last.communicate(timeout=60)
+    with started(tmp_path) as last:
+        last.communicate(timeout=60)
     assert last.returncode == 0
     arrived = [json.loads(line) for line in (tmp_path / "artifacts.jsonl").read_text().splitlines()]
     assert all(item == artifact(int(item["id"], 16), item["metadata"]["instance"]) for item in arrived)

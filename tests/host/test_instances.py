@@ -476,7 +476,7 @@ def test_profiles_that_others_can_read_are_warned_of(folder):
 def test_neither_sdk_nor_pydantic_is_loaded_for_a_profile():
     """Importing the module costs nothing that reading a profile does not need."""
     code = "import sys, signal_client_oci.host.instances; print({'oci', 'pydantic'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "set()"
 
 

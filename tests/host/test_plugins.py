@@ -162,5 +162,5 @@ def test_the_host_loads_without_the_connector_or_its_heavy_parts():
     """Importing the host imports neither `oci` nor pydantic nor the plugin itself."""
     code = "import sys, signal_client_oci.host as d; print(*[m for m in sys.modules if m.split('.')[0] in"
     code += " {'oci', 'pydantic'} or m == 'signal_client_oci.plugin'])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == ""

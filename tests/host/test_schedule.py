@@ -320,7 +320,9 @@ def test_ctrl_c_ends_run_cleanly(hanging):
     """A real SIGINT: the poll in flight ends with its report stored, a hanging one is named, no traceback."""
     child = Path(__file__).with_name("interrupted_child.py")
     command = [sys.executable, child, "hanging" if hanging else "obeying"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout.readline() == "polling\n"
             process.send_signal(signal.SIGINT)

@@ -123,9 +123,9 @@ def test_one_process_at_a_time(tmp_path):
     code += "; d.JsonLinesSink(Path(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(tmp_path / "a.jsonl")]
     with JsonLinesSink(tmp_path / "a.jsonl"):
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert "is in use by another process" in run.stderr
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def test_instances_share_a_file_without_mixing_lines(tmp_path):
@@ -137,11 +137,11 @@ def test_instances_share_a_file_without_mixing_lines(tmp_path):
             for number in range(20):
                 sink.publish("one", [artifact(base + number, raw="x" * 3000)])
 
-        threads = [threading.Thread(target=deliver, args=(base * 100,)) for base in range(5)]
+        threads = [threading.Thread(target=deliver, args=(base * 100,), daemon=True) for base in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(30)
     assert len({item["id"] for item in lines_of(path)}) == 100
 
 

@@ -161,8 +161,8 @@ def test_a_pipe_that_is_full_and_does_not_block_is_waited_for():
     big = artifact(1, raw="x" * 4 * fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ))
     with os.fdopen(writing, "w") as stream, os.fdopen(reading) as reader:
         taken = []
-        thread = threading.Thread(target=lambda: taken.append(reader.readline()))
+        thread = threading.Thread(target=lambda: taken.append(reader.readline()), daemon=True)
         thread.start()
         StreamSink(stream).publish("one", [big])
-        thread.join()
+        thread.join(30)
     assert json.loads(taken[0]) == big

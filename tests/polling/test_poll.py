@@ -17,7 +17,7 @@ from support.collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_sett
 from signal_client_oci import plugin
 from signal_client_oci.host.conformance import PollTerms, checked_poll
 from signal_client_oci.host.conformance.hook_checks import check_validation
-from signal_client_oci.polling.scope_discovery import ScopeDiscovery
+from signal_client_oci.polling.scope_discovery.discovery import ScopeDiscovery
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.schema import FIELDS
@@ -468,7 +468,7 @@ def test_a_wrong_setting_is_named_and_nothing_is_sent(cloud, tenancy, host, fiel
     ("changes", "code"),
     [
         ({"fingerprint": ":".join(["ab"] * 16)}, "KEY_FINGERPRINT_MISMATCH"),
-        ({"private_key": shared_private_key_pem(9)}, "KEY_FINGERPRINT_MISMATCH"),
+        ({"private_key": shared_private_key_pem(1)}, "KEY_FINGERPRINT_MISMATCH"),
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, None),
     ],
 )

@@ -6,6 +6,11 @@ from functools import lru_cache
 import oci
 import pytest
 from oci.circuit_breaker import NoCircuitBreakerStrategy
+from support.deadline import (  # noqa: F401  hooks
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 

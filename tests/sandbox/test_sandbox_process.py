@@ -30,7 +30,9 @@ class Process:
             str(self.file),
             *options,
         ]
-        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         try:
             deadline = time.monotonic() + 20
             while not self.file.exists():
@@ -198,7 +200,9 @@ def test_closing_ends_hanging_tls_connections(clock):
         context = ssl.create_default_context(cadata=certificates().authority)
         connection = http.client.HTTPSConnection("127.0.0.1", sandbox.port, timeout=5, context=context)
         connection.request("GET", "/")
+        end = time.monotonic() + 10
         while not sandbox.requests:
+            assert time.monotonic() < end
             time.sleep(0.01)
         started = time.monotonic()
     assert time.monotonic() - started < 5

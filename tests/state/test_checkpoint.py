@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
+from signal_client_oci.polling.windows.window_splitting import slice_end
 from signal_client_oci.state import compaction
 from signal_client_oci.state.checkpoint import MAX_BYTES, CheckpointError, parse
 from signal_client_oci.state.cursor import Cursor, FirstRead, due_window, start_at
@@ -15,7 +16,6 @@ from signal_client_oci.state.poll_state import VERSION, PollState
 from signal_client_oci.state.seen_problems import LeftScope
 from signal_client_oci.state.seen_records import join_digests, split_digests
 from signal_client_oci.state.stream_state import compartment_key, tag_of
-from signal_client_oci.state.windows import slice_end
 
 BASE = 29_000_000
 REGIONS = ("us-ashburn-1", "eu-frankfurt-1", "uk-london-1")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import signal
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +52,12 @@ class Browser:
     ) -> None:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._driver = subprocess.Popen(
-            [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [chromedriver, "--port=0"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
         )
         try:
             self._session = f"http://127.0.0.1:{self._port()}/session"
@@ -160,16 +169,31 @@ class Browser:
             self._end_driver()
 
     def _port(self) -> int:
-        for line in self._driver.stdout:
-            found = re.search(r"started successfully on port (\d+)", line)
-            if found:
-                return int(found[1])
+        too_long = threading.Timer(_ANSWER_WITHIN_SECONDS, self._kill)
+        too_long.daemon = True
+        too_long.start()
+        try:
+            for line in self._driver.stdout:
+                found = re.search(r"started successfully on port (\d+)", line)
+                if found:
+                    return int(found[1])
+        finally:
+            too_long.cancel()
         raise RuntimeError("chromedriver ended before it listened")
 
     def _end_driver(self) -> None:
         self._driver.terminate()
-        self._driver.wait(timeout=10)
-        self._driver.stdout.close()
+        try:
+            self._driver.wait(timeout=10)
+        finally:
+            self._kill()
+            self._driver.wait(timeout=10)
+            self._driver.stdout.close()
+
+    def _kill(self) -> None:
+        """Kill driver and browser, whatever they do."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._driver.pid, signal.SIGKILL)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()

@@ -62,6 +62,7 @@ class ClusterWorld:
         self.sandbox = sandbox
         self.tenancies: dict[str, Tenancy] = {}
         self._minutes_ago = 0
+        self._emitted_count = 0
 
     async def initialise(self, replicas: int = 1, **stream: Any) -> None:
         """Make streams and buckets as `cluster init` does, with every revision of the checkpoints kept."""
@@ -86,6 +87,7 @@ class ClusterWorld:
     def emit(self, name: str, count: int, **fields: Any) -> None:
         """Emit audit events and log records that are visible at once; polls read whole minutes that are over."""
         tenancy = self.tenancies[name]
+        self._emitted_count += count
         for number in range(count):
             self._minutes_ago = self._minutes_ago % 8 + 1
             now = tenancy.clock()
@@ -159,9 +161,11 @@ class ClusterWorld:
         """Return the artifacts in the stream."""
         return [json.loads(message.body) for message in await self.messages()]
 
-    async def missing(self) -> set[tuple[str, str]]:
-        """Return the records that were emitted and are not in the stream: source and key."""
-        return self._emitted() - set(map(_identity, await self.artifacts()))
+    async def has_all(self) -> bool:
+        """Return whether every record that was emitted is in the stream, which is read only once it may be so."""
+        if await self.count() < self._emitted_count:
+            return False
+        return self._emitted() <= set(map(_identity, await self.artifacts()))
 
     async def assert_exactly_once(self) -> None:
         """Every record that was emitted is in the stream, no id is there twice, and nothing else is there."""
@@ -237,9 +241,13 @@ async def _ignore(_error: Exception) -> None:
 
 
 async def until(
-    condition: Callable[[], Awaitable[Any]], seconds: float = 15.0, what: Callable[[], str] = str
+    condition: Callable[[], Awaitable[Any]],
+    seconds: float = 15.0,
+    what: Callable[[], str] = str,
+    *,
+    pause: float = 0.02,
 ) -> Any:
-    """Wait until a condition holds and return its value; fail after so many seconds."""
+    """Wait until a condition holds, looked at with pauses, and return its value; fail after so many seconds."""
     end = asyncio.get_running_loop().time() + seconds
     while True:
         try:
@@ -248,4 +256,4 @@ async def until(
         except (nats.errors.Error, nats.js.errors.Error, asyncio.TimeoutError):
             pass  # the server is away for a moment
         assert asyncio.get_running_loop().time() < end, f"not within {seconds} s: {what()}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)

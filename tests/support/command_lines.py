@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -14,9 +15,11 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -24,6 +27,7 @@ from signal_client_oci.cli import main
 
 COMMAND = (sys.executable, "-m", "signal_client_oci")
 WAIT_SECONDS = 30.0
+_begun: list[subprocess.Popen[Any]] = []
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def run(*arguments: object, **changes: str) -> Ended:
     """Run a command in a process of its own; both outputs are pipes."""
     ended = subprocess.run(
         [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=WAIT_SECONDS,
@@ -69,28 +74,75 @@ def run(*arguments: object, **changes: str) -> Ended:
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
-def start(*arguments: object, **changes: str) -> subprocess.Popen[str]:
-    """Start a command whose outputs are pipes."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+def begin(
+    arguments: Sequence[object],
+    *,
+    stdout: IO[str] | int = subprocess.PIPE,
+    stderr: IO[str] | int | None = subprocess.PIPE,
+    **changes: str,
+) -> subprocess.Popen[str]:
+    """Start a command that reads nothing; `kill_what_is_left` ends it if nothing else does."""
+    command = [*COMMAND, *map(str, arguments)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         env=environment(**changes),
     )
+    _begun.append(process)
+    return process
+
+
+def start(*arguments: object, **changes: str) -> subprocess.Popen[str]:
+    """Start a command whose outputs are pipes."""
+    return begin(arguments, **changes)
+
+
+def kill_what_is_left() -> None:
+    """Kill the commands that still run, and close their pipes."""
+    while _begun:
+        process = _begun.pop()
+        process.kill()
+        process.wait(WAIT_SECONDS)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@contextmanager
+def killed_after(process: subprocess.Popen[Any], seconds: float) -> Iterator[None]:
+    """Kill the process when the block takes longer, so that what waits for its output ends."""
+    too_long = threading.Timer(seconds, process.kill)
+    too_long.daemon = True
+    too_long.start()
+    try:
+        yield
+    finally:
+        too_long.cancel()
 
 
 def finished(process: subprocess.Popen[str]) -> Ended:
     """The rest of what a started command writes (after what was read of it), and its exit code."""
     assert process.stdout is not None
     assert process.stderr is not None
-    too_long = threading.Timer(WAIT_SECONDS, process.kill)
-    too_long.start()
     # Not `communicate`: it would leave out what lies in the stream's buffer since the last readline.
     with process.stdout, process.stderr:
-        out, err = process.stdout.read(), process.stderr.read()
-        too_long.cancel()
+        with killed_after(process, WAIT_SECONDS):
+            out, err = process.stdout.read(), process.stderr.read()
         return Ended(process.wait(WAIT_SECONDS), out, err)
+
+
+def lines_until(process: subprocess.Popen[str], is_last: Callable[[list[str]], bool]) -> list[str]:
+    """Read lines of a started command until they are those that are waited for."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    with killed_after(process, WAIT_SECONDS):
+        while not is_last(lines):
+            lines.append(process.stdout.readline())
+            assert lines[-1], f"it ended, or wrote no more for {WAIT_SECONDS:g} seconds: {lines}"
+    return lines
 
 
 class Terminal:
@@ -99,12 +151,7 @@ class Terminal:
     def __init__(self, *arguments: object, columns: int, lines: int) -> None:
         self._master, self._slave = pty.openpty()
         self.resize(columns, lines)
-        self.process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            stdout=self._slave,
-            stderr=self._slave,
-            env=environment(TERM="xterm-256color"),
-        )
+        self.process = begin(arguments, stdout=self._slave, stderr=self._slave, TERM="xterm-256color")
         self.written = ""
 
     def resize(self, columns: int, lines: int) -> None:
@@ -114,7 +161,7 @@ class Terminal:
     def drawing(self, *words: str, most_lines: int) -> list[str]:
         """Wait until a whole drawing of the screen has these words and not more lines; return its lines."""
         until = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < until:
+        while (left := until - time.monotonic()) > 0 and select.select([self._master], [], [], left)[0]:
             self.written += _read(self._master)
             for drawn in self.written.split("\x1b[H")[1:-1][-2:]:
                 plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).replace("\r", "")
@@ -132,8 +179,9 @@ class Terminal:
         """Press Ctrl-C; return what was written in all."""
         self.process.send_signal(signal.SIGINT)
         os.close(self._slave)
-        while piece := _read(self._master):
-            self.written += piece
+        with killed_after(self.process, WAIT_SECONDS):
+            while piece := _read(self._master):
+                self.written += piece
         os.close(self._master)
         return Ended(self.process.wait(WAIT_SECONDS), self.written, "")
 
@@ -142,23 +190,16 @@ def on_terminal(*arguments: object, columns: int = 80, until: str = "", **change
     """Run a command on a terminal of this width, with Ctrl-C once it has written `until`."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdout=slave,
-        stderr=slave,
-        env=environment(TERM="xterm-256color", **changes),
-    )
+    process = begin(arguments, stdout=slave, stderr=slave, TERM="xterm-256color", **changes)
     os.close(slave)
-    too_long = threading.Timer(WAIT_SECONDS, process.kill)
-    too_long.start()
     written = ""
-    while piece := _read(master):
-        written += piece
-        if until and until in written:
-            process.send_signal(signal.SIGINT)
-            until = ""
+    with killed_after(process, WAIT_SECONDS):
+        while piece := _read(master):
+            written += piece
+            if until and until in written:
+                process.send_signal(signal.SIGINT)
+                until = ""
     os.close(master)
-    too_long.cancel()
     return Ended(process.wait(WAIT_SECONDS), written, "")
 
 

@@ -64,7 +64,7 @@ class NodeProcess:
     def kill(self) -> None:
         """Kill it (-9), also when it is paused."""
         self._process.kill()
-        self._process.wait()
+        self._process.wait(30)
 
     def pause(self) -> None:
         """Stop it (SIGSTOP) until `resume`."""

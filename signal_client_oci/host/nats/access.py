@@ -101,10 +101,10 @@ async def connect_once(
     return client
 
 
-async def abandon(client: Client) -> None:
-    """Close a client whose connection failed; after a failed TLS handshake its own `close` would wait for ever."""
+async def abandon(client: Client, seconds: float = _CLOSE_SECONDS) -> None:
+    """Close a client in any state; after a failed TLS handshake its own `close` would wait for ever."""
     with suppress(asyncio.TimeoutError, AssertionError):  # the latter where it had not begun to connect
-        await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
+        await asyncio.wait_for(client.close(), seconds)
 
 
 def connection_problem(error: BaseException, access: ServerAccess) -> str:

@@ -83,7 +83,7 @@ class Connection:
     async def close(self) -> None:
         """Close the connection; what was not sent yet is dropped."""
         self.client.drop_unsent()
-        await self.client.close()
+        await abandon(self.client)  # in the middle of a TLS handshake, or after one that failed, too
 
     async def disconnected(self) -> None:
         """Tell the listeners that the connection is lost."""

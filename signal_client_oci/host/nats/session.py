@@ -12,12 +12,13 @@ from nats.errors import Error, TimeoutError  # noqa: A004  the client's own
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, ServiceUnavailableError
 
-from signal_client_oci.host.nats.access import ClusterError, ServerAccess, connect_once
+from signal_client_oci.host.nats.access import ClusterError, ServerAccess, abandon, connect_once
 
 __all__ = ["ANSWER_SECONDS", "CommandSession", "NotPermittedError", "open_session"]
 
 _T = TypeVar("_T")
 ANSWER_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 2.0
 _PERMISSIONS: Final = "permissions violation"
 _NO_LEADER: Final = (10008, 10009)
 _OFF: Final = "JetStream is not enabled; start the server with --jetstream, or enable it for the account"
@@ -96,7 +97,7 @@ async def open_session(access: ServerAccess, name: str) -> AsyncIterator[Command
             ) from None
         raise ClusterError(f"{access.shown}: the connection was lost; run the command again") from None
     finally:
-        await client.close()
+        await abandon(client, _CLOSE_SECONDS)  # whatever was asked has been answered, or never will be
 
 
 def _unavailable(error: ServiceUnavailableError) -> str:

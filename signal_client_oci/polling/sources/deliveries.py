@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from signal_client_oci.artifacts.envelope import MappedRecord, Origin, unmapped
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
-from signal_client_oci.polling.sources.windowed_api import WindowedApi, WindowedRecord
+from signal_client_oci.polling.windows.windowed_api import WindowedApi, WindowedRecord
 from signal_client_oci.state.changes import Delivery, RecordsKey
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.stream_state import StreamKey, compartment_key

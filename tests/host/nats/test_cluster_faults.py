@@ -155,13 +155,9 @@ async def _run(faults: Faults, server: NatsServer) -> None:
                 world.emit(name, PER_FAULT)
             await fault()
             await asyncio.sleep(faults.random.uniform(0.1, 0.8))
-        await until(lambda: _complete(world), PATIENCE_SECONDS, lambda: f"logs in {faults._folder}")
+        await until(world.has_all, PATIENCE_SECONDS, lambda: f"logs in {faults._folder}", pause=0.1)
         await world.assert_exactly_once()
         await world.assert_one_owner_at_a_time()
-
-
-async def _complete(world: ClusterWorld) -> bool:
-    return not await world.missing()
 
 
 async def _sleeper_wakes(
@@ -177,16 +173,16 @@ async def _sleeper_wakes(
         proxy.hold_answers()
         sleeper.pause()
         start("second", server.url)
-        await until(lambda: _is_read_by(world, "second"), PATIENCE_SECONDS)
+        await until(lambda: _is_read_by(world, "second"), PATIENCE_SECONDS, pause=0.1)
         sleeper.resume()
         proxy.release_answers()
-        await until(lambda: _has_noticed(world, sleeper), PATIENCE_SECONDS)
+        await until(lambda: _has_noticed(world, sleeper), PATIENCE_SECONDS, pause=0.2)
         return await world.fencing_violations()
 
 
 async def _is_read_by(world: ClusterWorld, node: str) -> bool:
     status = await world.status("alpha")
-    return status is not None and status.node == node and status.state == "ok" and await _complete(world)
+    return status is not None and status.node == node and status.state == "ok" and await world.has_all()
 
 
 async def _has_noticed(world: ClusterWorld, sleeper: NodeProcess) -> bool:
@@ -234,7 +230,7 @@ async def _leader_dies(cluster: NatsCluster) -> None:
             await asyncio.to_thread(cluster.servers[info.cluster.leader].kill)
             for name in NAMES:
                 world.emit(name, PER_FAULT)
-            await until(lambda: _complete(world), PATIENCE_SECONDS)
+            await until(world.has_all, PATIENCE_SECONDS, pause=0.1)
             await world.assert_exactly_once()
             await world.assert_one_owner_at_a_time()
         finally:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from pathlib import Path
 
 import nats
 import pytest
+from support.certificates import certificates
 from support.cluster_world import until
+from support.loopback_servers import certificate
 from support.nats_server import NatsServer
 
 from signal_client_oci.host.nats.access import ServerAccess
@@ -58,6 +62,34 @@ def test_what_a_server_that_stands_still_did_not_read_is_neither_waited_for_nor_
                 await onlooker.close()
 
         asyncio.run(run())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_connection_closes_although_the_server_is_not_trusted_any_more(tmp_path):
+    """The server comes back with a certificate of nobody: the node, told to end, does not wait for the handshakes."""
+    (tmp_path / "trusted.pem").write_text(certificates().server)
+    (tmp_path / "ca.pem").write_text(certificates().authority)
+    trusted, other = (_tls(file) for file in (tmp_path / "trusted.pem", certificate(tmp_path, "127.0.0.1")))
+
+    async def run(server: NatsServer) -> None:
+        access = ServerAccess((server.url,), tls_ca=tmp_path / "ca.pem")
+        connection = await connect(access, "test", request_seconds=0.5, ping_seconds=0.5)
+        server.kill()
+        server.config = other
+        server.start()
+        await until(lambda: _has_failed(connection), 15)
+        await asyncio.wait_for(connection.close(), CLOSED_SECONDS)
+
+    with NatsServer(tmp_path / "nats", trusted) as server:
+        asyncio.run(run(server))
+
+
+def _tls(file: Path) -> str:
+    return f"tls {{ cert_file: '{file}', key_file: '{file}' }}"
+
+
+async def _has_failed(connection: Connection) -> bool:
+    return isinstance(connection.last_error, ssl.SSLError)
 
 
 async def _is_at(connection: Connection, server: NatsServer) -> bool:

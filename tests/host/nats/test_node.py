@@ -67,7 +67,7 @@ async def owner(world: ClusterWorld, name: str, region: str = "") -> str:
 async def everything_read(world: ClusterWorld, *names: str) -> bool:
     """Whether each instance's last poll was ok, and nothing is missing."""
     statuses = [await world.status(name) for name in names]
-    return all(one is not None and one.state == "ok" for one in statuses) and not await world.missing()
+    return all(one is not None and one.state == "ok" for one in statuses) and await world.has_all()
 
 
 def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second(nats_server, caplog):
@@ -193,7 +193,7 @@ def test_a_tenancy_that_is_split_by_region_while_it_is_polled_loses_and_repeats_
 
             async def is_split() -> bool:
                 statuses = [await world.status("wide", region) for region in (HOME, FAR)]
-                return all(one and one.state == "ok" for one in statuses) and not await world.missing()
+                return all(one and one.state == "ok" for one in statuses) and await world.has_all()
 
             await until(is_split, 20)
             assert await owner(world, "wide") == ""

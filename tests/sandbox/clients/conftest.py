@@ -70,6 +70,7 @@ def _json_of(command, tmp_path, **environment):
     done = subprocess.run(
         command,
         cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
         env=kept | {"HOME": str(tmp_path)} | environment,
         capture_output=True,
         text=True,

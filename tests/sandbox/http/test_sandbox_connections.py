@@ -64,7 +64,9 @@ def test_closing_ends_hanging_dripping_and_waiting_handlers(clock):
         for target in ("/a/audit/", "/b/audit/", "/c/audit/", "/d/identity/"):
             connections.append(http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5))
             connections[-1].request("GET", target)
+        end = time.monotonic() + 10
         while len(sandbox.requests) < len(connections):
+            assert time.monotonic() < end
             time.sleep(0.01)
         started = time.monotonic()
     assert time.monotonic() - started < 5
