@@ -21,6 +21,7 @@ from signal_client_oci.artifacts.lenient_decode import ParseError, decode_fields
 from signal_client_oci.artifacts.logs import (
     database_logs,
     email_logs,
+    flow_logs,
     host_logs,
     network_logs,
     web_logs,
@@ -54,7 +55,7 @@ _MAPPINGS: Final[dict[str, Callable[[Fields, LogOracle, Metadata], None]]] = {
     "dns": network_logs.dns,
     "email": email_logs.email,
     "firewall": network_logs.firewall,
-    "flow": network_logs.flow,
+    "flow": flow_logs.flow,
     "function": host_logs.function,
     "host_line": host_logs.host_line,
     "kubernetes": host_logs.kubernetes,
@@ -105,11 +106,12 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     if log.log_content and _is_audit_copy(data):
         return _audit_copy_metadata(content, data, origin, timestamp)
     mapping = _mapping_of(content, data)
-    metadata = _place_metadata(*_place_of(content, origin))
+    metadata, oracle = _place_metadata(*_place_of(content, origin)), content.oracle or NO_ORACLE
+    if row_of(content.type)["mapping"] == "flow":
+        _add_vnic(metadata, oracle, clean=False)
     metadata["startTimeUTC"] = timestamp
     if not data.values and not content.type:
         metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-    oracle = content.oracle or NO_ORACLE
     before = metadata["messageType"]
     _MAPPINGS[mapping](data, oracle, metadata)
     source = metadata.get("oci.source") or metadata.get("oci.subject")
@@ -171,14 +173,15 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean
     oracle = content.oracle or NO_ORACLE
     place = _place_of(content, origin)
     if clean and isinstance(flow, UsualFlow):
-        names = network_logs.flow_names(flow)
-        form = _cached_flow_form(place, names, flow.action, flow.protocol_name, flow.status)
-        usual = form and network_logs.usual_flow(flow, names, form, content.id, oracle.ingestedtime)
+        names = flow_logs.flow_names(flow)
+        form = _cached_flow_form(place, names)
+        usual = flow_logs.usual_flow(flow, oracle, content.id, names, form)
         if usual:
             return usual
     metadata = _cached_place(*place).copy() if clean else _place_metadata(*place)
+    _add_vnic(metadata, oracle, clean=clean)
     metadata["startTimeUTC"] = timestamp
-    network_logs.known_flow(flow, metadata, clean=clean)
+    flow_logs.known_flow(flow, metadata, clean=clean)
     # nearly every flow has both, and the check spares the work of completing it
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None, is_open=False, redact=origin.redact)
@@ -197,8 +200,6 @@ def _place_of(content: LogContent, origin: Origin) -> tuple[Any, ...]:
         oracle.loggroupid,
         oracle.logid,
         oracle.compartmentid,
-        oracle.vnicocid,
-        oracle.vnicsubnetocid,
     )
 
 
@@ -210,8 +211,6 @@ def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a
     group: str | None,
     log: str | None,
     compartment: str | None,
-    vnic: str | None,
-    subnet: str | None,
 ) -> Metadata:
     """Return the metadata of all records of one log about one thing."""
     row = row_of(log_type)
@@ -231,8 +230,6 @@ def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a
         ("oci.compartmentId", compartment),
     )
     set_fields(metadata, fields)
-    if row["mapping"] == "flow":
-        set_fields(metadata, (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", subnet)))
     return metadata
 
 
@@ -241,11 +238,16 @@ _cached_place: Final = lru_cache(maxsize=1024)(_place_metadata)
 
 
 @lru_cache(maxsize=1024)
-def _cached_flow_form(
-    place: tuple[Any, ...], names: network_logs.FlowNames, action: str, protocol: str, status: str
-) -> Metadata | None:
-    """Return what flows of one kind from one place share; the caller copies it and never changes it."""
-    return network_logs.flow_form(_cached_place(*place), names, action, protocol, status)
+def _cached_flow_form(place: tuple[Any, ...], names: flow_logs.FlowNames) -> Metadata:
+    """Return the form of flows from one place; the caller copies it and never changes it."""
+    return flow_logs.flow_form(_cached_place(*place), names)
+
+
+def _add_vnic(metadata: Metadata, oracle: LogOracle, *, clean: bool) -> None:
+    """Add the network interface that a flow went through; `clean` as for `set_fields`."""
+    vnic = oracle.vnicocid
+    fields = (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", oracle.vnicsubnetocid))
+    set_fields(metadata, fields, clean=clean)
 
 
 def row_of(log_type: str | None) -> Row:

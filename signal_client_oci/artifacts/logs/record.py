@@ -93,7 +93,7 @@ def _decode_flow(log: Log) -> KnownFlow | None:
     """Return the data of a flow record that has no members but the usual ones; None for any other record.
 
     Flows are by far the most frequent records. Decoded straight into fields they are mapped in less time than by
-    the general way, which takes all the others (`network_logs.flow`).
+    the general way, which takes all the others (`flow_logs.flow`).
     """
     content = log.log_content
     if content is None or row_of(content.type)["mapping"] != "flow":
