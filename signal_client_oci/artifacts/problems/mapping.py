@@ -96,7 +96,7 @@ def problem_metadata(
 
 
 def _finding(problem: ProblemFields) -> tuple[Any, ...]:
-    """Return the fields of a problem's finding: a plain tuple, which is made in less time."""
+    """Return the fields of a problem's finding: a plain tuple, by which mapped metadata are found in less time."""
     labels = problem.labels.split(",") if isinstance(problem.labels, str) else problem.labels
     return (
         problem.detector_rule_id,
@@ -122,22 +122,7 @@ def _shared(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> _Sha
     detector, name = finding.detector_id or "", rule or "a problem"
     meaning = meaning_of_rule(rule, detector)
     metadata = base_metadata(origin, "oci_cloud_guard", meaning.message_type, severity, sanitize(rule))
-    set_fields(
-        metadata,
-        (
-            ("action", f"{rule} {non_empty(finding.lifecycle_detail).upper()}".strip()),
-            ("ruleName", rule),
-            ("ruleCategory", finding.detector_id),
-            ("oci.compartmentId", finding.compartment_id),
-            ("oci.resourceType", finding.resource_type),
-            ("oci.targetId", finding.target_id),
-            ("oci.riskLevel", finding.risk_level),
-            ("oci.lifecycleState", finding.lifecycle_state),
-            ("oci.lifecycleDetail", finding.lifecycle_detail),
-            ("oci.description", finding.description),
-            ("oci.recommendation", finding.recommendation),
-        ),
-    )
+    set_fields(metadata, _finding_fields(finding, rule))
     # `region` is the older field, used when `regions` names none
     regions = _stripped(finding.regions) or (sanitize_list((finding.region,)) if finding.region else [])
     if regions:
@@ -155,6 +140,23 @@ def _shared(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> _Sha
     )
 
 
+def _finding_fields(finding: _Finding, rule: str) -> TextFields:
+    """Return the fields that tell what was found, and in which state it is."""
+    return (
+        ("action", f"{rule} {non_empty(finding.lifecycle_detail).upper()}".strip()),
+        ("ruleName", rule),
+        ("ruleCategory", finding.detector_id),
+        ("oci.compartmentId", finding.compartment_id),
+        ("oci.resourceType", finding.resource_type),
+        ("oci.targetId", finding.target_id),
+        ("oci.riskLevel", finding.risk_level),
+        ("oci.lifecycleState", finding.lifecycle_state),
+        ("oci.lifecycleDetail", finding.lifecycle_detail),
+        ("oci.description", finding.description),
+        ("oci.recommendation", finding.recommendation),
+    )
+
+
 # only of clean records, whose small size bounds the cache
 _cached: Final = lru_cache(maxsize=1024)(_shared)
 
@@ -168,18 +170,13 @@ def _own_fields(problem: ProblemFields, shared: _Shared) -> TextFields:
     """Return the fields that tell one problem from another of its kind."""
     name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
     change, user = _change(problem), (name or ocid) if shared.names_user else ""
+    about = _about(problem, shared, name or ocid, user)
     impacts = problem.impacted_resource_name or problem.impacted_resource_id or problem.impacted_resource_type
     return (
         ("senderHost", _sender_host(problem, name, ocid, user)),
-        (
-            "message",
-            f"{_about(problem, shared, name or ocid, user)} was {change or 'reported'}{shared.ending}",
-        ),
+        ("message", f"{about} was {change or 'reported'}{shared.ending}"),
         ("userName", user),
-        (
-            "clientIP",
-            impacts and (one_ip(problem.impacted_resource_name) or one_ip(problem.impacted_resource_id)),
-        ),
+        ("clientIP", one_ip(problem.impacted_resource_name) or one_ip(problem.impacted_resource_id)),
         ("oci.problemId", problem.id),
         ("oci.resourceId", problem.resource_id),
         ("oci.resourceName", problem.resource_name),
@@ -191,6 +188,7 @@ def _own_fields(problem: ProblemFields, shared: _Shared) -> TextFields:
 
 
 def _impacted_fields(problem: ProblemFields) -> TextFields:
+    """Return the fields that tell what somebody's deed changed."""
     return (
         ("oci.impactedResourceId", problem.impacted_resource_id),
         ("oci.impactedResourceName", problem.impacted_resource_name),
