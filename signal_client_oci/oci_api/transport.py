@@ -74,12 +74,6 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         self._tls_lock = threading.Lock()
         super().__init__(pool_connections=2, pool_maxsize=connections)
 
-    def attach(self, session: Any) -> None:
-        """Carry a session's requests; the session itself then reads nothing from the environment, nor `.netrc`."""
-        for prefix in ("https://", "http://"):
-            session.mount(prefix, self)
-        session.trust_env = False
-
     def get_connection(self, url: str, proxies: Any = None) -> Any:  # noqa: ARG002  (the session's, see `send`)
         """Return the pool of a URL's host.
 
