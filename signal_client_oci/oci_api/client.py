@@ -30,7 +30,7 @@ from signal_client_oci.errors.service_text import parse_http_date, request_id
 from signal_client_oci.oci_api.limits import LIST_BYTES
 from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
-from signal_client_oci.oci_api.session import Session
+from signal_client_oci.oci_api.session import Session, work_out_once
 from signal_client_oci.oci_api.transport import Transport
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.settings.model import Settings
@@ -158,6 +158,7 @@ class Client(HoldsSecret):
         )
         _take_bodies_as_bytes(self._sdk.base_client)
         self._sdk.base_client.session = Session(self.transport)
+        work_out_once(self._sdk.base_client)
 
     def __repr__(self) -> str:
         return f"<{self.key.service} client of {self.key.region}>"

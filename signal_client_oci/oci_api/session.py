@@ -1,7 +1,7 @@
-"""Prepares and signs what the SDK asks for, in place of the session of its `requests`, and hands it to the transport.
+"""What lies between an SDK client and the transport: prepares and signs each request without doing work twice.
 
 A session of `requests` parses the service's URL, merges settings, reads and keeps cookies and looks for redirects with
-every request. Nothing of that is wanted here, and it took a sixth of a request's processor time. What is sent is, byte
+every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is, byte
 for byte, what such a session would send; cookies of an answer are not sent back.
 """
 
@@ -17,9 +17,25 @@ from oci._vendor.requests.utils import default_headers
 
 from signal_client_oci.oci_api.transport import Transport
 
-__all__ = ["Session"]
+__all__ = ["Session", "work_out_once"]
 
 _HEADERS: Final[Mapping[str, str]] = dict(default_headers())
+# methods of `oci.base_client.BaseClient` whose answer depends on nothing but endpoint and signer
+_FIXED_ANSWERS: Final = (
+    "_validate_endpoint_host_components",
+    "is_instance_principal_or_resource_principal_signer",
+    "update_endpoint_template_for_options",
+)
+
+
+def work_out_once(base_client: Any) -> None:
+    """Let an SDK client work out once what it otherwise does for every request, though it comes out the same."""
+    for name in _FIXED_ANSWERS:
+        if method := getattr(base_client, name, None):
+            setattr(base_client, name, lru_cache(maxsize=1)(method))
+    if not getattr(base_client, "PROPAGATION_ENABLED", True):
+        # it looks for a file with a request id to pass on, and then does not
+        base_client.get_downstream_request_id = lambda: None
 
 
 class Session:

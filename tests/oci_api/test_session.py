@@ -6,6 +6,7 @@ import re
 import uuid
 from datetime import datetime, timezone
 
+import oci.base_client
 import pytest
 import responses
 from oci.circuit_breaker import NoCircuitBreakerStrategy
@@ -13,6 +14,7 @@ from oci.retry import NoneRetryStrategy
 from support import seam
 from support.loopback_servers import LoopbackServer, http_answer
 
+from signal_client_oci.errors.failure import Failure
 from signal_client_oci.oci_api.client import SERVICES, borrow
 
 TIME = datetime(2026, 1, 15, 12, 1, tzinfo=timezone.utc)
@@ -31,7 +33,9 @@ CALLS = [
 def sent(call, *, is_post):
     """Return everything of the one request that is made."""
     with responses.RequestsMock(target=seam.TARGET) as mocked:
-        mocked.add("POST" if is_post else "GET", re.compile("https://"), body=b"{}")
+        mocked.add(
+            "POST" if is_post else "GET", re.compile("https://"), body=b"{}", headers={"opc-request-id": "R"}
+        )
         call()
         (made,) = mocked.calls
     request = made.request
@@ -67,3 +71,30 @@ def test_cookies_of_an_answer_are_not_sent_back():
                 client.call("list_events", seam.TENANCY, TIME, TIME)
         assert len(server.heads) == 2
         assert b"canary" not in server.received
+
+
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_a_request_id_is_passed_on_only_where_that_is_switched_on(monkeypatch, tmp_path, is_enabled):
+    """The SDK's file of request ids is looked for where the environment asks for it, and its id is sent then."""
+    monkeypatch.setenv("OCI_PYSDK_PROPAGATION_REQUEST_ID_FILE", str(tmp_path / "id"))
+    monkeypatch.setenv("OPC_INCOMING_REQUEST_ID", "incoming")
+    if is_enabled:
+        monkeypatch.setenv("PROPAGATION_ENABLED", "True")
+    looked = []
+    monkeypatch.setattr(oci.base_client, "_read_propagation_request_id_from_file", lambda: looked.append(1))
+    of = seam.settings(tenancy_ocid=f"{seam.TENANCY}{is_enabled}".lower())
+    with borrow(of, seam.api_key(), seam.REGION, "audit", None) as client:
+        headers = dict(sent(lambda: client.call("list_events", seam.TENANCY, TIME, TIME), is_post=False)[2])
+    assert bool(looked) == is_enabled
+    assert headers["opc-request-id"].startswith("incoming") == is_enabled
+
+
+def test_an_endpoint_that_is_refused_stays_refused(monkeypatch):
+    """What an SDK client works out once is an answer, never a refusal."""
+    of = seam.settings(tenancy_ocid=f"{seam.TENANCY}refused")
+    with borrow(of, seam.api_key(), seam.REGION, "audit", None) as client:
+        monkeypatch.setattr(client._sdk.base_client, "_endpoint", "https://evil host")
+        for _ in range(2):
+            with pytest.raises(Failure, match=r"CLIENT_ERROR: .* \(ValueError\)"):
+                client.call("list_events", seam.TENANCY, TIME, TIME)
+        client.is_lost = True
