@@ -39,7 +39,12 @@ def sent(call, *, is_post):
         call()
         (made,) = mocked.calls
     request = made.request
-    return request.method, request.url, list(request.headers.items()), request.body
+    return (
+        request.method,
+        request.url,
+        [(name.lower(), value) for name, value in request.headers.items()],
+        request.body,
+    )
 
 
 @pytest.mark.parametrize(("service", "operation", "args", "kwargs"), CALLS)
