@@ -78,6 +78,9 @@ class _Headers(dict[str, str]):
     def __setitem__(self, name: str, value: str) -> None:
         super().__setitem__(name.lower(), value)
 
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self)}>"  # one of them holds the signature
+
 
 def _url(url: str, params: Mapping[str, Any] | None) -> str:
     """Return a URL with parameters, encoded as `requests` does it."""
