@@ -1,6 +1,7 @@
 """Fixtures of the tests of whole polls; none of them is used unless it is asked for."""
 
 import gc
+import logging
 
 import pytest
 import responses
@@ -15,6 +16,7 @@ from signal_client_oci.sandbox import Sandbox, VirtualClock
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+MANY_LOGGERS = 100
 
 
 @pytest.hookimpl(wrapper=True)
@@ -26,6 +28,14 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_runtest_logfinish():
+    """Forget the loggers that the SDK makes, one for each client: pytest goes through all of them for each test."""
+    loggers = logging.root.manager.loggerDict
+    if len(loggers) > MANY_LOGGERS:
+        for name in [name for name in loggers if name.startswith("oci.base_client.")]:
+            del loggers[name]
 
 
 def pytest_collection_modifyitems(items):

@@ -161,9 +161,11 @@ class PollLoop:
             return
         try:
             step = answer()
-            self._state.apply(one for one in step.output if not isinstance(one, Delivery))
-            self.warn(step.warnings)
-            if not self._deadline.is_interrupted:
+            if step.output:
+                self._state.apply(one for one in step.output if not isinstance(one, Delivery))
+            if step.warnings:
+                self.warn(step.warnings)
+            if step.tasks and not self._deadline.is_interrupted:
                 self._dispatcher.submit(step.tasks)
         except Exception as error:  # noqa: BLE001  (reported as this source's failure, and logged)
             self.broken[name] = internal_error(error)

@@ -25,11 +25,11 @@ def alone(source, record):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("other", OTHERS)
-def test_each_value_counts(other):
-    """After a record was mapped, one that differs in any one value is mapped by its own."""
-    for given, path in each_path():
-        source, record = given["source"], replaced(given["record"], path, other)
+@pytest.mark.parametrize("number", range(len(OTHERS)), ids=str)
+def test_each_value_counts(number):
+    """After a record was mapped, one that differs in any one value is mapped by its own; half of the values a path."""
+    for given, path in list(each_path())[number % 2 :: 2]:
+        source, record = given["source"], replaced(given["record"], path, OTHERS[number])
         mapped(source, given["record"])
         assert mapped(source, record) == alone(source, record), path
 

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     sizes = {"full": FULL, "quick": QUICK, "tiny": TINY}[options.size]
     before = os.getloadavg()[0]
-    with Bench() as bench:
+    with Bench(copies=sizes.copies) as bench:
         verdicts = list(_measured(bench, sizes, options.only))
         stages = bench.stages(sizes.passes)
         whole = options.only == list(ROWS)

@@ -29,6 +29,7 @@ class Sizes:
         rate: Requests a second that the server accepts there, and at once.
         memory: Numbers of events whose memory is compared.
         plot: Numbers of events in the plot.
+        copies: Whether the processes are copies of one that has loaded everything: quick, and too warm to measure.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Sizes:
     rate: int
     memory: tuple[int, int]
     plot: tuple[int, ...]
+    copies: bool = False
 
 
 FULL = Sizes(
@@ -106,4 +108,5 @@ TINY = Sizes(
     rate=100,
     memory=(200, 400),
     plot=(300,),
+    copies=True,
 )

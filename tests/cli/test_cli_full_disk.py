@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from support.command_lines import WAIT_SECONDS, begin, call
+from support.command_lines import begin, call, finished
 
 from signal_client_oci.cli.output.one_line_errors import CommandError
 from signal_client_oci.cli.redirections import refuse_redirection
@@ -25,10 +25,9 @@ def shell(
     most_bytes: int = resource.RLIM_INFINITY,
 ) -> tuple[int, str, str]:
     """Run a command that can write no file beyond a size, as with a quota; return exit code, stdout and stderr."""
-    process = begin(arguments, stdout=stdout, stderr=stderr)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-    out, err = process.communicate(timeout=WAIT_SECONDS)
-    return process.returncode, out, err
+    limits = (most_bytes, most_bytes)
+    ended = finished(begin(arguments, stdout=stdout, stderr=stderr, file_bytes=limits))
+    return ended.code, ended.out, ended.err
 
 
 @pytest.mark.slow

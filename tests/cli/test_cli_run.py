@@ -144,8 +144,8 @@ def test_log_lines_that_find_no_space_stop_no_poll(tmp_path, toml):
     data, log, size = tmp_path / "data", tmp_path / "log", 100_000
     log.write_text("x" * (size - 1) + "\n")
     with log.open("a") as stdout:
-        process = begin(["run", toml, "--directory", data], stdout=stdout)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        limits = (size, resource.RLIM_INFINITY)
+        process = begin(["run", toml, "--directory", data], stdout=stdout, file_bytes=limits)
     polled_into(data / "artifacts" / "prod.jsonl", 4)
     assert log.stat().st_size == size
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -148,7 +148,12 @@ items = signal_client_poll("oci-cloud", "acme", given["settings"], given["checkp
 json.dump(list(items), sys.stdout)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], input=json.dumps(given), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stderr == ""
     *batches, report = checked_poll(json.loads(done.stdout), PollTerms("acme"))

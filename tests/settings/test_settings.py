@@ -511,5 +511,6 @@ def test_the_form_loads_no_large_library():
         "heavy = ('oci', 'pydantic', 'cryptography', 'urllib', 'difflib', 'signal_client_oci.errors')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

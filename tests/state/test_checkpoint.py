@@ -228,7 +228,7 @@ def test_leaps_of_an_older_version_are_read():
 
 @pytest.mark.slow
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 7))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_changed_bit_is_noticed_or_harmless(at, bit):
     """With one bit of its text changed, a checkpoint is refused, or a poll can go on from it."""
     changed = bytearray(TEXT)

@@ -24,10 +24,11 @@ from typing import IO, Any
 import pytest
 
 from signal_client_oci.cli import main
+from support.preloaded import Preloaded
 
 COMMAND = (sys.executable, "-m", "signal_client_oci")
 WAIT_SECONDS = 30.0
-_begun: list[subprocess.Popen[Any]] = []
+_begun: list[Preloaded] = []
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,12 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The process's environment without what changes how a terminal is used, and with `changes`."""
+    """The process's environment with `changes`, without what changes how a terminal or the interpreter is used."""
     without = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM")
+    without += (
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+    )  # the latter would compile everything each time
     return {name: value for name, value in os.environ.items() if name not in without} | changes
 
 
@@ -78,24 +83,19 @@ def begin(
     arguments: Sequence[object],
     *,
     stdout: IO[str] | int = subprocess.PIPE,
-    stderr: IO[str] | int | None = subprocess.PIPE,
+    stderr: IO[str] | int = subprocess.PIPE,
+    file_bytes: tuple[int, int] | None = None,
     **changes: str,
-) -> subprocess.Popen[str]:
+) -> Preloaded:
     """Start a command that reads nothing; `kill_what_is_left` ends it if nothing else does."""
-    command = [*COMMAND, *map(str, arguments)]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        text=True,
-        env=environment(**changes),
+    process = Preloaded(
+        arguments, environment(**changes), stdout=stdout, stderr=stderr, file_bytes=file_bytes
     )
     _begun.append(process)
     return process
 
 
-def start(*arguments: object, **changes: str) -> subprocess.Popen[str]:
+def start(*arguments: object, **changes: str) -> Preloaded:
     """Start a command whose outputs are pipes."""
     return begin(arguments, **changes)
 
@@ -112,7 +112,7 @@ def kill_what_is_left() -> None:
 
 
 @contextmanager
-def killed_after(process: subprocess.Popen[Any], seconds: float) -> Iterator[None]:
+def killed_after(process: Preloaded, seconds: float) -> Iterator[None]:
     """Kill the process when the block takes longer, so that what waits for its output ends."""
     too_long = threading.Timer(seconds, process.kill)
     too_long.daemon = True
@@ -123,18 +123,18 @@ def killed_after(process: subprocess.Popen[Any], seconds: float) -> Iterator[Non
         too_long.cancel()
 
 
-def finished(process: subprocess.Popen[str]) -> Ended:
+def finished(process: Preloaded) -> Ended:
     """The rest of what a started command writes (after what was read of it), and its exit code."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    # Not `communicate`: it would leave out what lies in the stream's buffer since the last readline.
-    with process.stdout, process.stderr:
-        with killed_after(process, WAIT_SECONDS):
-            out, err = process.stdout.read(), process.stderr.read()
-        return Ended(process.wait(WAIT_SECONDS), out, err)
+    written = ["", ""]
+    with killed_after(process, WAIT_SECONDS):
+        for number, pipe in enumerate((process.stdout, process.stderr)):
+            if pipe is not None:
+                with pipe:
+                    written[number] = pipe.read()
+    return Ended(process.wait(WAIT_SECONDS), *written)
 
 
-def lines_until(process: subprocess.Popen[str], is_last: Callable[[list[str]], bool]) -> list[str]:
+def lines_until(process: Preloaded, is_last: Callable[[list[str]], bool]) -> list[str]:
     """Read lines of a started command until they are those that are waited for."""
     assert process.stdout is not None
     lines: list[str] = []

@@ -48,7 +48,10 @@ class OneLineGroup(TyperGroup):
                 stream.reconfigure(errors="backslashreplace")
         extra["standalone_mode"] = False
         run = super().main
-        sys.exit(_exit_code(lambda: run(*args, **extra)))
+        try:
+            sys.exit(_exit_code(lambda: run(*args, **extra)))
+        finally:
+            _discard_unwritten()
 
 
 def _exit_code(run: Callable[[], Any]) -> int:
@@ -60,13 +63,11 @@ def _exit_code(run: Callable[[], Any]) -> int:
         _print_error(PROGRAM, str(error))
         return error.code
     except BrokenPipeError:
-        _discard_stdout()
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except OSError as error:
         _print_error(PROGRAM, f"{error.filename or 'the output'}: {error.strerror or type(error).__name__}")
-        _discard_stdout()
         return FAILED
     except _UsageError as error:
         where = error.ctx.command_path if error.ctx else PROGRAM
@@ -84,12 +85,13 @@ def _print_error(where: str, message: str) -> None:
         sys.stderr.flush()
 
 
-def _discard_stdout() -> None:
-    """Discard what is still buffered, so that the interpreter's last flush cannot fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):
-        return
-    finally:
-        os.close(nowhere)
+def _discard_unwritten() -> None:
+    """Discard what an output does not take, so that the interpreter's last flush cannot change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
