@@ -1,9 +1,7 @@
 """Fixtures of the tests of whole polls; none of them is used unless it is asked for."""
 
-import faulthandler
 import gc
 import logging
-import os
 
 import pytest
 import responses
@@ -19,8 +17,6 @@ from signal_client_oci.sandbox import Sandbox, VirtualClock
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 MANY_LOGGERS = 100
-HUNG = 300
-STDERR = pytest.StashKey[int]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,22 +28,6 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
-
-
-def pytest_configure(config):
-    """Keep the process's own stderr for what is to be told of a test that hangs, past what pytest captures."""
-    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        config.stash[STDERR] = os.dup(2)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    """Let no test hang: after five minutes the stacks of its threads are written, and its process ends."""
-    faulthandler.dump_traceback_later(HUNG, exit=True, file=item.config.stash[STDERR])
-    try:
-        return (yield)
-    finally:
-        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_runtest_logfinish():
