@@ -76,7 +76,8 @@ async def _measure(plan: _Plan, stack: ExitStack, server: NatsServer, folder: Pa
 
         def start(name: str) -> NodeProcess:
             log = folder / f"{name}.log"
-            return stack.enter_context(NodeProcess(server.url, name, log, lease_seconds=plan.lease_seconds))
+            node = NodeProcess(server.url, name, log, lease_seconds=plan.lease_seconds, fresh=True)
+            return stack.enter_context(node)
 
         first = start("node-1")
         await _configure(world, plan, range(1))

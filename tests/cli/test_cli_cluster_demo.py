@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
-import time
-from pathlib import Path
-
 import pytest
-from support.command_lines import call, finished, start, write_instances
-from support.nats_server import NatsServer
+from support.command_lines import call
 
 from signal_client_oci.cli.demo.cluster_run import ClusterShow, cluster_verdict
 from signal_client_oci.cli.demo.cluster_tenancies import open_cluster_tenancies
 from signal_client_oci.cli.demo.nats_process import NatsProcess, NatsServerError
-from signal_client_oci.sandbox import Sandbox
-
-
-@pytest.mark.slow
-def test_the_three_commands_of_the_page_start_a_cluster(capsys, tmp_path, monkeypatch):
-    """As they stand on the page, but for the names of server and file, they collect; SIGTERM ends a node with 0."""
-    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
-    block = re.search(r"^## Start\n.*?^```\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
-    for name in ("NATS_USER", "NATS_CREDS", "NATS_NKEY", "NATS_CA"):
-        monkeypatch.delenv(name, raising=False)
-    with Sandbox() as sandbox, NatsServer(tmp_path / "nats") as server:
-        toml = write_instances(tmp_path, prod=sandbox.add_tenancy("acme", ("us-ashburn-1",)).settings())
-        names = {"nats://broker:4222": server.url, "oci.toml": str(toml)}
-        init, apply, node = ([names.get(one, one) for one in line.split()[1:]] for line in block.splitlines())
-        assert [call(capsys, *init).code, call(capsys, *apply).code] == [0, 0]
-        running = start(*node)
-        status = call(capsys, "cluster", "status", "--nats", server.url, "--json")
-        until = time.monotonic() + 60
-        while json.loads(status.out)["counts"] != {"ok": 1} and time.monotonic() < until:
-            time.sleep(0.1)
-            status = call(capsys, "cluster", "status", "--nats", server.url, "--json")
-        running.terminate()
-        ended = finished(running)
-    assert (status.code, json.loads(status.out)["counts"]) == (0, {"ok": 1})
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.endswith("stopped\n")
 
 
 def artifacts_of(tenancies):

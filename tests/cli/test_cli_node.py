@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
+import time
 import urllib.request
+from pathlib import Path
 
 import pytest
-from support.command_lines import call, finished, lines_until, run, start
+from support.command_lines import WAIT_SECONDS, call, finished, lines_until, start
 from support.nats_server import NatsServer
 
 
@@ -50,23 +53,32 @@ def test_a_wrong_option_is_told_before_anything_is_sent(capsys, option, value, m
 
 
 @pytest.mark.slow
-def test_init_apply_node_and_status_are_the_whole_way(server, toml):
-    """Three commands deliver; the page shows the instance, the status its owner, and SIGTERM ends it with status 0."""
-    to = ("--nats", server.url)
-    assert run("cluster", "init", *to, "--appliance", "edge-1").code == 0
-    assert run("cluster", "apply", toml, *to).code == 0
-    node = start("node", *to, "--appliance", "edge-1", "--name", "node-1", "--http", "127.0.0.1:0")
-    lines = lines_until(node, lambda lines: any("Cloud Guard problems" in line for line in lines))
+def test_the_three_commands_of_the_page_are_the_whole_way(capsys, server, toml):
+    """As they stand on the page, but for the names of server and file, they collect, and SIGTERM ends a node with 0.
+
+    Its status page shows the instance, the status of the cluster its owner.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    block = re.search(r"^## Start\n.*?^```\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    names = {"nats://broker:4222": server.url, "oci.toml": str(toml)}
+    init, apply, node = ([names.get(one, one) for one in line.split()[1:]] for line in block.splitlines())
+    assert [call(capsys, *init).code, call(capsys, *apply).code] == [0, 0]
+    process = start(*node, "--name", "node-1", "--http", "127.0.0.1:0")
+    lines = lines_until(process, lambda lines: any("Cloud Guard problems" in line for line in lines))
     address = lines[0].split()[-1]
     with urllib.request.urlopen(f"{address}metrics", timeout=5) as answer:
         metrics = answer.read().decode()
-    status = json.loads(run("cluster", "status", *to, "--json").out)
-    node.send_signal(signal.SIGTERM)
-    ended = finished(node)
+    told = ("cluster", "status", "--nats", server.url, "--json")
+    until = time.monotonic() + WAIT_SECONDS
+    while (status := json.loads(call(capsys, *told).out))["counts"] != {"ok": 1}:
+        assert time.monotonic() < until, status
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    ended = finished(process)
     assert 'instance="prod"' in metrics
     (instance,) = status["instances"]
     assert (instance["instance"], instance["owner"]) == ("prod", "node-1")
-    assert (ended.code, ended.out.splitlines()[-1]) == (0, "stopped")
+    assert (ended.code, ended.err, ended.out.splitlines()[-1]) == (0, "", "stopped")
 
 
 def test_without_the_extra_the_import_says_how_to_get_it(monkeypatch):

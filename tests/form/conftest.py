@@ -60,17 +60,17 @@ def page(programs, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(programs, tmp_path_factory):
-    """One browser window for all tests."""
+    """One browser window for the tests of a module: left open it would take processor time from all that follow."""
     browser = Browser(programs["chromedriver"], programs["chromium"], tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
 
 
-@pytest.fixture
-def host(page):
-    """A host with nothing submitted yet."""
+@pytest.fixture(scope="session")
+def serving(page):
+    """One host for all tests, so that the browser keeps the page's program."""
     with FormHost(page) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -78,6 +78,13 @@ def host(page):
         running.shutdown()
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def host(serving):
+    """The host with nothing submitted yet."""
+    serving.submitted.clear()
+    return serving
 
 
 @pytest.fixture

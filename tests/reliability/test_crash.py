@@ -50,7 +50,10 @@ class Runner:
         return self
 
     def __exit__(self, *_):
-        self._process.communicate(timeout=20)
+        try:
+            self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
 
 
 @pytest.mark.slow

@@ -18,16 +18,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import typer.main
 
 from signal_client_oci.cli import main
 from support.preloaded import Preloaded
 
 COMMAND = (sys.executable, "-m", "signal_client_oci")
 WAIT_SECONDS = 30.0
+# Typer would look at the parameters of all commands for each call, which takes longer than most commands
+typer.main.get_command = lru_cache(typer.main.get_command)
 _begun: list[Preloaded] = []
 
 

@@ -11,13 +11,19 @@ from pathlib import Path
 
 from typing_extensions import Self
 
-__all__ = ["NodeProcess"]
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
 
-_TESTS = Path(__file__).parent.parent
+from support.preloaded import Preloaded
+
+__all__ = ["NodeProcess"]
 
 
 class NodeProcess:
-    """`signal-client-oci node`, or with `fenced=False` this file; a context manager that leaves no process."""
+    """`signal-client-oci node`, or with `fenced=False` this file; a context manager that leaves no process.
+
+    With `fresh` it is a Python of its own from its start, and not a copy of one that has loaded the program.
+    """
 
     def __init__(
         self,
@@ -27,23 +33,25 @@ class NodeProcess:
         *,
         lease_seconds: float,
         fenced: bool = True,
+        fresh: bool = False,
         appliance: str = "edge",
     ) -> None:
-        if fenced:
-            command = [sys.executable, "-m", "signal_client_oci", "node", "--nats", url, "--name", name]
-            command += ["--appliance", appliance, "--lease-seconds", str(lease_seconds)]
-        else:
+        words = ["node", "--nats", url, "--name", name, "--appliance", appliance]
+        words += ["--lease-seconds", str(lease_seconds)]
+        command = [sys.executable, "-m", "signal_client_oci", *words]
+        if not fenced:
             command = [sys.executable, __file__, url, name, appliance, str(lease_seconds)]
         self.name = name
         self.log = log
+        self._process: subprocess.Popen[bytes] | Preloaded
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+            if fresh or not fenced:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+                )
+            else:
+                self._process = Preloaded(words, environment, stdout=output, stderr=output)
 
     def __enter__(self) -> Self:
         return self

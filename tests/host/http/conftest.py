@@ -16,9 +16,12 @@ _PROGRAMS = ("chromium", "chromedriver")
 _MISSING = "the status page needs"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """One browser window for all tests: CI must have one, elsewhere its tests are skipped."""
+    """One browser window for the tests of a module: CI must have one, elsewhere its tests are skipped.
+
+    It is closed then, because a page that is shown takes processor time from all tests that follow.
+    """
     found = {name: shutil.which(name) for name in _PROGRAMS}
     missing = [name for name, path in found.items() if not path]
     if missing:
