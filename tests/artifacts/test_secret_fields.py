@@ -53,3 +53,32 @@ def put_passwords(name):
         result = mapped(given["source"], replaced(record, path, changed))
         assert result.redacted > 0, path
         assert "hunter2-hunter2" not in str(result.artifact), path
+
+
+TOKEN = "ST$eyJhbGciOiJSUzI1NiJ9.hunter2-hunter2.c2lnbmF0dXJl"
+SIGNED = f'Signature version="1",keyId="{TOKEN}",algorithm="rsa-sha256",signature="hunter2hunter2QWIz"'
+HEADERS = {
+    "signed": {"authorization": [SIGNED]},
+    "under another case": {"Authorization": [SIGNED]},
+    "with an escape": {"authorization": [SIGNED + "\t"]},
+    "with a backslash": {"cookie": ["session=hunter2\\hunter2"]},
+    "in another alphabet": {"x-auth-token": ["hunter2-hünter2-hunter2"]},
+    "twice": {"opc-obo-token": [TOKEN, TOKEN]},
+    "no list": {"opc-obo-token": TOKEN},
+    "behind its own name": {"x": ["authorization"], "opc-obo-token": [TOKEN], "authorization": [SIGNED]},
+    "elsewhere too": {"referer": [f"https://example.com/?token={TOKEN}"], "x-auth-token": [TOKEN]},
+    "marked": {"authorization": ["<redacted:authorization>"]},
+}
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+def test_a_header_is_masked_as_if_nobody_knew_its_place(headers):
+    """What is masked by the place that an audit event has for it is masked as the reading of any JSON masks it."""
+    record = example("audit_list_users")["record"]
+    record["data"]["identity"]["credentials"] = TOKEN
+    record["data"]["request"]["headers"] = headers
+    text = text_of(record)
+    masked, count = redact(text)
+    result = mapped("audit", text)
+    assert (result.artifact["raw"], result.redacted) == (masked.decode(), count)
+    assert "hunter2" not in str(result.artifact)
