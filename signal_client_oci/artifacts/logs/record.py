@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LogRecord", "read_log_record"]
 
 _DECODER: Final = msgspec.json.Decoder(Log)
-_USUAL_FLOW_DECODER: Final = msgspec.json.Decoder(UsualFlow)
-_FLOW_DECODER: Final = msgspec.json.Decoder(KnownFlow)
+_FLOW_DECODES: Final = tuple(msgspec.json.Decoder(kind).decode for kind in (UsualFlow, KnownFlow))
 _AUDIT_DECODER: Final = msgspec.json.Decoder(AuditLog)
 
 
@@ -98,7 +97,7 @@ def _decode_flow(log: Log) -> KnownFlow | None:
     content = log.log_content
     if content is None or row_of(content.type)["mapping"] != "flow":
         return None
-    for decode in (_USUAL_FLOW_DECODER.decode, _FLOW_DECODER.decode):
+    for decode in _FLOW_DECODES:
         try:
             return decode(content.data)
         except DECODE_ERRORS:
@@ -108,18 +107,20 @@ def _decode_flow(log: Log) -> KnownFlow | None:
 
 def _timestamp(log: Log, parse_errors: list[ParseError]) -> str | None:
     """Return the record's time: `datetime` (epoch milliseconds), else the envelope's `time`."""
-    found, written = None, log.datetime
+    written, content = log.datetime, log.log_content
     if written is not None:
         found = utc_text_of_epoch(written) or (utc_text(written) if isinstance(written, str) else None)
-        if found is None:
-            parse_errors.append(ParseError("datetime", "not a readable time"))
-    if found is None and log.log_content and log.log_content.time:
-        found = utc_text(log.log_content.time)
-        if found is None:
-            parse_errors.append(ParseError("logContent.time", "not a readable time"))
-    if found is None and not parse_errors:
+        if found:
+            return found
+        parse_errors.append(ParseError("datetime", "not a readable time"))
+    if content and content.time:
+        found = utc_text(content.time)
+        if found:
+            return found
+        parse_errors.append(ParseError("logContent.time", "not a readable time"))
+    if not parse_errors:
         parse_errors.append(ParseError("datetime", "missing"))
-    return found
+    return None
 
 
 def _decode_audit_event(text: bytes) -> tuple[AuditEvent, list[ParseError]]:

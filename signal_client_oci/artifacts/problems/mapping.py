@@ -61,7 +61,7 @@ class _Shared(msgspec.Struct, frozen=True, gc=False):
     """
 
     metadata: Metadata
-    techniques: Sequence[str]
+    techniques: list[str]
     tags: list[str]
     regions: list[str]
     name: str
@@ -85,13 +85,12 @@ def problem_metadata(
         metadata["oci.riskScore"] = problem.risk_score
     if isinstance(problem.peak_risk_score, (int, float)):
         metadata["oci.peakRiskScore"] = problem.peak_risk_score
-    for name, texts in (
-        ("tags", shared.tags),
-        ("oci.regions", shared.regions),
-        ("attackTechniqueIds", shared.techniques),
-    ):
-        if texts:
-            metadata[name] = list(texts)
+    if shared.tags:
+        metadata["tags"] = shared.tags.copy()
+    if shared.regions:
+        metadata["oci.regions"] = shared.regions.copy()
+    if shared.techniques:
+        metadata["attackTechniqueIds"] = shared.techniques.copy()
     return metadata
 
 
