@@ -1,6 +1,7 @@
 """Fixtures of the tests of whole polls; none of them is used unless it is asked for."""
 
 import gc
+import logging
 
 import pytest
 import responses
@@ -9,18 +10,32 @@ from hypothesis import HealthCheck, settings
 from support import seam
 from support.collecting import Host, Oci, raw_settings
 
-from signal_client_oci.polling.compartment_lists import lists
+from signal_client_oci.polling.scope_discovery.compartment_lists import lists
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 
 # a busy machine must not fail a property: how fast anything is, the benchmarks measure
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+MANY_LOGGERS = 100
 
 
-def pytest_collection_finish():
-    """Keep modules and thousands of collected tests out of every later garbage collection."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep modules and thousands of collected tests, all of which stay, out of every garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_runtest_logfinish():
+    """Forget the loggers that the SDK makes, one for each client: pytest goes through all of them for each test."""
+    loggers = logging.root.manager.loggerDict
+    if len(loggers) > MANY_LOGGERS:
+        for name in [name for name in loggers if name.startswith("oci.base_client.")]:
+            del loggers[name]
 
 
 def pytest_collection_modifyitems(items):

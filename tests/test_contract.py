@@ -132,7 +132,11 @@ def test_the_page_names_the_fields_of_a_report():
 def test_the_counts_on_the_page_are_those_that_the_code_makes():
     """Each count of a source's report has a line in the table, and the table has no other."""
     polling = ROOT / "signal_client_oci" / "polling"
-    paths = [polling / "report.py", *sorted((polling / "sources").glob("*.py"))]
+    paths = [
+        polling / "report.py",
+        *sorted(polling.glob("sources/*.py")),
+        *sorted(polling.glob("windows/*.py")),
+    ]
     code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     made = set(re.findall(r"counts\[\"(\w+)\"\]", code))
     for numbers in re.findall(r"^\s+(?:numbers|always|rest) = \{(.*)\}$", code, re.MULTILINE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-__all__ = ["endpoint", "first_ip", "one_ip", "port_number"]
+__all__ = ["MAX_PORT", "endpoint", "first_ip", "one_ip", "port_number"]
 
 MAX_LENGTH = 64  # the longest address with a zone and a port, generously
 MAX_PORT = 65535

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import msgspec
 
 from signal_client_oci.artifacts.lenient_decode import NOT_UTF_8, ParseError
-from signal_client_oci.artifacts.redaction import Masked, mask_metadata, mask_record
+from signal_client_oci.artifacts.redaction import mask_metadata, mask_record
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.severity import CODES, DEFAULT, Severity
 from signal_client_oci.contract import CONNECTOR, SourceName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from signal_client_oci.artifacts.secrets.known import KnownSecret
+    from signal_client_oci.artifacts.audit.fields import AuditData
     from signal_client_oci.contract import Artifact, MetadataValue
 
 __all__ = [
@@ -72,7 +72,7 @@ class Origin:
     read_at: str
 
 
-class MappedRecord(NamedTuple):
+class MappedRecord(msgspec.Struct, frozen=True, gc=False):
     """What became of a record.
 
     `artifact` is what the host gets, `redacted` how many secrets were masked in it, `parse_error` whether something of
@@ -170,27 +170,27 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
     parse_errors: list[ParseError],
     *,
     redact: bool,
-    known_of: Callable[[], Iterable[KnownSecret]] | None = None,
-    looked: bool = False,
+    signed: AuditData | None = None,
 ) -> MappedRecord:
     """Build the artifact of a record from its text and its mapped metadata, and mask secrets where `redact` says so.
 
     The metadata come from the record as it is in `text`: where it holds a secret, each of their values is masked by
-    itself. `known_of` and `looked` are as for `mask_record`.
+    itself. `signed` is as for `mask_record`.
     """
     raw = _decoded(text)
-    masked = mask_record(text, raw, known_of, looked=looked) if redact else Masked(text, [], elsewhere=False)
-    if masked.text is not text:
-        raw = _decoded(masked.text)
+    masked = mask_record(text, raw, signed) if redact else None
+    if masked:
+        text = masked.text
+        raw = _decoded(text)
     if raw is None:
-        raw = masked.text.decode("utf-8", "replace")
+        raw = text.decode("utf-8", "replace")
         parse_errors = [*parse_errors, NOT_UTF_8]
     if parse_errors:
         metadata["oci.parseError"] = sanitize("; ".join(map(str, dict.fromkeys(parse_errors))))
     if "action" not in metadata:
         # of its own, or the host would take all records without an action for repeats of one another
         metadata["action"] = f"unreadable {identity[:12]}"
-    if masked.elsewhere and masked.secrets:
+    if masked and masked.elsewhere:
         mask_metadata(metadata, masked.secrets)
     artifact: Artifact = {
         "id": identity,
@@ -199,7 +199,7 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
         "raw": raw,
         "metadata": metadata,
     }
-    return MappedRecord(artifact, len(masked.secrets), bool(parse_errors))
+    return MappedRecord(artifact, len(masked.secrets) if masked else 0, bool(parse_errors))
 
 
 class ReadRecord(Protocol):

@@ -10,16 +10,21 @@ is masked by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
 from signal_client_oci.artifacts.secrets.json_values import value_spans
-from signal_client_oci.artifacts.secrets.known import KnownSecret
+from signal_client_oci.artifacts.secrets.known import KnownSecret, known_secrets, session_token
 from signal_client_oci.artifacts.secrets.names import is_opaque
 from signal_client_oci.artifacts.secrets.places import Secret, mask_text, replaced
 from signal_client_oci.artifacts.secrets.schemes import is_address
 from signal_client_oci.contract import MetadataValue
+
+if TYPE_CHECKING:
+    from signal_client_oci.artifacts.audit.fields import AuditData
 
 __all__ = ["Masked", "Secret", "mask_metadata", "mask_record", "redact", "redact_value"]
 
@@ -39,53 +44,48 @@ _IDENTITIES: Final = (
 )
 
 
+_BEGINNING: Final = 32  # characters of a secret
+
+
 def redact(text: bytes) -> tuple[bytes, int]:
     """Mask the secrets in a record's JSON text; return the text and how many values were masked.
 
     JSON stays JSON, with every type as it was. Doing it twice changes nothing more. Never raises, also on text that is
     no JSON.
     """
-    masked = mask_record(text)
-    return masked.text, len(masked.secrets)
+    secrets: list[Secret] = []
+    return mask_text(text, secrets), len(secrets)
 
 
-class Masked(NamedTuple):
+class Masked(msgspec.Struct, frozen=True, gc=False):
     """A record's JSON text without its secrets.
 
-    `secrets` is what was masked. `elsewhere` is False where none of it can stand anywhere else in the record, nor
-    anything else that is secret.
+    `secrets` is what was masked, never nothing. `elsewhere` is False where none of it can stand anywhere else in the
+    record, nor anything else that is secret.
     """
 
     text: bytes
     secrets: list[Secret]
-    elsewhere: bool = True
+    elsewhere: bool
 
 
-def mask_record(
-    text: bytes,
-    characters: str | None = None,
-    known_of: Callable[[], Iterable[KnownSecret]] | None = None,
-    *,
-    looked: bool = False,
-) -> Masked:
-    """Mask the secrets in a record's JSON text.
+def mask_record(text: bytes, characters: str | None, signed: AuditData | None) -> Masked | None:
+    """Mask the secrets in a record's JSON text; None where it has none.
 
-    `characters` is the text decoded, where that was done, and `looked` says that it holds a secret. `known_of` gives
-    the strings that the record's own structure tells to be secrets; those of a decoded text are masked as they would be
-    without it, in a fraction of the time.
+    `characters` is the text decoded, None where it is not UTF-8. `signed` is the part of an audit event that tells who
+    signed its call: the secrets that it names are masked as they would be without it, in a fraction of the time.
     """
+    looked = characters is None or (signed is not None and session_token(signed) != "")
+    if not looked and characters is not None and not text_may_contain_secret(characters):
+        return None
     secrets: list[Secret] = []
-    if not looked and not (
-        may_contain_secret(text) if characters is None else text_may_contain_secret(characters)
-    ):
-        return Masked(text, secrets, elsewhere=False)
-    if known_of and characters is not None:
-        text, rest = _mask_known(text, known_of(), secrets)
+    if signed and characters is not None:
+        text, rest = _mask_known(text, known_secrets(text, signed), secrets)
         lower = rest.lower()
         if secrets and not text_may_contain_secret(rest, lower):
             return Masked(text, secrets, _may_hold(lower, secrets))
-        looked = not secrets
-    return Masked(mask_text(text, secrets, looked=looked), secrets)
+    text = mask_text(text, secrets, looked=not secrets)
+    return Masked(text, secrets, elsewhere=True) if secrets else None
 
 
 def redact_value(text: bytes) -> tuple[bytes, int]:
@@ -150,10 +150,15 @@ def _may_hold(rest: str, secrets: Iterable[Secret]) -> bool:
 
     No session token stands in a text that may contain no secret: it gives itself away.
     """
-    return "\\" in rest or any(
-        not secret.plain.startswith(b"ST$") and secret.plain.decode("utf-8", "replace").lower() in rest
-        for secret in secrets
-    )
+    if "\\" in rest:
+        return True
+    for secret in secrets:
+        if not secret.plain.startswith(b"ST$"):
+            lower = secret.plain.decode("utf-8", "replace").lower()
+            # the whole of a long one is looked for in many times the time of its beginning
+            if lower[:_BEGINNING] in rest and lower in rest:
+                return True
+    return False
 
 
 def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]) -> tuple[bytes, str]:
@@ -161,12 +166,12 @@ def _mask_known(text: bytes, known: Iterable[KnownSecret], secrets: list[Secret]
     masked: list[bytes] = []
     rest: list[bytes] = []
     pos = 0
-    for start, stop, kind in sorted(known):
-        plain = text[start:stop].replace(b'\\"', b'"')
-        spans = value_spans(plain, kind)
-        if spans and start >= pos:
-            masked += (text[pos:start], replaced(plain, spans).replace(b'"', b'\\"'))
-            rest.append(text[pos:start])
-            secrets += [Secret(plain[span.start : span.stop], span.mask) for span in spans]
-            pos = stop
+    for one in sorted(known):
+        spans = value_spans(one.plain, one.kind)
+        if spans and one.start >= pos:
+            before = text[pos : one.start]
+            masked += (before, replaced(one.plain, spans).replace(b'"', b'\\"'))
+            rest.append(before)
+            secrets += [Secret(one.plain[span.start : span.stop], span.mask) for span in spans]
+            pos = one.stop
     return b"".join((*masked, text[pos:])), b"".join((*rest, text[pos:])).decode()

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 if TYPE_CHECKING:
     from signal_client_oci.contract import MetadataValue
@@ -19,6 +19,7 @@ __all__ = [
     "MAX_ITEMS",
     "TextFields",
     "is_clean",
+    "is_told",
     "non_empty",
     "sanitize",
     "sanitize_list",
@@ -35,6 +36,7 @@ MAX_CLEAN_BYTES: Final = (
 # what pipelines write for a field without a value
 EMPTY: Final = frozenset({"", "None", "null"})
 LONGEST_EMPTY: Final = 4
+_BLANK: Final = frozenset({"", " "})
 UNNAMED: Final = "unnamed"
 SHORT: Final = 64  # characters of a text that is worth remembering
 TextFields = Iterable[tuple[str, str | None]]
@@ -62,6 +64,11 @@ def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean:
             metadata[name] = value
         elif safe := sanitize(value):
             metadata[name] = safe
+
+
+def is_told(text: str | None) -> TypeGuard[str]:
+    """Return whether a text of a clean record stands for a value, and needs not be sanitized."""
+    return text is not None and text[:1] not in _BLANK and (len(text) > LONGEST_EMPTY or text not in EMPTY)
 
 
 def is_clean(text: bytes) -> bool:

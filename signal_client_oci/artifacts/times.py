@@ -14,24 +14,24 @@ __all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# the parts of a time that is RFC 3339 UTC already: up to the minute, and what follows
-_TO_MINUTES: Final = 16
+# the parts of a time that is RFC 3339 UTC already: up to the minute, up to the second, and what follows
+_TO_MINUTE, _TO_SECOND = len("2026-03-04T09:15"), len("2026-03-04T09:15:27")
 _MINUTE: Final = re.compile(
     r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 )
-_SECONDS: Final = re.compile(r":[0-5][0-9](?:\.[0-9]{1,6})?Z")
-_MILLISECONDS: Final = re.compile(r":[0-5][0-9]\.[0-9]{3}Z")
+_SECONDS: Final = frozenset(f":{number:02d}" for number in range(60))
+_DECIMALS: Final = re.compile(r"(?:\.[0-9]{1,6})?Z")
+_MILLISECONDS: Final = frozenset(f".{number:03d}Z" for number in range(1000))
 _ANY: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,30}))?)?"
     r" ?(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?"
 )
-_TO_SECONDS: Final = "2026-03-04T09:15:27Z"
 _LEAP: Final = 60
 
 
 def utc_text(text: str) -> str | None:
     """Return a time as RFC 3339 UTC, unchanged where it is that already with at most six decimals."""
-    if _is_minute(text[:_TO_MINUTES]) and _SECONDS.fullmatch(text, _TO_MINUTES):
+    if _has_milliseconds(text) or _has_decimals(text):
         return text
     moment = utc_moment(text)
     return None if moment is None else _to_text(moment)
@@ -39,15 +39,31 @@ def utc_text(text: str) -> str | None:
 
 def identity_time(text: str) -> str:
     """Return a time cut to milliseconds in one spelling, or the text itself when it is not a time."""
-    if _is_minute(text[:_TO_MINUTES]) and _MILLISECONDS.fullmatch(text, _TO_MINUTES):
+    if _has_milliseconds(text):
         return text
     moment = utc_moment(text)
     return text if moment is None else _format(moment, "milliseconds")
 
 
+def _has_milliseconds(text: str) -> bool:
+    """Return whether a text is RFC 3339 UTC with three decimals, as services write nearly all times."""
+    return text[_TO_SECOND:] in _MILLISECONDS and _is_second(text[:_TO_SECOND])
+
+
+def _has_decimals(text: str) -> bool:
+    """Return whether a text is RFC 3339 UTC with at most six decimals."""
+    return _is_second(text[:_TO_SECOND]) and _DECIMALS.fullmatch(text, _TO_SECOND) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_second(text: str) -> bool:
+    """Return whether a text is a second of a day in the calendar; remembered, because records share their seconds."""
+    return text[_TO_MINUTE:] in _SECONDS and _is_minute(text[:_TO_MINUTE])
+
+
 @lru_cache(maxsize=4096)
 def _is_minute(text: str) -> bool:
-    """Return whether a text is a minute of a day in the calendar; remembered, because records share their minutes."""
+    """Return whether a text is a minute of a day in the calendar; remembered, as seconds are."""
     try:
         return _MINUTE.fullmatch(text) is not None and date.fromisoformat(text[:10]) is not None
     except ValueError:
@@ -60,13 +76,9 @@ def utc_moment(text: str) -> datetime | None:
     Offsets, a missing offset (taken as UTC), a missing fraction or second, nanoseconds (cut to microseconds)
     and a leap second (the first moment of the next minute) are read.
     """
-    if _is_minute(text[:_TO_MINUTES]) and _SECONDS.fullmatch(text, _TO_MINUTES):
-        moment = datetime.fromisoformat(text[:19] + "+00:00")
-        return (
-            moment.replace(microsecond=int(text[20:-1].ljust(6, "0")))
-            if len(text) > len(_TO_SECONDS)
-            else moment
-        )
+    if _has_milliseconds(text) or _has_decimals(text):
+        moment = datetime.fromisoformat(text[:_TO_SECOND] + "+00:00")
+        return moment.replace(microsecond=int(text[_TO_SECOND + 1 : -1].ljust(6, "0")))
     found = _ANY.fullmatch(text.strip())
     if not found:
         return None
@@ -96,8 +108,9 @@ def utc_text_of_epoch(value: float | str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def utc_text_of_second(value: int) -> str | None:
-    """Return an epoch time in seconds as RFC 3339 UTC."""
+    """Return an epoch time in seconds as RFC 3339 UTC; remembered, as seconds are."""
     second = _second(value)
     return f"{second}.000Z" if second else None
 

@@ -26,11 +26,11 @@ from oci.signer import AbstractBaseSigner
 
 from signal_client_oci import __version__
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.errors.service_text import request_id
-from signal_client_oci.oci_api.http_dates import parse_http_date
+from signal_client_oci.errors.service_text import parse_http_date, request_id
 from signal_client_oci.oci_api.limits import LIST_BYTES
 from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
+from signal_client_oci.oci_api.session import Session, work_out_once
 from signal_client_oci.oci_api.transport import Transport
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.settings.model import Settings
@@ -157,7 +157,8 @@ class Client(HoldsSecret):
             max_bytes=service.max_bytes,
         )
         _take_bodies_as_bytes(self._sdk.base_client)
-        self.transport.attach(self._sdk.base_client.session)
+        self._sdk.base_client.session = Session(self.transport)
+        work_out_once(self._sdk.base_client)
 
     def __repr__(self) -> str:
         return f"<{self.key.service} client of {self.key.region}>"
@@ -196,7 +197,7 @@ class Client(HoldsSecret):
 
     def close(self) -> None:
         """Close the connections; the client itself can be used again."""
-        self._sdk.base_client.session.close()
+        self.transport.close()
 
 
 def _origins(key: ClientKey) -> re.Pattern[str]:

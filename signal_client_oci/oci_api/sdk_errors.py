@@ -23,8 +23,7 @@ from urllib3 import exceptions as wire
 
 from signal_client_oci.errors.catalog import denied_code
 from signal_client_oci.errors.failure import Failure, Recovery
-from signal_client_oci.errors.service_text import one_line
-from signal_client_oci.oci_api.http_dates import parse_http_date
+from signal_client_oci.errors.service_text import one_line, parse_http_date
 
 __all__ = ["failure_from"]
 

@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from oci._vendor.requests.adapters import HTTPAdapter
 from oci._vendor.requests.exceptions import InvalidSchema
+from oci._vendor.requests.models import Response
+from oci._vendor.requests.structures import CaseInsensitiveDict
 from oci._vendor.requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
 from signal_client_oci.errors.failure import Failure, Recovery
@@ -74,12 +76,6 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         self._tls_lock = threading.Lock()
         super().__init__(pool_connections=2, pool_maxsize=connections)
 
-    def attach(self, session: Any) -> None:
-        """Carry a session's requests; the session itself then reads nothing from the environment, nor `.netrc`."""
-        for prefix in ("https://", "http://"):
-            session.mount(prefix, self)
-        session.trust_env = False
-
     def get_connection(self, url: str, proxies: Any = None) -> Any:  # noqa: ARG002  (the session's, see `send`)
         """Return the pool of a URL's host.
 
@@ -112,6 +108,18 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
             if self._tls is None:
                 self._tls = tls_context(DEFAULT_CA_BUNDLE_PATH)
             return self._tls
+
+    def request_url(self, request: Any, proxies: Any) -> str:  # noqa: ARG002
+        """Return what is asked for: a path, because a proxy is only used through a tunnel."""
+        return str(request.path_url)
+
+    def build_response(self, req: Any, resp: Any) -> Response:
+        """Return an answer whose body is not read yet: its cookies and its character set are not looked for."""
+        response = Response()
+        response.status_code, response.reason, response.raw = resp.status, resp.reason, resp
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.url, response.request, response.connection = req.url, req, self
+        return response
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use the connections of `connections`."""

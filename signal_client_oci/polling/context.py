@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.sanitize import sanitize_name
+from signal_client_oci.contract import DEFAULT_MAX_BATCH_ARTIFACTS, DEFAULT_MAX_BATCH_BYTES
 from signal_client_oci.settings.model import Settings
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.cursor import newest_readable
 from signal_client_oci.state.windows import floor_minute, to_millisecond, to_text
 
 __all__ = ["ContextError", "Limits", "PollContext", "clock_of", "in_utc"]
 
-DEFAULT_BATCH_ARTIFACTS: Final = 1000
-DEFAULT_BATCH_BYTES: Final = 4 * 1024 * 1024
 _MINUTE: Final = 60_000
 _A_CLOCK: Final = "a function that returns an aware UTC datetime"
 _FIRST_YEAR: Final = 1970  # what is older, or has no room for a time zone, is no present time
@@ -85,15 +85,13 @@ class Limits:
         began: `time.monotonic()` when the poll began.
         until: `time.monotonic()` at which everything has to be over, None = no such time.
         should_stop: Tells whether the host wants the poll to end.
-        max_batch_artifacts: Artifacts in a batch at most.
-        max_batch_bytes: UTF-8 bytes of their `raw` at most.
+        batch: How much a batch may hold.
     """
 
     began: float
     until: float | None
     should_stop: Callable[[], bool]
-    max_batch_artifacts: int = DEFAULT_BATCH_ARTIFACTS
-    max_batch_bytes: int = DEFAULT_BATCH_BYTES
+    batch: BatchLimits
 
     @classmethod
     def of_host(cls, context: Mapping[str, Any]) -> Limits:
@@ -108,8 +106,10 @@ class Limits:
             began,
             None if deadline is None else began + deadline,
             should_stop or _never,
-            _limit(context, "max_batch_artifacts", DEFAULT_BATCH_ARTIFACTS),
-            _limit(context, "max_batch_bytes", DEFAULT_BATCH_BYTES),
+            BatchLimits(
+                _limit(context, "max_batch_artifacts", DEFAULT_MAX_BATCH_ARTIFACTS),
+                _limit(context, "max_batch_bytes", DEFAULT_MAX_BATCH_BYTES),
+            ),
         )
 
 

@@ -16,8 +16,8 @@ from signal_client_oci.contract import Batch, Check, Checkpoint, SourceName
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.limits import TURN_SECONDS
 from signal_client_oci.polling.deadline import Deadline
+from signal_client_oci.polling.log_lines import internal_error
 from signal_client_oci.polling.protocol import Asker, Source, Step
-from signal_client_oci.polling.report import internal_error
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.scheduler.dispatcher import Dispatcher, Outcome
@@ -161,9 +161,11 @@ class PollLoop:
             return
         try:
             step = answer()
-            self._state.apply(one for one in step.output if not isinstance(one, Delivery))
-            self.warn(step.warnings)
-            if not self._deadline.is_interrupted:
+            if step.output:
+                self._state.apply(one for one in step.output if not isinstance(one, Delivery))
+            if step.warnings:
+                self.warn(step.warnings)
+            if step.tasks and not self._deadline.is_interrupted:
                 self._dispatcher.submit(step.tasks)
         except Exception as error:  # noqa: BLE001  (reported as this source's failure, and logged)
             self.broken[name] = internal_error(error)

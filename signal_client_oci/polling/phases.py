@@ -16,11 +16,13 @@ from signal_client_oci.errors.quantities import in_seconds
 from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.polling.context import Limits, PollContext
 from signal_client_oci.polling.deadline import Deadline
+from signal_client_oci.polling.log_lines import log_report
 from signal_client_oci.polling.loop import PollLoop
 from signal_client_oci.polling.protocol import Hindsight, Source, SourceOutcome
-from signal_client_oci.polling.report import log_report, make_report, size_warnings
+from signal_client_oci.polling.report import make_report, size_warnings
 from signal_client_oci.polling.scope import Scope
-from signal_client_oci.polling.scope_discovery import IDENTITY, ScopeDiscovery
+from signal_client_oci.polling.scope_discovery.discovery import ScopeDiscovery
+from signal_client_oci.polling.scope_discovery.regions import IDENTITY
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.polling.sources.audit_search import AuditSearchSource
@@ -64,10 +66,7 @@ class PollPhases:
             settings.max_concurrency,
             limits.until,
         )
-        batchers = {
-            source: Batcher(limits.max_batch_artifacts, limits.max_batch_bytes)
-            for source in settings.enabled_sources
-        }
+        batchers = {source: Batcher(limits.batch) for source in settings.enabled_sources}
         self._loop = PollLoop(state, self._dispatcher, self._deadline, self._clock, batchers)
         self._loop.warn(warnings)
 

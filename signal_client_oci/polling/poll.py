@@ -19,8 +19,9 @@ from signal_client_oci.polling.context import (
     clock_of,
     in_utc,
 )
+from signal_client_oci.polling.log_lines import internal_error, log_report
 from signal_client_oci.polling.phases import PollPhases
-from signal_client_oci.polling.report import failed_report, internal_error, log_report
+from signal_client_oci.polling.report import failed_report
 from signal_client_oci.settings.api_key import ApiKey, PrivateKeyError, load_api_key
 from signal_client_oci.settings.model import Settings, SettingsError, parse_settings
 from signal_client_oci.settings.parsing import concealed, read_alone

@@ -40,6 +40,7 @@ _OPERATORS: Final = frozenset(
 )
 _KEPT_COLUMNS: Final = frozenset({"datetime", "logcontent"})
 _PAIRS: Final = {")": "(", "]": "["}
+_KEY_BODY: Final = re.compile("[A-Za-z0-9+/]{60}")
 
 _TOKEN: Final = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/)
@@ -69,6 +70,7 @@ def logging_clause(query: str) -> str:
             do.
     """
     tokens = _tokens(query.replace("\r\n", "\n").replace("\r", "\n"))
+    _check_no_key(query, tokens)
     _check_brackets(tokens)
     stages = _stages(tokens)
     return " | ".join(_stage(stage) for stage in stages)
@@ -107,6 +109,17 @@ def _unreadable(rest: str) -> str:
         return "The query contains curly quotes. Use straight ones (')."
     shown = char if char.isprintable() else f"U+{ord(char):04X}"
     return f"The character {shown} is not allowed outside quotes. Put text in single quotes."
+
+
+def _check_no_key(query: str, tokens: list[_Token]) -> None:
+    """Refuse a private key, whose first line reads as a comment and whose base64 as names that are added and divided.
+
+    Raises:
+        ValueError: there is one, with its header or without; OCI would quote it in an error.
+    """
+    outside_quotes = "".join(" " if token.kind in ("text", "name") else token.text for token in tokens)
+    if "PRIVATE KEY-----" in query or _KEY_BODY.search(outside_quotes):
+        raise ValueError("The query contains a private key: paste that into Private Key.")
 
 
 def _check_brackets(tokens: list[_Token]) -> None:

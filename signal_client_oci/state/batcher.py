@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Artifact
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.changes import Change, Delivery, remember
 
 __all__ = ["Batcher", "Pending"]
@@ -57,16 +58,10 @@ class _Waiting:
 
 
 class Batcher:
-    """The artifacts of one source on their way to the host.
+    """The artifacts of one source on their way to the host; with limits of nothing each travels alone."""
 
-    Args:
-        max_artifacts: Artifacts in a batch at most.
-        max_bytes: UTF-8 bytes of `raw` in a batch at most; one larger record travels alone.
-    """
-
-    def __init__(self, max_artifacts: int, max_bytes: int) -> None:
-        self._max_artifacts = max(1, max_artifacts)
-        self._max_bytes = max(0, max_bytes)
+    def __init__(self, limits: BatchLimits) -> None:
+        self._limits = BatchLimits(max(1, limits.max_artifacts), max(0, limits.max_bytes))
         self._waiting: deque[_Waiting | Change] = deque()
         self._artifacts = 0
         self._bytes = 0
@@ -87,7 +82,7 @@ class Batcher:
     @property
     def is_full(self) -> bool:
         """True while more waits than fits into one batch."""
-        return self._artifacts >= self._max_artifacts or self._bytes > self._max_bytes
+        return self._artifacts >= self._limits.max_artifacts or self._bytes > self._limits.max_bytes
 
     def ready(self) -> Iterator[Pending]:
         """Yield what fills a batch, and what has waited long enough."""
@@ -108,8 +103,8 @@ class Batcher:
             if not isinstance(first, _Waiting):
                 pending.changes.append(first)
             else:
-                room = self._max_artifacts - len(pending.artifacts)
-                count = first.fitting(room, self._max_bytes - total, alone=not pending.artifacts)
+                room = self._limits.max_artifacts - len(pending.artifacts)
+                count = first.fitting(room, self._limits.max_bytes - total, alone=not pending.artifacts)
                 is_whole = count == len(first.artifacts)
                 total += first.hand_out(count, pending) if count else 0
                 if not is_whole:

@@ -50,7 +50,7 @@ class Cursor(NamedTuple):
         read_until: Everything before this minute was read and delivered.
         begin: Nothing before this minute is ever asked for; 0 when it no longer matters.
         last_attempt: Minute of the last poll that tried, whether it succeeded or not; orders the next poll fairly.
-        slice_minutes: Minutes that the next slice should have, 0 = no opinion (see `windows.slice_end`).
+        slice_minutes: Minutes that the next slice should have, 0 = no opinion (see `window_splitting.slice_end`).
         deleted: Minute at which the compartment was first seen deleted, 0 = it exists.
         denied: 1 if the last poll's request was refused for what it names; such a compartment is asked for alone.
         resume: Minute at which the poll before was interrupted, 0 = it read its whole window. The next one resumes

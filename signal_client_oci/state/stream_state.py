@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from signal_client_oci.state.cursor import LONGEST_OVERLAP, Cursor, read_again_from
 from signal_client_oci.state.seen_records import SeenRecords
+from signal_client_oci.state.windows import DAY, minute_to_text
 
-__all__ = ["StreamKey", "StreamState", "by_identity", "compartment_key", "tag_of"]
+__all__ = [
+    "StreamKey",
+    "StreamState",
+    "by_identity",
+    "compartment_key",
+    "covered_until",
+    "out_of_scope",
+    "tag_of",
+]
 
-
+_FORGOTTEN_AFTER: Final = 90 * DAY
 _MANY_DIGESTS: Final = 20_000
 
 
@@ -86,6 +95,19 @@ class StreamState:
     def to_json(self, place: Mapping[str, int]) -> dict[str, Any]:
         """Return what is stored of it; `place` says where each compartment stands in the checkpoint's table."""
         return {"positions": _grouped(self.cursors, place), "digests": self.seen.to_json()}
+
+
+def covered_until(streams: Iterable[StreamState], keys: Collection[str]) -> str | None:
+    """Return until when all of these compartments were read (RFC 3339), None where nothing is known."""
+    wanted = set(keys)
+    read = [one.read_until for stream in streams for key, one in stream.cursors.items() if key in wanted]
+    return minute_to_text(min(read)) if read else None
+
+
+def out_of_scope(stream: StreamState, keys: Collection[str], minute: int) -> list[str]:
+    """Return what has been out of the scope for so long that OCI has forgotten it too."""
+    wanted, oldest = set(keys), minute - _FORGOTTEN_AFTER
+    return [key for key, one in stream.cursors.items() if key not in wanted and one.last_attempt < oldest]
 
 
 def by_identity(cursors: Iterable[Cursor]) -> dict[int, Cursor]:

@@ -116,7 +116,7 @@ def mask_twice(entry):
 
 @pytest.mark.slow
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 def test_masking_a_text_twice_is_masking_it_once(text):
     """There is no text, plain or in JSON, in which a second look would find what the first one left."""
     plain, _ = redact_value(text.encode())
@@ -130,7 +130,7 @@ def test_masking_a_text_twice_is_masking_it_once(text):
 
 @pytest.mark.slow
 @given(name=st.sampled_from(NAMES), bait=TEXTS, data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 def test_masking_never_hides_who_and_from_where(name, bait, data):
     """Whatever somebody writes into a field, who, from where, what and with which outcome are as without masking."""
     given_record = example(name)
@@ -248,7 +248,7 @@ HARD = {
 def test_the_work_grows_no_faster_than_the_text(name):
     """Four times the text takes four times the steps, each of which looks at a bounded stretch or at new text."""
     text_of_size = HARD[name]
-    small, large = (steps(text_of_size(times)) for times in (250, 1_000))
+    small, large = (steps(text_of_size(times)) for times in (150, 600))
     assert large < 5 * small + 500
 
 
@@ -257,14 +257,14 @@ def test_the_work_grows_no_faster_than_the_text(name):
 def test_time_grows_no_faster_than_the_text(name):
     """Eight times the text takes about eight times the processor time, which expressions spend without any call."""
     text_of_size = HARD[name]
-    eighth, whole = (seconds(text_of_size(times)) for times in (500, 4_000))
-    assert whole < 24 * eighth + 0.04  # linear is 8 times, quadratic 64
+    eighth, whole = (seconds(text_of_size(times)) for times in (250, 2_000))
+    assert whole < 24 * eighth + 0.02  # linear is 8 times, quadratic 64
 
 
 def seconds(text: bytes) -> float:
     """Return the processor time of masking; the best of some, where one is so short that anything would disturb it."""
     taken: list[float] = []
-    while len(taken) < 3 and sum(taken) < 0.05:
+    while len(taken) < 3 and sum(taken) < 0.02:
         start = time.thread_time()
         redact(text)
         taken.append(time.thread_time() - start)

@@ -25,6 +25,7 @@ from signal_client_oci.oci_api.client import borrow
 from signal_client_oci.oci_api.pages import split_list_events, split_problems, split_search_results
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.changes import Delivery, RecordsKey
 from signal_client_oci.state.poll_state import PollState
@@ -90,7 +91,7 @@ def _stages(
 def _batched(artifacts: list[Any]) -> None:
     state, stream = PollState(TENANCY), StreamKey("audit", "us-ashburn-1")
     add = state.stream(*stream).seen.add
-    batcher = Batcher(BLOCK, 1 << 30)
+    batcher = Batcher(BatchLimits(BLOCK, 1 << 30))
     digests = [digest_of(artifact["id"]) for artifact in artifacts]
     new = [digest for digest in digests if add(digest)]
     batcher.push(Delivery(list(artifacts), new, RecordsKey(stream, b"00", 1)))

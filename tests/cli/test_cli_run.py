@@ -79,14 +79,14 @@ def test_on_a_small_terminal_the_failing_one_of_twenty_is_seen(tmp_path, tenancy
     instances["acme-17"] = only_audit | {"fingerprint": ":".join(["00"] * 16)}
     path = write_instances(tmp_path, **instances)
     (tmp_path / "acme-1.pem").chmod(0o644)
-    heading_parts = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
+    headline = "20 instances, 1 failed: acme-17 KEY_FINGERPRINT_MISMATCH; 19 ok"
     terminal = Terminal("run", path, "--directory", tmp_path / "data", columns=80, lines=24)
-    drawn = terminal.drawing(heading_parts, most_lines=24)
+    drawn = terminal.drawing(headline, most_lines=24)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
     terminal.resize(120, 40)
-    terminal.drawing(heading_parts, "warning: ", "acme-1.pem", most_lines=40)
+    terminal.drawing(headline, "warning: ", "acme-1.pem", most_lines=40)
     terminal.resize(70, 10)
-    drawn = terminal.drawing(heading_parts, most_lines=10)
+    drawn = terminal.drawing(headline, most_lines=10)
     assert drawn[4].split()[:2] == ["acme-17", "failed"]
     assert max(map(len, drawn)) <= 70
     ended = terminal.interrupt()

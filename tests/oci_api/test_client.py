@@ -255,11 +255,11 @@ def test_dripping_answer_is_given_up(sandbox, tenancy, monkeypatch):
     """A server that sends a byte now and then never hits a read timeout, but the limit of the whole answer."""
     monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
     tenancy.emit_audit_event(seam.REGION, tenancy.ocid, processed=START)
-    sandbox.faults.add(InjectedFault("slow_drip", seconds=0.02))
+    sandbox.faults.add(InjectedFault("slow_drip", seconds=0.05))
     began = time.monotonic()
     failure = failure_of(tenancy)
     assert (failure.code, failure.recovery) == ("TIMEOUT", Recovery.RETRY)
-    assert 0.3 <= time.monotonic() - began < 3
+    assert 0.3 <= time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_mid_body"])
@@ -305,7 +305,7 @@ def test_request_on_its_way_can_be_ended(sandbox, tenancy):
         with pytest.raises(Failure) as caught:
             future.result(5)
     assert caught.value.code == "STOPPED"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # and not after the minute of a read timeout
 
 
 def test_one_client_serves_many_threads(tenancy):

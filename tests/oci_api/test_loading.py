@@ -12,7 +12,7 @@ import pytest
 from signal_client_oci.sandbox import Sandbox, system_clock
 
 CHILD = """
-import json, os, sys, threading, warnings
+import json, os, signal, sys, threading, warnings
 from signal_client_oci import plugin
 settings, elsewhere = json.load(sys.stdin), set()
 def hook(event, args):
@@ -27,9 +27,12 @@ else:
         status = item.get("status")
         child = os.fork()
         if not child:
+            signal.alarm(20)  # a child that hangs would keep the pipes of this process open, and the test waiting
             import oci.cloud_guard, oci.identity, oci.audit, oci.loggingsearch
             os._exit(0)
-        os.waitpid(child, 0)
+        if os.waitpid(child, 0)[1]:
+            status = "failed"
+            break
 print(json.dumps([status, sorted(elsewhere)]))
 """
 

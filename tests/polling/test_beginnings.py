@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_client_oci.polling.sources.beginnings import LONGEST_LOOKBACK, CompartmentFacts, where_to_begin
+from signal_client_oci.polling.windows.beginnings import LONGEST_LOOKBACK, CompartmentFacts, where_to_begin
 
 NEWEST = 29_000_000
 LOOKBACK = NEWEST - 60

@@ -7,7 +7,7 @@ from support import seam
 
 from signal_client_oci.oci_api.operations import audit_stream
 from signal_client_oci.polling.scope import Compartment, Scope
-from signal_client_oci.polling.sources.handover import Handover
+from signal_client_oci.polling.windows.handover import Handover
 from signal_client_oci.state.changes import DropCursors
 from signal_client_oci.state.cursor import Cursor, FirstRead, read_again_from, start_at
 from signal_client_oci.state.stream_state import StreamKey, StreamState, compartment_key, tag_of

@@ -17,7 +17,7 @@ from support.collecting import SERVICES, SOURCES, Answer, Host, key_of, raw_sett
 from signal_client_oci import plugin
 from signal_client_oci.host.conformance import PollTerms, checked_poll
 from signal_client_oci.host.conformance.hook_checks import check_validation
-from signal_client_oci.polling.scope_discovery import ScopeDiscovery
+from signal_client_oci.polling.scope_discovery.discovery import ScopeDiscovery
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.schema import FIELDS
@@ -148,7 +148,12 @@ items = signal_client_poll("oci-cloud", "acme", given["settings"], given["checkp
 json.dump(list(items), sys.stdout)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], input=json.dumps(given), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stderr == ""
     *batches, report = checked_poll(json.loads(done.stdout), PollTerms("acme"))
@@ -468,7 +473,7 @@ def test_a_wrong_setting_is_named_and_nothing_is_sent(cloud, tenancy, host, fiel
     ("changes", "code"),
     [
         ({"fingerprint": ":".join(["ab"] * 16)}, "KEY_FINGERPRINT_MISMATCH"),
-        ({"private_key": shared_private_key_pem(9)}, "KEY_FINGERPRINT_MISMATCH"),
+        ({"private_key": shared_private_key_pem(1)}, "KEY_FINGERPRINT_MISMATCH"),
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, None),
     ],
 )

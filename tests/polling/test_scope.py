@@ -6,8 +6,9 @@ import pytest
 from support import seam
 from support.collecting import COMPARTMENT, Answer, Host, denied
 
-from signal_client_oci.polling import paging, scope_discovery
-from signal_client_oci.polling.compartment_lists import lists
+from signal_client_oci.polling import paging
+from signal_client_oci.polling.scope_discovery import discovery
+from signal_client_oci.polling.scope_discovery.compartment_lists import lists
 from signal_client_oci.sandbox import InjectedFault
 
 EVENTS, COMPARTMENTS = "/auditEvents", "/compartments"
@@ -451,9 +452,7 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(oci, whole):
     assert read(oci) == sorted([seam.TENANCY, A, B])
 
 
-@pytest.mark.parametrize(
-    ("module", "limit"), [(paging, "PAGES_A_SLICE"), (scope_discovery, "MAX_COMPARTMENTS")]
-)
+@pytest.mark.parametrize(("module", "limit"), [(paging, "PAGES_A_SLICE"), (discovery, "MAX_COMPARTMENTS")])
 def test_a_list_without_an_end_ends(oci, whole, monkeypatch, module, limit):
     """After so many pages or rows the compartments listed so far are read, with a warning; the rest stays owed."""
     monkeypatch.setattr(module, limit, 3)

@@ -23,9 +23,10 @@ from signal_client_oci.polling.protocol import Hindsight
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.service_clock import ServiceClock
 from signal_client_oci.polling.sources.windowed import WindowedSource
-from signal_client_oci.polling.sources.windowed_api import Margins
+from signal_client_oci.polling.windows.windowed_api import Margins
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey
 from signal_client_oci.settings.model import parse_settings
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.changes import Delivery
 from signal_client_oci.state.checkpoint import parse
@@ -143,7 +144,7 @@ class Reader:
         state = parse(self.stored)
         context = PollContext("acme", self.settings, self.now, self.now())
         self.clock = ServiceClock(context, state)
-        batcher = Batcher(*self.batch_limits)
+        batcher = Batcher(BatchLimits(*self.batch_limits))
         source = WindowedSource(self.service, context, state)
         self.warnings = []
         for number, pending in enumerate(self._batches(source, state, batcher, stop_after), 1):

@@ -2,8 +2,8 @@
 
 Run as `crash_runner.py DIRECTORY`. Python and the OCI SDK are imported once, every poll is a fork of that process,
 which polled once itself, for nothing. Commands come as lines of JSON: `{"now": seconds, "settings": {...}, "delay":
-seconds, "lines": count}`, with null for a poll that may end by itself. The answer to each is a line: `killed` or
-`exit CODE`.
+seconds, "lines": count}`, with null for a poll that may end by itself. The answer to each is a line: `killed`,
+`exit CODE`, or `hung` for one that was killed because it came to no end.
 """
 
 import json
@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from signal_client_oci.host.instances import Instance
 
 INSTANCE = "production"
 BATCH = 7
+HUNG = 60  # seconds after which a poll is given up
 
 
 class Directory:
@@ -77,18 +79,24 @@ def _run(directory, command):
         _child(directory, command, told)
     os.close(told)
     os.read(heard, 1)
-    while _lines_from(begin, artifacts) < command["lines"] and not select.select([heard], [], [], 0.0005)[0]:
-        pass
-    finished = command["delay"] is None or bool(select.select([heard], [], [], command["delay"])[0])
+    end = time.monotonic() + HUNG
+    while _lines_from(begin, artifacts) < command["lines"] and time.monotonic() < end:
+        if select.select([heard], [], [], 0.001)[0]:
+            break
+    wait = end - time.monotonic() if command["delay"] is None else command["delay"]
+    finished = bool(select.select([heard], [], [], max(wait, 0))[0])
     if not finished:
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(heard)
-    return "killed" if status == -signal.SIGKILL else f"exit {status}"
+    if status != -signal.SIGKILL:
+        return f"exit {status}"
+    return "killed" if time.monotonic() < end else "hung"
 
 
 def _lines_from(begin, path):
-    if not path.exists():
+    """Count what was written since; the file is read only where it grew."""
+    if not path.exists() or path.stat().st_size <= begin:
         return 0
     with path.open("rb") as file:
         file.seek(begin)

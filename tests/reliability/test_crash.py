@@ -2,6 +2,7 @@
 
 import json
 import random
+import select
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -9,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from crash_runner import BATCH
+from crash_runner import BATCH, HUNG
 from support.world import FAR, HOME, SERVICES, Instance, assert_nothing_missing, emit_everywhere, key_of
 
-KILLS = 50
+KILLS = 25  # in each mode
 LONGEST = 0.12
 SHORTEST = 0.001
 
@@ -40,19 +41,25 @@ class Runner:
         }
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], 2 * HUNG)[0]:
+            self._process.kill()
+            pytest.fail(f"the process that forks the polls answered nothing in {2 * HUNG} seconds")
         return self._process.stdout.readline().strip()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._process.communicate(timeout=20)
+        try:
+            self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["events", "search"])
 def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path, mode):
-    """Real processes die by SIGKILL while they read, write and store; the union of what they left is complete."""
+    """Fifty polls, half in each mode, die by SIGKILL while they read, write and store; what they left is complete."""
     chance = random.Random(20261)
     tenancy = world.tenancy(HOME, FAR, compartments=2)
     tenancy.audit.page_size = 6
@@ -106,7 +113,7 @@ def _assert_repeats_are_of_open_batches(lines, journal):
         assert not stored & set(where[:-1])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("store_last", [True, False])
 @pytest.mark.parametrize("mode", ["events", "search"])
 def test_dropped_after_any_item_everything_arrives(world, seed, store_last, mode):

@@ -94,7 +94,8 @@ def test_two_tenancies_in_one_process_share_nothing(world):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
+            assert not thread.is_alive(), "a poll comes to no end"
     for instance in instances:
         instance.catch_up(polls=2)
         assert {one["status"] for one in instance.reports} == {"ok"}

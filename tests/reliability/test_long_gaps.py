@@ -32,7 +32,7 @@ def test_everything_of_a_gap_is_collected(world, days):
     instance = Instance(tenancy)
     instance.poll()
     world.clock.advance(days=days)
-    _emit_over(world, tenancy, timedelta(days=days) - timedelta(hours=1), 20)
+    _emit_over(world, tenancy, timedelta(days=days) - timedelta(hours=1), 10)
     tenancy.add_problem(last_detected=world.clock() - timedelta(days=days - 1))
     world.sandbox.request_log.clear()
     report = instance.poll()
@@ -69,7 +69,7 @@ def test_a_gap_is_restart_safe(world, store_last):
     instance = Instance(tenancy, cloud_guard_enabled=False)
     instance.poll()
     world.clock.advance(days=20)
-    _emit_over(world, tenancy, timedelta(days=19), 30)
+    _emit_over(world, tenancy, timedelta(days=19), 22)
     dropped = 0
     for number in range(200):
         lost = not store_last and number % 2

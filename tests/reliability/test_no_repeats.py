@@ -12,6 +12,7 @@ from support.world import FAR, HOME, Instance, assert_exactly_once, codes, emit_
 
 from signal_client_oci.host.conformance.contract_checks import compact_json
 from signal_client_oci.polling import loop
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.batcher import Batcher
 from signal_client_oci.state.changes import Delivery, RecordsKey
 from signal_client_oci.state.checkpoint import MAX_BYTES, parse
@@ -180,7 +181,7 @@ def test_what_is_stored_does_not_grow_with_the_number_of_compartments(world):
 )
 def test_the_batches_are_the_input_whatever_their_size(sizes, max_artifacts, max_bytes):
     """Cutting loses, repeats and reorders nothing, keeps the limits, and each batch remembers what is in it."""
-    batcher = Batcher(max_artifacts, max_bytes)
+    batcher = Batcher(BatchLimits(max_artifacts, max_bytes))
     key = RecordsKey(StreamKey("audit", HOME), b"aa", 1)
     batches = []
     for number, size in enumerate(sizes):

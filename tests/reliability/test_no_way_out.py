@@ -7,7 +7,6 @@ import threading
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
-import oci._vendor.requests.sessions
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,6 +18,7 @@ from support.redirect_target import unvisited_target
 from support.world import HOME, Instance, codes, emit_everywhere, key_of
 
 from signal_client_oci.oci_api.operations import search_query
+from signal_client_oci.oci_api.transport import Transport
 from signal_client_oci.plugin import signal_client_validate_connection
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.sandbox.services.search_query import parse_query
@@ -83,13 +83,13 @@ FOREIGN_OCIDS = [
 def hosts(monkeypatch):
     """The hosts that anything signed is prepared for, whatever becomes of it."""
     reached = set()
-    send = oci._vendor.requests.sessions.Session.send
+    send = Transport.send
 
-    def noting(session, request, **kwargs):
+    def noting(transport, request, **kwargs):
         reached.add(urlsplit(request.url).hostname)
-        return send(session, request, **kwargs)
+        return send(transport, request, **kwargs)
 
-    monkeypatch.setattr(oci._vendor.requests.sessions.Session, "send", noting)
+    monkeypatch.setattr(Transport, "send", noting)
     return reached
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ ROWS = {int(number): row for number, row in re.findall(r"^\| (\d+) \|(.*)\|$", P
 NAMED = re.findall(r"\[`(test_\w+\.py)::(test_\w+)`\]\(\.\./tests/reliability/(test_\w+\.py)\)", PAGE)
 
 
+@lru_cache
 def _tests_of(name):
     tree = ast.parse((HERE / name).read_text(encoding="utf-8"))
     return {

@@ -442,6 +442,7 @@ def validated_elsewhere(home, settings, **environment):
             capture_output=True,
             text=True,
             check=True,
+            timeout=60,
         )
         return by_name(json.loads(done.stdout)), proxy.received.decode()
 

@@ -24,11 +24,16 @@ from hypothesis import strategies as st
 from support.cases import check_each
 
 from signal_client_oci.errors.key_errors import KEY_ERRORS
+from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 from signal_client_oci.settings.api_key import PrivateKeyError, _digest, _load, fingerprint_of, load_api_key
 from signal_client_oci.settings.pem import FoundKey, find_private_key
 
-_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-_OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+_KEY, _OTHER = (
+    serialization.load_pem_private_key(
+        shared_private_key_pem(number).encode(), None, unsafe_skip_rsa_key_validation=True
+    )
+    for number in (0, 1)
+)
 _FINGERPRINT = fingerprint_of(_KEY)
 _PASSPHRASE = "canary passphrase \u00e9\u4e2d"
 

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signal_client_oci.state import batcher as module
+from signal_client_oci.state.batch_limits import BatchLimits
 from signal_client_oci.state.batcher import Batcher, Pending
 from signal_client_oci.state.changes import PROBLEMS, Delivery, MarkSeen, RecordsKey, SetBackfill
 from signal_client_oci.state.stream_state import StreamKey
@@ -51,7 +52,7 @@ limits = st.tuples(st.integers(1, 5), st.integers(1, 60))
 
 def play(given_steps, max_artifacts, max_bytes):
     """One batcher; returns the numbers that were queued, what came out, and which of them are artifacts."""
-    batcher = Batcher(max_artifacts, max_bytes)
+    batcher = Batcher(BatchLimits(max_artifacts, max_bytes))
     queued, artifacts, out = [], set(), []
     for number, (step, raw) in enumerate(given_steps):
         if step == "add":
@@ -104,7 +105,7 @@ def test_changes_cover_their_batch_and_nothing_after_it(given_steps, given_limit
 
 def test_a_delivery_is_handed_out_in_parts():
     """Each part of a delivery remembers its own digests, under the delivery's key."""
-    batcher = Batcher(2, 1000)
+    batcher = Batcher(BatchLimits(2, 1000))
     batcher.push(delivery(1, 2, 3))
     first, second = [*batcher.ready(), *batcher.flush()]
     assert first.changes == [MarkSeen(KEYS[0], [b"1", b"2"])]
@@ -113,7 +114,7 @@ def test_a_delivery_is_handed_out_in_parts():
 
 def test_a_change_behind_a_full_batch_goes_with_it():
     """A position that the batch's last record completes goes with that batch, not only with the next."""
-    batcher = Batcher(1, 1000)
+    batcher = Batcher(BatchLimits(1, 1000))
     for item in (delivery(1), note(10), delivery(2)):
         batcher.push(item)
     first, second = batcher.ready()
@@ -123,7 +124,7 @@ def test_a_change_behind_a_full_batch_goes_with_it():
 
 def test_nothing_comes_before_the_host_asks():
     """What waits is no batch yet: handing out is when the host asks."""
-    batcher = Batcher(2, 1000)
+    batcher = Batcher(BatchLimits(2, 1000))
     batcher.push(delivery(1))
     batcher.push(note(10))
     assert list(batcher.ready()) == []
@@ -135,7 +136,7 @@ def test_nothing_comes_before_the_host_asks():
 
 def test_a_record_over_the_limit_travels_alone():
     """It is neither dropped nor cut, and its neighbours go in batches of their own."""
-    batcher = Batcher(10, 10)
+    batcher = Batcher(BatchLimits(10, 10))
     for number, raw in enumerate(["a", "b", "c" * 50, "d", "e"]):
         batcher.push(delivery(number, raws=[raw]))
     out = [*batcher.ready(), *batcher.flush()]
@@ -149,7 +150,7 @@ def test_a_record_over_the_limit_travels_alone():
 @pytest.mark.parametrize(("raw", "count"), [("é" * 5, 1), ("e" * 5, 2)])
 def test_bytes_are_counted_in_utf_8(raw, count):
     """Characters outside of ASCII count with all of their bytes."""
-    batcher = Batcher(10, 10)
+    batcher = Batcher(BatchLimits(10, 10))
     batcher.push(delivery(1, 2, raws=[raw, raw]))
     out = [*batcher.ready(), *batcher.flush()]
     assert [len(pending.artifacts) for pending in out] == [count] * (2 // count)
@@ -159,7 +160,7 @@ def test_a_change_does_not_wait_for_records_for_ever(monkeypatch):
     """What has waited for two seconds is handed out, without artifacts if it is a change alone."""
     clock = [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    batcher = Batcher(10, 1000)
+    batcher = Batcher(BatchLimits(10, 1000))
     batcher.push(note(10))
     assert list(batcher.ready()) == []
     clock[0] += 2.5
@@ -171,6 +172,6 @@ def test_a_change_does_not_wait_for_records_for_ever(monkeypatch):
 @pytest.mark.parametrize("limit", [0, -5])
 def test_a_limit_of_nothing_still_delivers(limit):
     """A host that allows less than one artifact a batch gets them one by one."""
-    batcher = Batcher(limit, limit)
+    batcher = Batcher(BatchLimits(limit, limit))
     batcher.push(delivery(1, 2, 3))
     assert [len(pending.artifacts) for pending in [*batcher.ready(), *batcher.flush()]] == [1, 1, 1]

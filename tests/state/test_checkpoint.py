@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
+from signal_client_oci.polling.windows.window_splitting import slice_end
 from signal_client_oci.state import compaction
 from signal_client_oci.state.checkpoint import MAX_BYTES, CheckpointError, parse
 from signal_client_oci.state.cursor import Cursor, FirstRead, due_window, start_at
@@ -15,7 +16,6 @@ from signal_client_oci.state.poll_state import VERSION, PollState
 from signal_client_oci.state.seen_problems import LeftScope
 from signal_client_oci.state.seen_records import join_digests, split_digests
 from signal_client_oci.state.stream_state import compartment_key, tag_of
-from signal_client_oci.state.windows import slice_end
 
 BASE = 29_000_000
 REGIONS = ("us-ashburn-1", "eu-frankfurt-1", "uk-london-1")
@@ -228,7 +228,7 @@ def test_leaps_of_an_older_version_are_read():
 
 @pytest.mark.slow
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 7))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_changed_bit_is_noticed_or_harmless(at, bit):
     """With one bit of its text changed, a checkpoint is refused, or a poll can go on from it."""
     changed = bytearray(TEXT)

@@ -267,6 +267,7 @@ def test_a_hostile_checkpoint_costs_little_time(kind, said):
         input=compact_json(hostile(kind)),
         capture_output=True,
         check=False,
+        timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS)),
     )
     assert (ended.returncode, ended.stdout.decode().strip()) == (0, said), ended.stderr

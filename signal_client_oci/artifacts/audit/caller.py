@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
+
 from signal_client_oci.artifacts.addresses import first_ip, one_ip
-from signal_client_oci.artifacts.sanitize import non_empty
+from signal_client_oci.artifacts.sanitize import non_empty, set_fields
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.audit.fields import AuditIdentity
+    from signal_client_oci.artifacts.envelope import Metadata
     from signal_client_oci.artifacts.sanitize import TextFields
 
-__all__ = ["Kind", "caller_fields", "caller_identity", "caller_kind", "caller_name", "real_name"]
+__all__ = ["NO_CALLER", "Caller", "Kind", "cached_caller", "caller_kind", "caller_of", "real_name"]
 
 # `<tenancy OCID>/<user OCID>/<fingerprint>`
 _API_KEY_ID: Final = re.compile(
@@ -50,11 +54,37 @@ _SERVICE_NAME: Final = re.compile(
 _REGION: Final = re.compile(r"-[a-z]{2,4}-[a-z]+-[0-9]$")
 
 
-def caller_fields(identity: AuditIdentity) -> TextFields:
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """What is mapped of who called; whoever uses it copies its metadata, and never changes them.
+
+    `identity` tells callers apart that share a name: ` by ocid1.user... from 203.0.113.9, 10.0.0.7`.
+    """
+
+    metadata: Metadata
+    identity: str
+
+
+NO_CALLER: Final = Caller({}, "")
+
+
+def caller_of(identity: AuditIdentity, *, clean: bool = False) -> Caller:
+    """Map who called; `clean` as for `set_fields`."""
+    metadata: Metadata = {}
+    set_fields(metadata, _caller_fields(identity), clean=clean)
+    return Caller(metadata, _caller_identity(identity))
+
+
+@lru_cache(maxsize=1024)
+def cached_caller(identity: AuditIdentity) -> Caller:
+    """Map a caller once for all that it does; only of clean records, whose small size bounds the cache."""
+    return caller_of(identity, clean=True)
+
+
+def _caller_fields(identity: AuditIdentity) -> TextFields:
     """Return the fields that tell who called, from where and with which credentials."""
     address = first_ip(identity.ip_address)
     return (
-        ("userName", caller_name(identity)),
+        ("userName", _caller_name(identity)),
         ("clientIP", address),
         ("application", identity.user_agent),
         ("oci.principalId", identity.principal_id),
@@ -70,7 +100,7 @@ def caller_fields(identity: AuditIdentity) -> TextFields:
     )
 
 
-def caller_name(identity: AuditIdentity) -> str:
+def _caller_name(identity: AuditIdentity) -> str:
     """Return the name of the principal, else of the caller, else the readable part of the id of one of them."""
     name = real_name(identity.principal_name) or real_name(identity.caller_name)
     ocid = "" if name else non_empty(identity.principal_id) or non_empty(identity.caller_id)
@@ -101,8 +131,7 @@ def real_name(text: str | None) -> str:
     return "" if name.lower() in _PLACEHOLDERS else name
 
 
-def caller_identity(identity: AuditIdentity) -> str:
-    """Return what tells callers apart that share a name: ` by ocid1.user... from 203.0.113.9, 10.0.0.7`."""
+def _caller_identity(identity: AuditIdentity) -> str:
     principal = real_name(identity.principal_id) or real_name(identity.caller_id)
     address = non_empty(identity.ip_address)
     hidden = "" if not address or one_ip(address) else f" from {address}"

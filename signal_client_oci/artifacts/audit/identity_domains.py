@@ -34,6 +34,7 @@ _EVENT_ID_PREFIXES: Final = (
     "notification.",
 )
 _OUTCOMES: Final = ("success", "failure")
+_SHORTEST_MEMBERS: Final = len('{"":0}')  # most parts are null or an empty object
 
 
 class DomainEvent(NamedTuple):
@@ -108,6 +109,8 @@ def decode_domain_event(details: bytes) -> DomainEvent | None:
 
 def open_members(part: bytes) -> dict[str, Any]:
     """Return the members of a part without a fixed shape, also where a pipeline encoded it as a string."""
+    if len(part) < _SHORTEST_MEMBERS:
+        return {}
     found = decode_leniently(part)
     if isinstance(found, str) and found.startswith("{"):
         found = decode_leniently(found.encode("utf-8", "replace"))

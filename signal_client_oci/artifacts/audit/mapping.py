@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from signal_client_oci.artifacts.addresses import first_ip
-from signal_client_oci.artifacts.audit.caller import caller_fields, caller_identity
+from signal_client_oci.artifacts.audit.caller import NO_CALLER, Caller, cached_caller, caller_of
 from signal_client_oci.artifacts.audit.fields import (
     AuditData,
     AuditIdentity,
@@ -62,9 +62,12 @@ _HTTPS_PORT: Final = 443
 class _Activity(msgspec.Struct, frozen=True, gc=False):
     """Who did what to what, and how that ended: what an event says apart from its own ids and times.
 
-    Hashable, because it is what mapped metadata are remembered by.
+    `status` is that of the answer as text, "" where the event names none.
     """
 
+    identity: AuditIdentity | None
+    caller: Caller
+    status: str
     event_type: str | None
     source: str | None
     event_name: str | None
@@ -74,38 +77,26 @@ class _Activity(msgspec.Struct, frozen=True, gc=False):
     resource_id: str | None
     availability_domain: str | None
     message: str | None
-    identity: AuditIdentity | None
     path: str | None
     action: str | None
-    answered: str | int | None
     response_message: str | None
-
-    @property
-    def status(self) -> str:
-        """The status of the answer as text, "" where the event names none."""
-        return "" if self.answered is None else non_empty(str(self.answered))
-
-    @property
-    def caller(self) -> str:
-        """What tells callers apart that share a name, "" where the event names none."""
-        return caller_identity(self.identity) if self.identity else ""
 
 
 def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
     """Map an audit event's fields; `timestamp` is the event's time as RFC 3339 UTC, `clean` as for `set_fields`."""
     data = event.data or NO_DATA
     request, response = data.request or NO_REQUEST, data.response or NO_RESPONSE
-    activity = _activity(event, data, request, response)
     kind_of, details = cached_kind if clean else kind_of_event, bytes(data.additional_details)
     kind = kind_of(event.event_type, data.event_name, request.action)
     parts = NO_PARTS
     if kind.tells_in_parts or response.status in _UNAUTHENTICATED or DOMAIN_EVENT_MARKER in details:
         parts = _open_parts(kind.meaning, details, request, response)
+    fields = _fields(event, data, request, response)
     if clean:
-        shared, techniques = _cached_metadata(origin, activity, parts)
+        shared, techniques = _cached_metadata(origin, fields, parts)
         metadata = shared.copy()
     else:
-        metadata, techniques = _shared_metadata(origin, activity, parts, clean=False)
+        metadata, techniques = _shared_metadata(origin, fields, parts, clean=False)
     metadata["startTimeUTC"] = timestamp
     own = (
         ("endTimeUTC", response.response_time and utc_text(response.response_time)),
@@ -118,10 +109,11 @@ def audit_metadata(event: AuditEvent, origin: Origin, timestamp: str, *, clean: 
         metadata["attackTechniqueIds"] = list(techniques)
     if data.freeform_tags or data.defined_tags:
         _add_tags(metadata, data)
-    if data.state_change:
-        _add_changes(metadata, data.state_change)
+    change = data.state_change
+    if change and (change.previous or change.current):
+        _add_changes(metadata, change)
     if kind.may_open:
-        _add_openings(metadata, kind.meaning, data.state_change, parts)
+        _add_openings(metadata, kind.meaning, change, parts)
     return metadata
 
 
@@ -138,11 +130,13 @@ def _open_parts(
     )
 
 
-def _activity(
+def _fields(
     event: AuditEvent, data: AuditData, request: AuditRequest, response: AuditResponse
-) -> _Activity:
-    """Return what an event shares with others (positional, because it is built for every event)."""
-    return _Activity(
+) -> tuple[Any, ...]:
+    """Return the fields of an event's activity: a tuple, by which mapped metadata are found in less time."""
+    return (
+        data.identity,
+        response.status,
         event.event_type,
         event.source,
         data.event_name,
@@ -152,25 +146,36 @@ def _activity(
         data.resource_id,
         data.availability_domain,
         data.message,
-        data.identity,
         request.path,
         request.action,
-        response.status,
         response.message,
     )
 
 
+def _read(fields: tuple[Any, ...], *, clean: bool) -> _Activity:
+    """Return an activity by the fields that an event has of it."""
+    identity, answered, *others = fields
+    caller = NO_CALLER
+    if identity:
+        caller = cached_caller(identity) if clean else caller_of(identity)
+    status = "" if answered is None else non_empty(str(answered))
+    return _Activity(identity, caller, status, *others)
+
+
 @lru_cache(maxsize=1024)
-def _cached_metadata(origin: Origin, activity: _Activity, parts: OpenParts) -> tuple[Metadata, Sequence[str]]:
+def _cached_metadata(
+    origin: Origin, fields: tuple[Any, ...], parts: OpenParts
+) -> tuple[Metadata, Sequence[str]]:
     """Map an activity once for all its events; only of clean records, whose small size bounds the cache."""
-    return _shared_metadata(origin, activity, parts, clean=True)
+    return _shared_metadata(origin, fields, parts, clean=True)
 
 
 def _shared_metadata(
-    origin: Origin, activity: _Activity, parts: OpenParts, *, clean: bool
+    origin: Origin, fields: tuple[Any, ...], parts: OpenParts, *, clean: bool
 ) -> tuple[Metadata, Sequence[str]]:
     """Map an activity; return its metadata and its techniques."""
-    meaning = kind_of_event(activity.event_type, activity.event_name, activity.action).meaning
+    activity, kind_of = _read(fields, clean=clean), cached_kind if clean else kind_of_event
+    meaning = kind_of(activity.event_type, activity.event_name, activity.action).meaning
     outcome = _outcome(activity.status, activity.message)
     domain = decode_domain_event(parts.details)
     if domain:
@@ -181,8 +186,7 @@ def _shared_metadata(
     )
     if meaning.action:
         metadata["action"] = f"{meaning.action} {asked_action(parts.parameters)}".rstrip()
-    if activity.identity:
-        set_fields(metadata, caller_fields(activity.identity), clean=clean)
+    metadata |= activity.caller.metadata
     set_fields(metadata, _activity_fields(activity, meaning, outcome), clean=clean)
     if "application" in metadata or "uri" in metadata:
         metadata["protocol"] = "HTTPS"
@@ -263,7 +267,7 @@ def _sender_host(name: str, ocid: str, activity: _Activity, outcome: str) -> str
 
     Two principals may share a name, and a call that succeeds after refused attempts is not a repeat of them.
     """
-    host = f"{sender_host(name, ocid)}{activity.caller}".strip()
+    host = f"{sender_host(name, ocid)}{activity.caller.identity}".strip()
     if outcome not in _UNSUCCESSFUL:
         return host
     return f"{host}: {outcome} {activity.status}".strip(": ")
@@ -320,10 +324,9 @@ def _add_tags(metadata: Metadata, data: AuditData) -> None:
 
 def _add_changes(metadata: Metadata, change: AuditChange) -> None:
     """Add the names of the fields that changed."""
-    if change.previous or change.current:
-        changed = sanitize_list(_changed(members_of(change.previous), members_of(change.current)))
-        if changed:
-            metadata["oci.changedFields"] = changed
+    changed = sanitize_list(_changed(members_of(change.previous), members_of(change.current)))
+    if changed:
+        metadata["oci.changedFields"] = changed
 
 
 def _add_openings(metadata: Metadata, meaning: Meaning, change: AuditChange | None, parts: OpenParts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,7 +16,6 @@ from signal_client_oci.artifacts.envelope import (
 )
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.sanitize import is_clean
-from signal_client_oci.artifacts.secrets.known import known_secrets, session_token
 from signal_client_oci.artifacts.times import identity_time, utc_text
 
 if TYPE_CHECKING:
@@ -71,16 +69,9 @@ class AuditRecord:
         metadata = audit_metadata(event, self.origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        return build_artifact(
-            self.id,
-            timestamp,
-            metadata,
-            text,
-            parse_errors,
-            redact=self.origin.redact,
-            known_of=None if self._parse_errors else partial(known_secrets, text, event.data),
-            looked=session_token(event.data) != "",
-        )
+        signed = None if self._parse_errors else event.data
+        redact = self.origin.redact
+        return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact, signed=signed)
 
 
 def audit_identity(text: bytes, origin: Origin, event: AuditEvent | None) -> str:

@@ -6,7 +6,6 @@ the event's data. What the envelope adds is not part of the event.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,7 +17,6 @@ from signal_client_oci.artifacts.envelope import UNREADABLE_RECORD, build_artifa
 from signal_client_oci.artifacts.lenient_decode import ParseError, any_unreadable, decode_fields
 from signal_client_oci.artifacts.logs.fields import AuditLog
 from signal_client_oci.artifacts.sanitize import is_clean
-from signal_client_oci.artifacts.secrets.known import known_secrets
 from signal_client_oci.artifacts.times import utc_moment, utc_text, utc_text_of_epoch
 from signal_client_oci.artifacts.vocabulary import meaning_of_event
 
@@ -80,11 +78,8 @@ class SearchedEvent:
         metadata = audit_metadata(event, self.origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        known_of = partial(known_secrets, text, event.data)
-        redact = self.origin.redact
-        return build_artifact(
-            self.id, timestamp, metadata, text, parse_errors, redact=redact, known_of=known_of
-        )
+        redact, signed = self.origin.redact, event.data
+        return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact, signed=signed)
 
 
 def read_searched_event(text: bytes, origin: Origin) -> SearchedEvent:

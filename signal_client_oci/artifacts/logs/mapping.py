@@ -21,12 +21,13 @@ from signal_client_oci.artifacts.lenient_decode import ParseError, decode_fields
 from signal_client_oci.artifacts.logs import (
     database_logs,
     email_logs,
+    flow_logs,
     host_logs,
     network_logs,
     web_logs,
     windows_logs,
 )
-from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle
+from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle, UsualFlow
 from signal_client_oci.artifacts.redaction import redact_value
 from signal_client_oci.artifacts.sanitize import sanitize, set_fields
 from signal_client_oci.artifacts.table_rows import table
@@ -54,7 +55,7 @@ _MAPPINGS: Final[dict[str, Callable[[Fields, LogOracle, Metadata], None]]] = {
     "dns": network_logs.dns,
     "email": email_logs.email,
     "firewall": network_logs.firewall,
-    "flow": network_logs.flow,
+    "flow": flow_logs.flow,
     "function": host_logs.function,
     "host_line": host_logs.host_line,
     "kubernetes": host_logs.kubernetes,
@@ -105,10 +106,12 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     if log.log_content and _is_audit_copy(data):
         return _audit_copy_metadata(content, data, origin, timestamp)
     mapping = _mapping_of(content, data)
-    metadata = _place_metadata(content, origin, timestamp, clean=False)
+    metadata, oracle = _place_metadata(*_place_of(content, origin)), content.oracle or NO_ORACLE
+    if row_of(content.type)["mapping"] == "flow":
+        _add_vnic(metadata, oracle, clean=False)
+    metadata["startTimeUTC"] = timestamp
     if not data.values and not content.type:
         metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-    oracle = content.oracle or NO_ORACLE
     before = metadata["messageType"]
     _MAPPINGS[mapping](data, oracle, metadata)
     source = metadata.get("oci.source") or metadata.get("oci.subject")
@@ -165,22 +168,31 @@ def open_data(log: Log, text: bytes, parse_errors: list[ParseError]) -> Fields:
 
 
 def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
-    """Map a VCN flow record whose data was decoded in one go; `clean` as for `set_fields`."""
+    """Map a VCN flow record whose data was decoded in one go, its envelope too; `clean` as for `set_fields`."""
     content = log.log_content or NO_CONTENT
-    metadata = _place_metadata(content, origin, timestamp, clean=clean)
     oracle = content.oracle or NO_ORACLE
-    network_logs.known_flow(flow, metadata, clean=clean)
+    place = _place_of(content, origin)
+    if clean and isinstance(flow, UsualFlow):
+        names = flow_logs.flow_names(flow)
+        form = _cached_flow_form(place, names)
+        usual = flow_logs.usual_flow(flow, oracle, content.id, names, form)
+        if usual:
+            return usual
+    metadata = _cached_place(*place).copy() if clean else _place_metadata(*place)
+    _add_vnic(metadata, oracle, clean=clean)
+    metadata["startTimeUTC"] = timestamp
+    flow_logs.known_flow(flow, metadata, clean=clean)
     # nearly every flow has both, and the check spares the work of completing it
     if "senderHost" not in metadata or "action" not in metadata:
         _complete(metadata, Fields(None, "", []), oracle, None, is_open=False, redact=origin.redact)
+    add_envelope(metadata, content, clean=clean)
     return metadata
 
 
-def _place_metadata(content: LogContent, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
-    """Return a record's first metadata: where it comes from, remembered, because most records share it with others."""
+def _place_of(content: LogContent, origin: Origin) -> tuple[Any, ...]:
+    """Return where a record comes from, as `_place_metadata` takes it."""
     oracle = content.oracle or NO_ORACLE
-    place = _cached_place if clean else _place
-    metadata = place(
+    return (
         origin,
         content.type,
         content.source,
@@ -188,14 +200,10 @@ def _place_metadata(content: LogContent, origin: Origin, timestamp: str, *, clea
         oracle.loggroupid,
         oracle.logid,
         oracle.compartmentid,
-        oracle.vnicocid,
-        oracle.vnicsubnetocid,
-    ).copy()
-    metadata["startTimeUTC"] = timestamp
-    return metadata
+    )
 
 
-def _place(  # noqa: PLR0913  (positional, because the cache is asked for every record)
+def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a record)
     origin: Origin,
     log_type: str | None,
     source: str | None,
@@ -203,10 +211,8 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
     group: str | None,
     log: str | None,
     compartment: str | None,
-    vnic: str | None,
-    subnet: str | None,
 ) -> Metadata:
-    """Return the metadata of all records of one log about one thing; the caller copies it and never changes it."""
+    """Return the metadata of all records of one log about one thing."""
     row = row_of(log_type)
     severity = cast("Severity", row["severity"])
     metadata = base_metadata(
@@ -224,13 +230,24 @@ def _place(  # noqa: PLR0913  (positional, because the cache is asked for every 
         ("oci.compartmentId", compartment),
     )
     set_fields(metadata, fields)
-    if row["mapping"] == "flow":
-        set_fields(metadata, (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", subnet)))
     return metadata
 
 
-# only of clean records, whose small size bounds the cache
-_cached_place: Final = lru_cache(maxsize=1024)(_place)
+# only of clean records, whose small size bounds the caches
+_cached_place: Final = lru_cache(maxsize=1024)(_place_metadata)
+
+
+@lru_cache(maxsize=1024)
+def _cached_flow_form(place: tuple[Any, ...], names: flow_logs.FlowNames) -> Metadata:
+    """Return the form of flows from one place; the caller copies it and never changes it."""
+    return flow_logs.flow_form(_cached_place(*place), names)
+
+
+def _add_vnic(metadata: Metadata, oracle: LogOracle, *, clean: bool) -> None:
+    """Add the network interface that a flow went through; `clean` as for `set_fields`."""
+    vnic = oracle.vnicocid
+    fields = (("senderHost", vnic), ("oci.vnicId", vnic), ("oci.subnetId", oracle.vnicsubnetocid))
+    set_fields(metadata, fields, clean=clean)
 
 
 def row_of(log_type: str | None) -> Row:

@@ -1,57 +1,20 @@
-"""Maps logs of the network: VCN flows, the Network Firewall, the private DNS resolver."""
+"""Maps logs of the Network Firewall and of the private DNS resolver."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from signal_client_oci.artifacts.addresses import one_ip, port_number
 from signal_client_oci.artifacts.envelope import set_severity
-from signal_client_oci.artifacts.logs.fields import Flow
+from signal_client_oci.artifacts.logs.flow_logs import CLIENT, SERVER, Pair, set_end
 from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
-from signal_client_oci.artifacts.times import utc_text_of_second
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata
     from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
 
-__all__ = ["dns", "firewall", "flow", "known_flow"]
+__all__ = ["dns", "firewall"]
 
-# IANA protocol numbers that flow logs show without a name
-_PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
-
-Pair = tuple[str, str]
-# the metadata names of the address and the port of either end
-_CLIENT: Final = ("clientIP", "clientPort")
-_SERVER: Final = ("serverIP", "serverPort")
-
-# the statuses of a flow record without a flow
-# ports that systems give to clients begin here; those below 1024, and these, are offered by servers
-_FIRST_CLIENT_PORT: Final = 32768
-_FIRST_FREE_PORT: Final = 1024
-_SERVICE_PORTS: Final = frozenset(
-    {
-        1433,
-        1521,
-        1522,
-        2049,
-        3128,
-        3260,
-        3306,
-        3389,
-        5432,
-        6379,
-        6443,
-        8000,
-        8080,
-        8443,
-        9092,
-        9200,
-        10250,
-        27017,
-    }
-)
-_EMPTY: Final = ("NODATA", "SKIPDATA")
 # threat categories of the firewall that mean one ATT&CK technique; the others, such as spyware, may mean several
 _ATTACKS: Final = {
     "brute-force": ["T1110"],
@@ -60,81 +23,6 @@ _ATTACKS: Final = {
     "sql-injection": ["T1190"],
 }
 _STOPPED: Final = ("deny", "drop", "reset", "block", "reject")
-_VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
-
-
-def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: ARG001  (as all mappings)
-    """Map a VCN flow record: addresses, ports, protocol, volume, accepted or rejected, from when to when."""
-    known_flow(
-        Flow(
-            action=data.text("action"),
-            bytes_out=data.number("bytesOut", "bytes"),
-            destination_address=data.text("destinationAddress"),
-            destination_port=data.number("destinationPort"),
-            end_time=data.number("endTime"),
-            flowid=data.text("flowid"),
-            packets=data.number("packets"),
-            protocol=data.number("protocol"),
-            protocol_name=data.text("protocolName"),
-            source_address=data.text("sourceAddress"),
-            source_port=data.number("sourcePort"),
-            start_time=data.number("startTime"),
-            status=data.text("status"),
-        ),
-        metadata,
-    )
-
-
-def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
-    """Map the decoded data of a flow record; `clean` as for `set_fields`."""
-    if data.start_time is not None and (moment := utc_text_of_second(data.start_time)):
-        metadata["startTimeUTC"] = moment
-    if data.end_time is not None and (moment := utc_text_of_second(data.end_time)):
-        metadata["endTimeUTC"] = moment
-    is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
-    source = _end(metadata, _SERVER if is_reply else _CLIENT, data.source_address, data.source_port)
-    destination = _end(
-        metadata, _CLIENT if is_reply else _SERVER, data.destination_address, data.destination_port
-    )
-    if data.bytes_out is not None:
-        metadata["serverBytes" if is_reply else "clientBytes"] = metadata["totalBytes"] = data.bytes_out
-    if data.packets is not None:
-        metadata["serverPackets" if is_reply else "clientPackets"] = data.packets
-    protocol = _protocol(data)
-    set_fields(
-        metadata,
-        (
-            ("action", data.action if data.action != "-" else None),
-            ("protocol", protocol),
-            ("message", _flow_message(data, protocol, f"{source} -> {destination}")),
-            ("oci.flowId", data.flowid if data.flowid != "-" else None),
-            ("oci.status", data.status),
-        ),
-        clean=clean,
-    )
-
-
-def _is_from_service(port: int | None) -> bool:
-    """Return whether a port is a service's: with a port that clients are given at the other end, it is a way back."""
-    return port is not None and (port in _SERVICE_PORTS or 0 < port < _FIRST_FREE_PORT)
-
-
-def _protocol(data: Flow) -> str | None:
-    """Return the name of a flow's protocol, its number when it has none."""
-    if data.protocol_name and data.protocol_name != "-":
-        return data.protocol_name
-    return None if data.protocol is None else _PROTOCOLS.get(data.protocol, str(data.protocol))
-
-
-def _flow_message(data: Flow, protocol: str | None, route: str) -> str:
-    """Return a flow as a sentence: "TCP 10.0.0.1:60830 -> 192.0.2.1:443 accepted, 5 packets, 840 bytes"."""
-    if data.status in _EMPTY:
-        return f"no flow was recorded: {data.status}"
-    verdict = _VERDICTS.get((data.action or "").upper(), "seen")
-    message = f"{protocol or 'traffic'} {route} {verdict}"
-    if data.packets is None or data.bytes_out is None:
-        return message
-    return f"{message}, {data.packets} packets, {data.bytes_out} bytes"
 
 
 def firewall(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
@@ -209,18 +97,7 @@ def dns(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:
 def _connection(data: Fields, metadata: Metadata, client: Pair, server: Pair) -> str:
     """Set the two ends of a connection in metadata, and return them as text: `10.0.0.1:60830 -> 192.0.2.1:443`."""
     ends = (
-        _end(metadata, names, data.text(address), data.number(port))
-        for names, (address, port) in ((_CLIENT, client), (_SERVER, server))
+        set_end(metadata, names, data.text(address), data.number(port))
+        for names, (address, port) in ((CLIENT, client), (SERVER, server))
     )
     return " -> ".join(ends)
-
-
-def _end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
-    """Set one end of a connection in metadata under its two names, and return it as text."""
-    ip, number = one_ip(address), port_number(port)
-    if ip:
-        metadata[names[0]] = ip
-    if number is None:
-        return ip or "?"
-    metadata[names[1]] = number
-    return f"[{ip}]:{number}" if ip and ":" in ip else f"{ip or '?'}:{number}"

@@ -15,7 +15,7 @@ from signal_client_oci.artifacts.lenient_decode import (
     decode_fields,
 )
 from signal_client_oci.artifacts.logs.audit_record import event_of_log, identity_of_event
-from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, AuditLog, KnownFlow, Log
+from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, AuditLog, KnownFlow, Log, UsualFlow
 from signal_client_oci.artifacts.logs.mapping import (
     NO_CONTENT,
     add_envelope,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LogRecord", "read_log_record"]
 
 _DECODER: Final = msgspec.json.Decoder(Log)
+_USUAL_FLOW_DECODER: Final = msgspec.json.Decoder(UsualFlow)
 _FLOW_DECODER: Final = msgspec.json.Decoder(KnownFlow)
 _AUDIT_DECODER: Final = msgspec.json.Decoder(AuditLog)
 
@@ -77,7 +78,8 @@ class LogRecord:
             metadata = flow_metadata(log, flow, self.origin, timestamp, clean=clean)
         else:
             metadata = log_metadata(log, open_data(log, text, parse_errors), self.origin, timestamp)
-        add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
+        if not flow:
+            add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
         redact = self.origin.redact
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
@@ -91,15 +93,17 @@ def _decode_flow(log: Log) -> KnownFlow | None:
     """Return the data of a flow record that has no members but the usual ones; None for any other record.
 
     Flows are by far the most frequent records. Decoded straight into fields they are mapped in less time than by
-    the general way, which takes all the others (`network_logs.flow`).
+    the general way, which takes all the others (`flow_logs.flow`).
     """
     content = log.log_content
     if content is None or row_of(content.type)["mapping"] != "flow":
         return None
-    try:
-        return _FLOW_DECODER.decode(content.data)
-    except DECODE_ERRORS:
-        return None
+    for decode in (_USUAL_FLOW_DECODER.decode, _FLOW_DECODER.decode):
+        try:
+            return decode(content.data)
+        except DECODE_ERRORS:
+            pass
+    return None
 
 
 def _timestamp(log: Log, parse_errors: list[ParseError]) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["ProblemFields"]
+__all__ = ["ABSENT", "ProblemFields"]
 
 Text = str | None
 Score = float | str | None

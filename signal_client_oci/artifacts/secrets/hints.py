@@ -43,12 +43,13 @@ def _offsets(
 # --- names of secrets, and what they are given --------------------------------------------------------------------
 
 # in lower case, and without what stands before their last word
-_WORDS: Final = (
-    r"(?:token|cookies?2?|key|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|pwd|psk|otp|seed"
-    r"|(?:otp|sms|totp|verification)[-_. ]*code|authorization|credentials?|securestring"
-    r"|secret(?:[-_]?bundle)?(?:[-_]?content|string)?)"
-    r"(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
+_LONG_WORDS: Final = (
+    r"token|cookies?2?|pass(?:[-_. ]*(?:w(?:or)?d|phrase|code))?|seed|(?:totp|verification)[-_. ]*code|authorization"
+    r"|credentials?|securestring|secret(?:[-_]?bundle)?(?:[-_]?content|string)?"
 )
+_SHORT_WORDS: Final = "key|pwd|psk|otp|(?:otp|sms)[-_. ]*code"
+_ENDINGS: Final = "(?:[-_. ]*(?:data|value|plain|text|base64|confirm|confirmation|[0-9]{1,3}))*"
+_WORDS: Final = f"(?:{_LONG_WORDS}|{_SHORT_WORDS}){_ENDINGS}"
 
 
 def _other_than(*words: str) -> str:
@@ -91,7 +92,6 @@ _GIVES: Final = (
     rf"""|\\*["']{_BLANK}*[,)}}\]]|\\*["'][^\s:,}}\])\\=]|\\*["']{_BLANK}+(?:value|content))"""
     rf"""|[-_]*(?:{_BLANK}[^<>]*)?>[^<\s][^<>]*<\\*/|{_BLANK}+\\*["'])"""
 )
-_names_a_secret = _matcher(_WORDS + _GIVES)
 # what every name of a secret has in it, by which its places are found
 _NAMES: Final = _words(
     *("token", "cookie", "key", "pass", "pwd", "psk", "otp", "seed", "code"),
@@ -110,12 +110,16 @@ BASE64_HEADS: Final = (
 _HEADS: Final = _words(*BASE64_HEADS)
 # beginnings of tokens that name their maker, and of the parts of URLs that are secret; `\\*` before a slash is JSON's
 _TOKENS: Final = (
-    *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-", r"hv[sb]\.[a-z0-9_-]{16}"),
-    *("[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "npm_[a-z0-9]{20}", "pypi-ag", "aiza[a-z0-9_-]{20}"),
-    *("gocspx-", r"ya29\.", "dop_v1_", "shpat_", "hf_[a-z0-9]{20}", "dckr_pat_", "age-secret-key-1"),
-    *(r"sg\.[a-z0-9_-]{12}", r"sig=[a-z0-9+/=%_\\-]{20}", r"""signature=\\*"?[^<\\"]"""),
+    *("gh[opusr]_[a-z0-9]{16}", "github_pat_", "glpat-", "xox[abeprs]-", "xapp-"),
+    *("npm_[a-z0-9]{20}", "pypi-ag", "aiza[a-z0-9_-]{20}"),
+    *("gocspx-", r"ya29\.", "dop_v1_", "shpat_", "dckr_pat_", "age-secret-key-1"),
+    *(r"sig=[a-z0-9+/=%_\\-]{20}", r"""signature=\\*"?[^<\\"]"""),
     *(r"/services\\*/t", "webhook", r"/integrations\\*/", "/bot[0-9]{6}"),
-    *(r"/p(?:\\*/|%2f)", r"%2fp(?:\\*/|%2f)"),
+    r"%2fp(?:\\*/|%2f)",
+)
+_SHORT_TOKENS: Final = (
+    *(r"hv[sb]\.[a-z0-9_-]{16}", "[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "hf_[a-z0-9]{20}"),
+    *(r"sg\.[a-z0-9_-]{12}", r"/p(?:\\*/|%2f)"),
 )
 _TWO_WORDS: Final = ("aws configure", "net user", "net use", "net1 user", "net.exe use", "vault login")
 # commands that take a secret without an option, and command lines as other programs write them down
@@ -125,13 +129,13 @@ _BARE_COMMANDS: Final = (
         rf"{one}[ \t\\]"
         for one in ("sqlplus", "sqlldr", "expdp", "impdp", "rman", "xfreerdp", "winrs", "schtasks")
     ),
+    rf"set{_BLANK}+password{_BLANK}+for",
     *("chpasswd", "execve", "proctitle=", "command=-"),
 )
 _MARKS: Final = (
     *("-----begin", "private-lines:", r"bearer[ \t%+\\]", r"basic[ \t%+\\]", "auth (?:plain|login)"),
     *(":(?:thin|oci8?):", "identified", "user[-_]?data", "stringdata", r"""auth\\*["']\s?:"""),
     rf"pass(?:word|code){_BLANK}+(?:is|was|to|set|changed|reset)",
-    rf"set{_BLANK}+password{_BLANK}+for",
     r"securestring[ \t\\]",
     *(r"""kind\\*"\s*:\s*\\*"secret""", "customer[-_ ]?secret[-_ ]?key", r" code[ :\\]"),
     r"\\u00",  # an escape may stand for any letter of what else is looked for
@@ -194,13 +198,19 @@ def _rare(alternatives: Iterable[str]) -> _Rare:
     return _Rare(_matcher("|".join(marks)), re.compile(_by_first(marks)))
 
 
-# grouped so that the engine has few words at once: its time leaps where they are too many or too much alike
+# grouped so that the engine has few words at once: its time leaps where they are too many or too much alike, and in
+# every group that has a word of which it knows no more than three characters
 _tokens = _rare(_TOKENS)
-_bare_commands = _rare(_BARE_COMMANDS)
+_bare_commands = _rare((*_BARE_COMMANDS, *_SHORT_TOKENS))
 _marks = _rare(_MARKS)
 _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
 _ALWAYS: Final = (_tokens, _bare_commands, _marks)
 _commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
+# each together with the names of secrets that begin as shortly
+_has_short_word = _matcher(
+    "|".join((f"(?:{_SHORT_WORDS}){_ENDINGS}{_GIVES}", *_BARE_COMMANDS, *_SHORT_TOKENS))
+)
+_has_long_word = _matcher("|".join((f"(?:{_LONG_WORDS}){_ENDINGS}{_GIVES}", *_MARKS)))
 _has_options = _matcher(r"""[ \t\n\r"'=]-[a-z-]|\\[nrt]-[a-z-]""")
 _has_option_with_secret = _matcher(rf"""-[a-z0-9_.-]*{_WORDS}[-_.]*(?:{_BLANK}|\\*["'])""")
 # an escape that JSON does not know, so that nobody can tell what it stands for
@@ -223,11 +233,10 @@ def text_may_contain_secret(characters: str, lower: str | None = None) -> bool:
     if lower is None:
         lower = characters.lower()
     return (
-        _names_a_secret(lower)
+        _has_long_word(lower)
+        or _has_short_word(lower)
         or _has_head(characters)
         or _tokens.is_in(lower)
-        or _bare_commands.is_in(lower)
-        or _marks.is_in(lower)
         or ("\\" in lower and _has_unknown_escape(lower))
         or ("$" in lower and _marks_with_dollar.is_in(lower))
         or ("@" in lower and _has_user_info(lower))

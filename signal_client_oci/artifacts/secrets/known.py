@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,44 +20,46 @@ _TOKEN_KEYS: Final = (b'"credentials":"', b'"credentials": "')
 _VALUE_OPENS: Final = re.compile(rb'\s{0,20}:\s{0,20}\[\s{0,20}"')
 _VALUE_ENDS: Final = b'"]'
 
-_ABSENT: Final = msgspec.Raw()
-
 
 class _SecretHeaders(msgspec.Struct, gc=False):
     """The headers that hold a secret, by their names as services write them."""
 
-    authorization: msgspec.Raw = _ABSENT
-    Authorization: msgspec.Raw = _ABSENT
-    cookie: msgspec.Raw = _ABSENT
-    obo_token: msgspec.Raw = msgspec.field(default=_ABSENT, name="opc-obo-token")
-    auth_token: msgspec.Raw = msgspec.field(default=_ABSENT, name="x-auth-token")
+    authorization: Any = None
+    Authorization: Any = None
+    cookie: Any = None
+    obo_token: Any = msgspec.field(default=None, name="opc-obo-token")
+    auth_token: Any = msgspec.field(default=None, name="x-auth-token")
 
 
 _DECODER: Final = msgspec.json.Decoder(_SecretHeaders)
 _HEADERS: Final = (
-    ("authorization", b'"authorization"', "authorization"),
-    ("Authorization", b'"Authorization"', "authorization"),
-    ("cookie", b'"cookie"', "cookie"),
-    ("obo_token", b'"opc-obo-token"', "obo-token"),
-    ("auth_token", b'"x-auth-token"', "token"),
+    (b'"authorization"', "authorization"),
+    (b'"Authorization"', "authorization"),
+    (b'"cookie"', "cookie"),
+    (b'"opc-obo-token"', "obo-token"),
+    (b'"x-auth-token"', "token"),
 )
 
 
-class KnownSecret(NamedTuple):
-    """The text of a string in a record, from behind its opening quote to its closing one, and its kind of secret."""
+class KnownSecret(msgspec.Struct, frozen=True, order=True, gc=False):
+    """The text of a string in a record, from behind its opening quote to its closing one, and its kind of secret.
+
+    `plain` is what the string stands for.
+    """
 
     start: int
     stop: int
     kind: str
+    plain: bytes
 
 
-def session_token(data: AuditData | None) -> str:
+def session_token(data: AuditData) -> str:
     """Return the session token that signed an event's call, "" when something else did."""
-    credentials = data.identity.credentials if data and data.identity else None
+    credentials = data.identity.credentials if data.identity else None
     return credentials if credentials and credentials.startswith("ST$") else ""
 
 
-def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
+def known_secrets(text: bytes, data: AuditData) -> Iterator[KnownSecret]:
     """Yield where the session token and the values of secret headers of an audit event stand; its text is JSON.
 
     Only strings without escapes other than quotes are named, and one of each header; the general reading sees to the
@@ -65,14 +67,15 @@ def known_secrets(text: bytes, data: AuditData | None) -> Iterator[KnownSecret]:
     """
     token = session_token(data)
     if token:
-        value = token.encode("utf-8", "replace") + b'"'
+        plain = token.encode("utf-8", "replace")
+        value = plain + b'"'
         at = text.find(b"$")  # which is far rarer than anything else of it
         while at >= 0:
             start = at - len(b"ST")
             if text.endswith(_TOKEN_KEYS, 0, start) and text.startswith(value, start):
-                yield KnownSecret(start, start + len(value) - 1, "credentials")
+                yield KnownSecret(start, start + len(plain), "credentials", plain)
             at = text.find(b"$", at + 1)
-    if data and data.request:
+    if data.request:
         yield from _header_values(text, bytes(data.request.headers))
 
 
@@ -82,16 +85,11 @@ def _header_values(text: bytes, headers: bytes) -> Iterator[KnownSecret]:
         present = _DECODER.decode(headers)
     except DECODE_ERRORS:
         return
-    for field, name, kind in _HEADERS:
-        at = text.find(name) if getattr(present, field) is not _ABSENT else -1
-        opens = _VALUE_OPENS.match(text, at + len(name)) if at >= 0 else None
-        start = opens.end() if opens else -1
-        stop = text.find(_VALUE_ENDS, start) if opens else -1
-        if stop >= 0 and _has_quotes_alone(text[start:stop]):
-            yield KnownSecret(start, stop, kind)
-
-
-def _has_quotes_alone(content: bytes) -> bool:
-    """Tell whether a stretch is the text of one string in which nothing but quotes is escaped."""
-    bare = content.replace(b'\\"', b"")
-    return b'"' not in bare and b"\\" not in bare
+    for values, (name, kind) in zip(msgspec.structs.astuple(present), _HEADERS, strict=True):
+        if isinstance(values, list) and len(values) == 1 and isinstance(values[0], str):
+            plain = values[0].encode("utf-8", "replace")
+            content = plain.replace(b'"', b'\\"')
+            at = text.find(name)
+            opens = _VALUE_OPENS.match(text, at + len(name)) if at >= 0 else None
+            if opens and text.startswith(content + _VALUE_ENDS, opens.end()):
+                yield KnownSecret(opens.end(), opens.end() + len(content), kind, plain)

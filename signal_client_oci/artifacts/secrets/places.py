@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from signal_client_oci.artifacts.json_scan import string_end
 from signal_client_oci.artifacts.json_strings import COLON, plain_text
@@ -34,7 +36,7 @@ _CUSTOMER_KEY: Final = re.compile(rb"customer[-_ ]?secret[-_ ]?key", re.IGNORECA
 _NUMERIC: Final = frozenset(b"password passwd passphrase passcode pwd pass otp pin".split())
 
 
-class Secret(NamedTuple):
+class Secret(msgspec.Struct, frozen=True, gc=False):
     """A secret as it stood in a record, and what stands in its place now."""
 
     plain: bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,14 +10,11 @@ from signal_client_oci.artifacts.times import utc_moment
 from signal_client_oci.cli.output.poll_report import SOURCE_TITLES, checks_to_resolve
 from signal_client_oci.cli.output.safe_text import printable
 from signal_client_oci.contract import Report, SourceReport
-from signal_client_oci.errors.quantities import counted
+from signal_client_oci.host.headline import VERDICTS, Standing, Verdict
 
-__all__ = ["OUTCOMES", "InstanceRow", "SourceRow", "heading_parts"]
+__all__ = ["InstanceRow", "SourceRow"]
 
-OUTCOMES: Final = ("failed", "degraded", "waiting", "ok")
-"""How a poll can have ended, the worst first; `waiting` before the first one."""
 _ABORTED: Final = "ABORTED"
-_NAMED: Final = 3
 
 
 @dataclass
@@ -45,7 +41,7 @@ class InstanceRow:
     """One instance: `outcome` is how its last poll ended, `notes` say in a line each what needs attention since."""
 
     name: str
-    outcome: str = "waiting"
+    outcome: Verdict = "waiting"
     is_polling: bool = False
     reason: str = ""
     notes: list[str] = field(default_factory=list)
@@ -56,7 +52,7 @@ class InstanceRow:
     @property
     def rank(self) -> int:
         """Where the instance belongs in a list with the troubled ones first."""
-        return OUTCOMES.index(self.outcome)
+        return VERDICTS.index(self.outcome)
 
     @property
     def status(self) -> str:
@@ -66,6 +62,11 @@ class InstanceRow:
     def named_notes(self) -> list[str]:
         """Return the notes with the instance's name before each."""
         return [printable(f"{self.name}: {note}") for note in self.notes]
+
+    @property
+    def standing(self) -> Standing:
+        """How the instance fares, for the line that tells of all."""
+        return Standing(printable(self.name), self.outcome, self.reason)
 
     def merged(self) -> SourceRow:
         """Return the sources as one: the sums, the greatest lag, and the reason for the instance's outcome."""
@@ -109,25 +110,3 @@ class InstanceRow:
         self.notes = [f"the poll was aborted: {problem}"]
         for source in self.sources.values():
             source.status, source.polled, source.error = "failed", now, _ABORTED
-
-
-def heading_parts(rows: Iterable[InstanceRow]) -> list[tuple[str, str]]:
-    """Return in one line how many instances there are and which are troubled: (text, outcome or "") pairs to join."""
-    by_outcome: dict[str, list[InstanceRow]] = {outcome: [] for outcome in OUTCOMES}
-    for row in rows:
-        by_outcome[row.outcome].append(row)
-    count = sum(map(len, by_outcome.values()))
-    parts = [(counted(count, "instance"), "")]
-    for outcome in ("failed", "degraded"):
-        if troubled := by_outcome[outcome]:
-            named = ", ".join(f"{printable(row.name)} {row.reason}".rstrip() for row in troubled[:_NAMED])
-            more = f" and {len(troubled) - _NAMED} more" if len(troubled) > _NAMED else ""
-            parts += [
-                (", " if len(parts) == 1 else "; ", ""),
-                (f"{len(troubled)} {outcome}: {named}{more}", outcome),
-            ]
-    for outcome, whole, word in (("ok", "all", "ok"), ("waiting", "none", "polled yet")):
-        if calm := len(by_outcome[outcome]):
-            number = whole if calm == count else f"{calm}{'' if outcome == 'ok' else ' not'}"
-            parts += [(", " if len(parts) == 1 else "; ", ""), (f"{number} {word}", outcome)]
-    return parts

@@ -15,8 +15,9 @@ from rich.text import Text
 from signal_client_oci.cli.output.poll_report import SOURCE_TITLES
 from signal_client_oci.cli.output.safe_text import printable, shortened
 from signal_client_oci.cli.output.screen import Screen, word
-from signal_client_oci.cli.run_display.instance_rows import OUTCOMES, InstanceRow, SourceRow, heading_parts
+from signal_client_oci.cli.run_display.instance_rows import InstanceRow, SourceRow
 from signal_client_oci.host import BatchProgress, Observer, PollOutcome
+from signal_client_oci.host.headline import VERDICTS, headline_parts
 from signal_client_oci.host.instances import Instance
 
 __all__ = ["LiveTable"]
@@ -108,11 +109,10 @@ class LiveTable(Observer):
         return sorted(self._rows.values(), key=lambda row: row.rank)
 
     def _drawn(self, notes: Sequence[Text], lines: int | None) -> Group:
-        """Return heading, heading_parts, a table of at most so many lines, and notes."""
-        counted = Text.assemble(
-            *(word(outcome, text) for text, outcome in heading_parts(self._rows.values()))
-        )
-        top = [Text(printable(self.heading), style="dim"), counted]
+        """Return heading and headline, a table of at most so many lines, and notes."""
+        parts = headline_parts(row.standing for row in self._rows.values())
+        headline = Text.assemble(*(word(verdict or "", text) for text, verdict in parts))
+        top = [Text(printable(self.heading), style="dim"), headline]
         for line in top:
             line.no_wrap, line.overflow = True, "ellipsis"
         return Group(*top, *self._tables(self._sorted(), lines), *notes)
@@ -127,7 +127,7 @@ class LiveTable(Observer):
             shown = max(1, shown - 1)
         yield self._table_of_instances(rows[:shown])
         if hidden := Counter(row.outcome for row in rows[shown:]):
-            words = ", ".join(f"{hidden[outcome]} {outcome}" for outcome in OUTCOMES if hidden[outcome])
+            words = ", ".join(f"{hidden[outcome]} {outcome}" for outcome in VERDICTS if hidden[outcome])
             yield Text(f"... {len(rows) - shown} more: {words}", style="dim")
 
     def _table_of_sources(self, rows: Sequence[InstanceRow]) -> Table:

@@ -10,8 +10,8 @@ from signal_client_oci import __version__
 from signal_client_oci.artifacts.sanitize import sanitize
 from signal_client_oci.contract import SOURCES, Check
 from signal_client_oci.host.http.board import BoardState
+from signal_client_oci.host.http.board_headline import board_headline, most_troubled_first
 from signal_client_oci.host.http.chart import CHART_SLOTS, SLOT_SECONDS
-from signal_client_oci.host.http.headline import board_headline, most_troubled_first
 from signal_client_oci.host.http.status import InstanceStatus, SourceStatus
 
 __all__ = ["page_state"]

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Final
 
 from signal_client_oci.host.http.board import BoardState, StatusBoard
-from signal_client_oci.host.http.headline import duration_in_words
+from signal_client_oci.host.http.board_headline import duration_in_words
 from signal_client_oci.host.http.metrics import Exposition
 from signal_client_oci.host.http.page_state import page_state
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from signal_client_oci.contract import Check, SourceName
+from signal_client_oci.host.headline import Verdict
 from signal_client_oci.host.http.chart import ChartPoint
 
 __all__ = [
@@ -16,11 +17,8 @@ __all__ = [
     "InstanceStatus",
     "SourceStatus",
     "SourceTotals",
-    "Verdict",
 ]
 
-Verdict = Literal["failed", "overdue", "degraded", "waiting", "ok"]
-"""How an instance fares, worst first; `overdue`: no poll ended with a report for three intervals."""
 PollEnd = Literal["ok", "degraded", "failed", "aborted"]
 """How a poll ended: its report's status, or without a report."""
 

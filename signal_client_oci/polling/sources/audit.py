@@ -14,7 +14,7 @@ from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page, list_events
 from signal_client_oci.oci_api.pages import Bounds
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.state.windows import DAY
 
 __all__ = ["AuditApi"]

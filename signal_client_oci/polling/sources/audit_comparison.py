@@ -24,7 +24,7 @@ from signal_client_oci.polling.protocol import Step
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.sources.audit import AuditApi
 from signal_client_oci.polling.sources.deliveries import RecordMapper
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.scheduler.requests import LaneKey, Task
 from signal_client_oci.state.cursor import read_again_from
 from signal_client_oci.state.poll_state import PollState

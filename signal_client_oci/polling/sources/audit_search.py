@@ -25,7 +25,7 @@ from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Compartment, Scope
 from signal_client_oci.polling.sources.audit_comparison import AuditComparison
 from signal_client_oci.polling.sources.windowed import WindowedSource
-from signal_client_oci.polling.sources.windowed_api import Margins, WindowedApi
+from signal_client_oci.polling.windows.windowed_api import Margins, WindowedApi
 from signal_client_oci.scheduler.requests import LaneHealth, Task
 from signal_client_oci.settings.model import Settings
 from signal_client_oci.state.poll_state import PollState

@@ -273,10 +273,9 @@ class CloudGuardSource:
             mapped = version.problem.to_artifact(details)
         except Exception as error:  # noqa: BLE001  (told with the problem, which must not stop those behind it)
             mapped = unmapped(version.problem, self.name, error)
-        artifact, redacted, has_parse_error = mapped
-        self._counts["redacted"] += redacted
-        self._counts["parse_errors"] += has_parse_error
-        return artifact
+        self._counts["redacted"] += mapped.redacted
+        self._counts["parse_errors"] += mapped.parse_error
+        return mapped.artifact
 
     # --- the outcome --------------------------------------------------------------------------------------
 

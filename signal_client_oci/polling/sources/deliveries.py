@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from signal_client_oci.artifacts.envelope import MappedRecord, Origin, unmapped
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
-from signal_client_oci.polling.sources.windowed_api import WindowedApi, WindowedRecord
+from signal_client_oci.polling.windows.windowed_api import WindowedApi, WindowedRecord
 from signal_client_oci.state.changes import Delivery, RecordsKey
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.stream_state import StreamKey, compartment_key
@@ -90,17 +90,17 @@ class RecordMapper:
             if not add(digest):
                 counts["duplicates"] += 1
                 continue
-            artifact, redacted, has_parse_error = self._mapped(record)
-            if redacted:
-                counts["redacted"] += redacted
-            if has_parse_error:
+            mapped = self._mapped(record)
+            if mapped.redacted:
+                counts["redacted"] += mapped.redacted
+            if mapped.parse_error:
                 counts["parse_errors"] += 1
             named = tags.get(record.compartment or "", own_tag)
             if named != tag:
                 if digests:
                     yield tag, artifacts, digests
                 tag, artifacts, digests = named, [], []
-            artifacts.append(artifact)
+            artifacts.append(mapped.artifact)
             digests.append(digest)
         if digests:
             yield tag, artifacts, digests

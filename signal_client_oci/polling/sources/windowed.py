@@ -28,10 +28,22 @@ from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope
 from signal_client_oci.polling.sources.deliveries import RecordMapper
-from signal_client_oci.polling.sources.failed_slices import TOO_MUCH, can_begin_again, divided, with_minute
-from signal_client_oci.polling.sources.planning import Partition, Plan, Planner, Slice
-from signal_client_oci.polling.sources.summary import ReadFailures, covered_until, out_of_scope
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.sources.read_failures import ReadFailures
+from signal_client_oci.polling.windows.planner import Plan, Planner
+from signal_client_oci.polling.windows.slices import (
+    TOO_MUCH,
+    Partition,
+    Slice,
+    can_begin_again,
+    divided,
+    with_minute,
+)
+from signal_client_oci.polling.windows.window_splitting import (
+    next_slice_minutes,
+    slice_end,
+    spare_minutes,
+)
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
 from signal_client_oci.state.changes import (
     AdvanceCursor,
@@ -42,13 +54,10 @@ from signal_client_oci.state.changes import (
     SettleCursor,
 )
 from signal_client_oci.state.poll_state import PollState
-from signal_client_oci.state.stream_state import StreamKey, tag_of
+from signal_client_oci.state.stream_state import StreamKey, covered_until, out_of_scope, tag_of
 from signal_client_oci.state.windows import (
     floor_minute,
     minute_to_datetime,
-    next_slice_minutes,
-    slice_end,
-    spare_minutes,
 )
 
 __all__ = ["WindowedSource"]

@@ -10,8 +10,8 @@ from support.host_fakes import Fake, counting, instance, plugins_of, source_repo
 
 from signal_client_oci.host import Host, MemoryCheckpoints, MemorySink, Schedule
 from signal_client_oci.host.http.board import StatusBoard
+from signal_client_oci.host.http.board_headline import board_headline, most_troubled_first
 from signal_client_oci.host.http.chart import CHART_SLOTS, SLOT_SECONDS, ChartPoint, add_to_chart
-from signal_client_oci.host.http.headline import board_headline, most_troubled_first
 from signal_client_oci.host.observers import Observers
 from signal_client_oci.host.schedule import Observer
 

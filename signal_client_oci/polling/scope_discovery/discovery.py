@@ -1,4 +1,4 @@
-"""Finds which regions and compartments a poll covers, before anything is read of them.
+"""Finds the regions and compartments that a poll covers, before anything is read of them.
 
 ListCompartments gives the whole tree only from the tenancy and never the root itself (oci-python-sdk, docstring of
 `list_compartments`), so the list is taken there and walked down from the scope, which is always part of it. The list
@@ -9,39 +9,38 @@ only if the checkpoint says that it is the list of the last poll.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from signal_client_oci.artifacts.times import utc_moment
-from signal_client_oci.errors.catalog import denied_code
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.errors.quantities import counted
-from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.limits import MAX_COMPARTMENTS
 from signal_client_oci.oci_api.operations import (
     MAX_PAGE_LIMIT,
     CompartmentRow,
     Page,
     list_compartments,
-    list_region_subscriptions,
 )
-from signal_client_oci.polling.compartment_lists import CompartmentList, list_of_last_poll, lists
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens
 from signal_client_oci.polling.protocol import Step
-from signal_client_oci.polling.scope import Compartment, Scope
-from signal_client_oci.polling.scope_findings import GONE, ScopeFindings
+from signal_client_oci.polling.scope import Scope
+from signal_client_oci.polling.scope_discovery.compartment_lists import (
+    CompartmentList,
+    list_of_last_poll,
+    lists,
+)
+from signal_client_oci.polling.scope_discovery.compartment_tree import walk
+from signal_client_oci.polling.scope_discovery.findings import GONE, ScopeFindings
+from signal_client_oci.polling.scope_discovery.regions import IDENTITY, SubscribedRegions
 from signal_client_oci.scheduler.requests import LaneHealth, LaneKey, Task
-from signal_client_oci.settings.regions import UnknownRegionError, canonical_region
 from signal_client_oci.state.changes import Change, SetBackfill, SetCompartmentList
 from signal_client_oci.state.poll_state import PollState
-from signal_client_oci.state.windows import floor_minute
 
-__all__ = ["IDENTITY", "ScopeDiscovery"]
+__all__ = ["ScopeDiscovery"]
 
-IDENTITY: Final = "identity"
 _PAGE_LIMIT: Final = MAX_PAGE_LIMIT
 _SAFE_OCID: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # it goes into queries, paths and log lines
 
@@ -57,7 +56,7 @@ class ScopeDiscovery:
         self.findings = ScopeFindings(context.settings)
         self._context = context
         self._state = state
-        self._regions = [self._context.settings.region]
+        self._regions = SubscribedRegions(context.settings, self.findings)
         self._rows: Sequence[CompartmentRow] = ()
         self._listing = _Listing(_PAGE_LIMIT)
         self._is_complete = not self._context.settings.include_subcompartments
@@ -69,12 +68,7 @@ class ScopeDiscovery:
 
     def start(self) -> Step:
         """Ask for what is needed; the output has to be known before any batch goes out."""
-        tasks: list[Task] = []
-        if self._context.settings.additional_regions == ["all"]:
-            call = partial(list_region_subscriptions, tenancy_ocid=self._context.settings.tenancy_ocid)
-            tasks.append(self._task(call, "regions"))
-        else:
-            self._regions += self._context.settings.additional_regions
+        tasks = self._regions.start()
         if self._context.settings.include_subcompartments:
             kept = list_of_last_poll(self._context, self._state)
             if kept is None:
@@ -113,9 +107,8 @@ class ScopeDiscovery:
 
     def on_page(self, task: Task, page: Page[Any]) -> Step:
         """Take the subscriptions, or one page of compartments."""
-        if task.tag == "regions":
-            ready = [one.region_name for one in page.items if one.is_ready]
-            self._regions += [name for name in self._known(ready) if name not in self._regions]
+        if task.tag == SubscribedRegions.tag:
+            self._regions.on_page(page)
             return Step()
         listing = self._listing
         listing.rows += page.items
@@ -145,11 +138,8 @@ class ScopeDiscovery:
             return Step([self._page(None)])
         if self._is_over:
             return Step()
-        if task.tag == "regions":
-            is_denied = failure.code == denied_code(IDENTITY)
-            self._without_regions(
-                failure.recoded("REGIONS_NOT_AUTHORIZED", failure.detail) if is_denied else failure
-            )
+        if task.tag == SubscribedRegions.tag:
+            self._regions.on_failure(failure)
         else:
             self._fall_back(failure)
         return Step()
@@ -173,9 +163,9 @@ class ScopeDiscovery:
         if missing is not None and not self._is_complete:
             self._fall_back(missing)
         elif missing is not None:
-            self._without_regions(missing)
+            self._regions.on_failure(missing)
         self._is_over = True
-        compartments = list(_walk(self._context.settings.scope_ocid, self._safe_rows()))
+        compartments = list(walk(self._context.settings.scope_ocid, self._safe_rows()))
         backfill_from = min(
             self._backfill_from, self._state.backfill_from
         )  # a service's clock may have told more
@@ -183,7 +173,7 @@ class ScopeDiscovery:
         if self._listed is not None:
             changes.append(SetCompartmentList(self._listed.listed_at, self._listed.digest))
         return Scope(
-            self._regions,
+            self._regions.names,
             compartments,
             listed_before=self._listed_before,
             backfill_from=backfill_from,
@@ -200,10 +190,6 @@ class ScopeDiscovery:
             )
             self.findings.note("Compartments", failure, "they are not collected from")
         return rows
-
-    def _without_regions(self, failure: Failure) -> None:
-        alone = f"collecting from {self._context.settings.region} alone"
-        self.findings.note("Subscribed regions", failure, alone)
 
     def _fall_back(self, failure: Failure) -> None:
         kept = lists.last(self._context)
@@ -225,19 +211,7 @@ class ScopeDiscovery:
             limit=self._listing.limit,
             page=token,
         )
-        return self._task(call, "compartments")
-
-    def _task(self, call: Callable[[Client], Any], tag: str) -> Task:
-        return Task(IDENTITY, LaneKey(self._context.settings.region, "identity"), call, tag)
-
-    def _known(self, names: Iterable[str]) -> Iterator[str]:
-        """Yield the regions that the SDK knows; an unknown name would make it build some other host's name."""
-        for name in names:
-            try:
-                yield canonical_region(name)
-            except UnknownRegionError:
-                failure = Failure("REGION_UNKNOWN", detail=f"{name[:40]!a}")
-                self.findings.note("Subscribed regions", failure, "it is not collected from")
+        return Task(IDENTITY, LaneKey(self._context.settings.region, "identity"), call, "compartments")
 
 
 @dataclass
@@ -247,29 +221,3 @@ class _Listing:
     limit: int
     rows: list[CompartmentRow] = field(default_factory=list)
     tokens: PageTokens = field(default_factory=PageTokens)
-
-
-def _compartment(row: CompartmentRow) -> Compartment:
-    created = utc_moment(row.time_created or "")
-    return Compartment(
-        row.id,
-        row.name or "",
-        0 if created is None else floor_minute(created),
-        deleted=row.lifecycle_state == "DELETED",
-    )
-
-
-def _walk(scope: str, rows: Mapping[str, CompartmentRow]) -> Iterator[Compartment]:
-    """Yield the scope and everything below it, each once."""
-    below: dict[str, list[CompartmentRow]] = {}
-    for row in rows.values():
-        if row.compartment_id:
-            below.setdefault(row.compartment_id, []).append(row)
-    yield _compartment(rows[scope]) if scope in rows else Compartment(scope, "", 0, deleted=False)
-    seen, waiting = {scope}, [scope]
-    while waiting:
-        for row in below.get(waiting.pop(), ()):
-            if row.id not in seen:
-                seen.add(row.id)
-                waiting.append(row.id)
-                yield _compartment(row)

@@ -1,9 +1,9 @@
-"""Sums up how a windowed source fared: what could not be read, what was not reached, what was counted."""
+"""Sums up what a windowed source could not read, and what it did not reach."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
@@ -11,14 +11,11 @@ from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.quantities import counted
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome
 from signal_client_oci.polling.scope import Compartment
-from signal_client_oci.polling.sources.windowed_api import WindowedApi
+from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.state.changes import Change
-from signal_client_oci.state.stream_state import StreamState
-from signal_client_oci.state.windows import DAY, minute_to_text
 
-__all__ = ["ReadFailures", "covered_until", "out_of_scope"]
+__all__ = ["ReadFailures"]
 
-_FORGOTTEN_AFTER: Final = 90 * DAY
 _MAX_REGIONS: Final = 3
 
 
@@ -134,16 +131,3 @@ def _regions_in_words(regions: Sequence[str]) -> str:
 def _joined(parts: Iterable[str]) -> str:
     every = list(parts)
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
-
-
-def covered_until(streams: Iterable[StreamState], keys: Collection[str]) -> str | None:
-    """Return until when all of these compartments were read (RFC 3339), None where nothing is known."""
-    wanted = set(keys)
-    read = [one.read_until for stream in streams for key, one in stream.cursors.items() if key in wanted]
-    return minute_to_text(min(read)) if read else None
-
-
-def out_of_scope(stream: StreamState, keys: Collection[str], minute: int) -> list[str]:
-    """Return what has been out of the scope for so long that OCI has forgotten it too."""
-    wanted, oldest = set(keys), minute - _FORGOTTEN_AFTER
-    return [key for key, one in stream.cursors.items() if key not in wanted and one.last_attempt < oldest]

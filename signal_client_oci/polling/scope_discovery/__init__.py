@@ -1,0 +1,1 @@
+"""Finds which regions and compartments a poll reads."""
