@@ -280,7 +280,7 @@ ROWS: Final[dict[str, Row]] = {
         "throughput, 1 compartment, 1,000 events a page",
         SDK,
         Scenario("audit-1000", page_size=1000),
-        15,
+        4,
         "audit",
         audit_enabled=True,
     ),
@@ -288,18 +288,18 @@ ROWS: Final[dict[str, Row]] = {
         "throughput, 1 compartment, 100 events a page",
         SDK,
         Scenario("audit-100", page_size=100),
-        6,
+        3,
         "audit",
         audit_enabled=True,
     ),
     "logging": _throughput(
-        "Logging Search, 1,000 a page", SDK_LOOP, Scenario("logging"), 2, "logging", logging_enabled=True
+        "Logging Search, 1,000 a page", SDK_LOOP, Scenario("logging"), 1.8, "logging", logging_enabled=True
     ),
     "cloud-guard": _throughput(
         "Cloud Guard, 1,000 a page, `cloud_guard_details` off",
         SDK,
         Scenario("cloud-guard"),
-        5,
+        2.5,
         "cloudguard",
         cloud_guard_enabled=True,
         cloud_guard_details=False,

@@ -6,11 +6,7 @@ from datetime import timedelta
 
 import pytest
 from support.command_lines import kill_what_is_left, write_instances
-from support.deadline import (  # noqa: F401  hooks
-    pytest_runtest_call,
-    pytest_runtest_setup,
-    pytest_runtest_teardown,
-)
+from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 from signal_client_oci.sandbox import Sandbox, system_clock
 

@@ -12,11 +12,7 @@ from pathlib import Path
 import pytest
 from form_host import FormHost
 from support.browser import Browser
-from support.deadline import (  # noqa: F401  hooks
-    pytest_runtest_call,
-    pytest_runtest_setup,
-    pytest_runtest_teardown,
-)
+from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 HERE = Path(__file__).parent
 PROGRAMS = ("node", "npm", "chromium", "chromedriver")

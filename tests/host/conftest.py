@@ -1,7 +1,3 @@
-"""No test of the host waits for ever."""
+"""Nothing that cleans up after a test of the host waits for ever."""
 
-from support.deadline import (  # noqa: F401  hooks
-    pytest_runtest_call,
-    pytest_runtest_setup,
-    pytest_runtest_teardown,
-)
+from support.deadline import pytest_exception_interact  # noqa: F401  a hook

@@ -6,11 +6,7 @@ from functools import lru_cache
 import oci
 import pytest
 from oci.circuit_breaker import NoCircuitBreakerStrategy
-from support.deadline import (  # noqa: F401  hooks
-    pytest_runtest_call,
-    pytest_runtest_setup,
-    pytest_runtest_teardown,
-)
+from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 

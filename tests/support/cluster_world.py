@@ -66,15 +66,14 @@ class ClusterWorld:
 
     async def initialise(self, replicas: int = 1, **stream: Any) -> None:
         """Make streams and buckets as `cluster init` does, with every revision of the checkpoints kept."""
+        soon = self.client.jetstream(timeout=1)  # servers that still look for each other do not answer
         for resource in needed_resources(APPLIANCE, replicas, StreamLimits()):
             config = resource.config
             if resource.name == CHECKPOINTS:
                 config = replace(config, max_msgs_per_subject=_ALL_REVISIONS)
             if resource.name == STREAM:
                 config = replace(config, **stream)
-            await until(
-                lambda config=config: self.js.add_stream(config)
-            )  # servers may still look for each other
+            await until(lambda config=config: soon.add_stream(config))
 
     def tenancy(self, name: str, *regions: str) -> Tenancy:
         """Add a tenancy."""

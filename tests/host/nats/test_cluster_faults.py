@@ -145,7 +145,7 @@ async def _run(faults: Faults, server: NatsServer) -> None:
         faults.world = world
         for name in NAMES:
             world.tenancy(name)
-            world.emit(name, BACKLOG)
+            world.emit(name, BACKLOG // 2)
             await world.configure(name)
         for _ in range(NODES):
             faults.start_node()
