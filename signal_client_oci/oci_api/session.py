@@ -1,8 +1,8 @@
 """What lies between an SDK client and the transport: prepares and signs each request without doing work twice.
 
 A session of `requests` parses the service's URL, merges settings, reads and keeps cookies and looks for redirects with
-every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is, byte
-for byte, what such a session would send; cookies of an answer are not sent back.
+every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is what
+such a session would send, with all names of headers in lower case; cookies of an answer are not sent back.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Session:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def request(  # noqa: PLR0913  (as the SDK calls it)
+    def request(  # noqa: PLR0913  (as the SDK calls it, whatever else it passes; limits are the transport's own)
         self,
         method: str,
         url: str,
@@ -52,8 +52,7 @@ class Session:
         params: Mapping[str, Any] | None,
         headers: Mapping[str, str],
         data: Any,
-        stream: bool,  # noqa: ARG002
-        timeout: Any,  # noqa: ARG002  (the transport's own limits hold)
+        **_: Any,
     ) -> Any:
         """Send one request, signed by `auth`, and return its answer; raises what `Transport.send` does."""
         request = PreparedRequest()

@@ -373,7 +373,7 @@ def test_pages_without_an_end_end(world, few_pages, service, operation):
     assert report["status"] != "ok"
     assert "PAGES_WITHOUT_END" in codes(report)
     # a window of an hour, cut to quarters; of Logging, three compartments are asked for together and then alone
-    assert few_pages <= len(world.requests(operation)) <= few_pages * 40
+    assert few_pages <= len(world.requests(operation)) <= few_pages * 60
     others = {"audit", "logging", "cloud_guard"} - {{"cloudguard": "cloud_guard"}.get(service, service)}
     assert {statuses(report)[other] for other in others} == {"ok"}
     world.sandbox.faults.clear()
