@@ -15,4 +15,4 @@ if len(sums) != 1 or sums[0][0] != sums[0][1]:
     problems.append(f"not every record arrived once: {sums}")
 if uncovered is None or not int(uncovered[1].replace(",", "")):
     problems.append("no node was killed between storing artifacts and storing their checkpoint")
-sys.exit("\n".join(problems))
+sys.exit("\n".join(problems) or 0)
