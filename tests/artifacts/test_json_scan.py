@@ -72,6 +72,7 @@ def test_an_error_says_its_kind(monkeypatch, scan, kind):
     assert refused.value.kind == kind
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_an_object_of_too_many_parts_is_not_looked_through():
     """How many steps one odd record costs is bounded; what it is too large for counts as cut off."""

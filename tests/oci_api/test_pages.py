@@ -196,6 +196,7 @@ def test_a_page_is_as_large_as_it_may_be(split, page_of):
         split(page, Bounds(9, len(page) - 1))
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 @WAY
 @pytest.mark.parametrize("text", [b"{}", b"0"], ids=["objects", "numbers"])

@@ -200,6 +200,7 @@ def _longest_span(requests):
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("text", [b"{}", b"0"])
 def test_tiny_records_cost_a_poll_no_more_memory_than_a_few_bodies(audit_alone, peak, text):
     """Millions of records in one body are counted before anything is made of them."""

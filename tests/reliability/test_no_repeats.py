@@ -38,6 +38,7 @@ def test_nothing_comes_again_in_steady_polling(world):
     assert_exactly_once(instance)
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_fifty_thousand_records_in_the_overlap_come_once(world):
     """Audit and Logging together fill the overlap; the next polls re-read all of it and deliver nothing."""

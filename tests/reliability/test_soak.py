@@ -4,6 +4,7 @@ import pytest
 from soak import Soak, make_quick
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2])
 def test_hours_of_trouble_lose_and_repeat_nothing(monkeypatch, seed):

@@ -134,6 +134,7 @@ def read_pastes():
             read(text)
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_long_runs_of_anything_are_read_in_linear_time():
     """30,000 characters of anything that an expression repeats are read as every field in bounded CPU time."""
@@ -150,6 +151,7 @@ def test_long_runs_of_anything_are_read_in_linear_time():
     assert run.returncode == 0, run.stderr[-2000:]
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 @given(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),

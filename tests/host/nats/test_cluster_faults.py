@@ -192,7 +192,7 @@ async def _has_noticed(world: ClusterWorld, sleeper: NodeProcess) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fenced", [True, False])
+@pytest.mark.parametrize("fenced", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_a_node_that_slept_writes_no_checkpoint_unless_it_is_not_fenced(fenced, tmp_path):
     """The owner that slept through its lease breaks nothing; a node without fencing does, and the test sees it."""
     with ExitStack() as stack:
@@ -238,6 +238,7 @@ async def _leader_dies(cluster: NatsCluster) -> None:
                 await node.stop()
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_every_record_arrives_once_when_the_streams_leader_dies(tmp_path):
     """Of three servers with three replicas, the one that leads the stream is killed in the middle of a batch."""
