@@ -27,6 +27,7 @@ TARGETS = {"compartments": 2, "throttled": 2, "memory": 2, "thousands": 4}
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 def test_it_runs_and_writes_its_page(tmp_path):
     """A run at tiny sizes measures every kind of row, writes page and plot, and its status says whether all is met."""
     page = tmp_path / "performance.md"
