@@ -1,8 +1,8 @@
 """What lies between an SDK client and the transport: prepares and signs each request without doing work twice.
 
 A session of `requests` parses the service's URL, merges settings, reads and keeps cookies and looks for redirects with
-every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is what
-such a session would send, with all names of headers in lower case; cookies of an answer are not sent back.
+every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is what such
+a session would send; cookies of an answer are not sent back.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any, Final
 
 from oci._vendor.requests.models import PreparedRequest
+from oci._vendor.requests.structures import CaseInsensitiveDict
 from oci._vendor.requests.utils import default_headers
 
 from signal_client_oci.oci_api.transport import Transport
 
 __all__ = ["Session", "work_out_once"]
 
-_HEADERS: Final = {name.lower(): value for name, value in default_headers().items()}
+_HEADERS: Final = default_headers()
 # methods of `oci.base_client.BaseClient` whose answer depends on nothing but endpoint and signer
 _FIXED_ANSWERS: Final = (
     "_validate_endpoint_host_components",
@@ -58,7 +59,8 @@ class Session:
         request = PreparedRequest()
         request.method = method
         request.url = _url(url, params)
-        request.headers = _Headers(_HEADERS | {name.lower(): value for name, value in headers.items()})
+        request.headers = _Headers(_HEADERS)
+        request.headers.update(headers)
         request.prepare_body(data or {}, None)
         request.prepare_auth(auth)
         return self._transport.send(request)
@@ -68,14 +70,8 @@ class Session:
         self._transport.close()
 
 
-class _Headers(dict[str, str]):
-    """Headers by their names in lower case, as the SDK signs and sends them; quicker than what `requests` has."""
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(str(name).lower())
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name.lower(), value)
+class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # the SDK has no types
+    """Headers as `requests` has them; what shows them shows their names alone."""
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self)}>"  # one of them holds the signature

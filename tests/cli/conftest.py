@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from support.command_lines import kill_what_is_left, write_instances
-from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 from signal_client_oci.sandbox import Sandbox, system_clock
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from form_host import FormHost
 from support.browser import Browser
-from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 HERE = Path(__file__).parent
 PROGRAMS = ("node", "npm", "chromium", "chromedriver")

@@ -42,7 +42,7 @@ def sent(call, *, is_post):
     return (
         request.method,
         request.url,
-        [(name.lower(), value) for name, value in request.headers.items()],
+        list(request.headers.items()),
         request.body,
     )
 

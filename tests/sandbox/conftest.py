@@ -6,7 +6,6 @@ from functools import lru_cache
 import oci
 import pytest
 from oci.circuit_breaker import NoCircuitBreakerStrategy
-from support.deadline import pytest_exception_interact  # noqa: F401  a hook
 
 from signal_client_oci.sandbox import Sandbox, VirtualClock
 
