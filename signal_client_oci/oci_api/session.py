@@ -1,8 +1,8 @@
 """What lies between an SDK client and the transport: prepares and signs each request without doing work twice.
 
 A session of `requests` parses the service's URL, merges settings, reads and keeps cookies and looks for redirects with
-every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is what such
-a session would send; cookies of an answer are not sent back.
+every request. Nothing of that is wanted here, and it took a tenth of a request's processor time. What is sent is
+what such a session would send; cookies of an answer are not sent back.
 """
 
 from __future__ import annotations
