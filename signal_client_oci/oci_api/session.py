@@ -7,8 +7,8 @@ what such a session would send; cookies of an answer are not sent back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, ValuesView
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from oci._vendor.requests.models import PreparedRequest
@@ -19,7 +19,6 @@ from signal_client_oci.oci_api.transport import Transport
 
 __all__ = ["Session", "work_out_once"]
 
-_HEADERS: Final = default_headers()
 # methods of `oci.base_client.BaseClient` whose answer depends on nothing but endpoint and signer
 _FIXED_ANSWERS: Final = (
     "_validate_endpoint_host_components",
@@ -56,10 +55,10 @@ class Session:
         **_: Any,
     ) -> Any:
         """Send one request, signed by `auth`, and return its answer; raises what `Transport.send` does."""
-        request = PreparedRequest()
+        request = _Request()
         request.method = method
         request.url = _url(url, params)
-        request.headers = _Headers(_HEADERS)
+        request.headers = _HEADERS.copy()
         request.headers.update(headers)
         request.prepare_body(data or {}, None)
         request.prepare_auth(auth)
@@ -70,11 +69,39 @@ class Session:
         self._transport.close()
 
 
-class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # the SDK has no types
-    """Headers as `requests` has them; what shows them shows their names alone."""
+class _Request(PreparedRequest):  # type: ignore[misc]  # the SDK has no types
+    """A request as `requests` has it, whose target is worked out once: who signs and who sends ask for it."""
+
+    @cached_property
+    def path_url(self) -> str:
+        """Path and query of the URL."""
+        return str(super().path_url)
+
+
+class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
+    """Headers as `requests` has them, quicker where all are meant; what shows them shows their names alone.
+
+    Who signs and who sends take all of them several times, and name by name that takes much longer.
+    """
+
+    def update(self, headers: Mapping[str, str]) -> None:
+        """Set all of these."""
+        self._store.update((name.lower(), (name, value)) for name, value in headers.items())
+
+    def items(self) -> ValuesView[tuple[str, str]]:
+        """Return names and values in order."""
+        pairs: ValuesView[tuple[str, str]] = self._store.values()
+        return pairs
+
+    def copy(self) -> _Headers:
+        """Return others of the same names and values."""
+        return _Headers(self)
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self)}>"  # one of them holds the signature
+
+
+_HEADERS: Final = _Headers(default_headers())
 
 
 def _url(url: str, params: Mapping[str, Any] | None) -> str:

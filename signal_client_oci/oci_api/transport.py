@@ -20,7 +20,6 @@ from typing import Any, Final
 from oci._vendor.requests.adapters import HTTPAdapter
 from oci._vendor.requests.exceptions import InvalidSchema
 from oci._vendor.requests.models import Response
-from oci._vendor.requests.structures import CaseInsensitiveDict
 from oci._vendor.requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
 from signal_client_oci.errors.failure import Failure, Recovery
@@ -114,12 +113,8 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         return str(request.path_url)
 
     def build_response(self, req: Any, resp: Any) -> Response:
-        """Return an answer whose body is not read yet: its cookies and its character set are not looked for."""
-        response = Response()
-        response.status_code, response.reason, response.raw = resp.status, resp.reason, resp
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.url, response.request, response.connection = req.url, req, self
-        return response
+        """Return an answer whose body is not read yet."""
+        return _Answer(req, resp)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use the connections of `connections`."""
@@ -221,6 +216,17 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
     def _claim(self, size: int) -> float:
         """Wait for memory for what is received; return the seconds waited."""
         return self.memory.claim(size, self._is_awaited) if self.memory is not None and size else 0.0
+
+
+class _Answer(Response):  # type: ignore[misc]  # as above
+    """A response as `requests` has it, without cookies, history and a character set, which nobody looks for here."""
+
+    encoding = None
+
+    def __init__(self, request: Any, raw: Any) -> None:
+        self.request, self.url = request, request.url
+        self.raw, self.status_code, self.reason, self.headers = raw, raw.status, raw.reason, raw.headers
+        self._content, self._content_consumed = False, False
 
 
 def _host_of(url: str) -> str:
