@@ -141,17 +141,17 @@ class PollContext:
         """Second of the poll's beginning."""
         return int(self.started.timestamp())
 
-    @property
+    @cached_property
     def polled_at_millisecond(self) -> int:
         """Millisecond of the poll's beginning."""
         return to_millisecond(self.started)
 
-    @property
+    @cached_property
     def minute(self) -> int:
         """Minute of the poll's beginning."""
         return floor_minute(self.started)
 
-    @property
+    @cached_property
     def newest(self) -> int:
         """End of what may be asked for, in minutes."""
         return newest_readable(self.minute)

@@ -93,7 +93,7 @@ class Dispatcher:
         """Return how many tasks each lane would send at once if they were submitted now."""
         if self.memory.is_full or self._workers.is_aborted:
             return {}
-        return {key: lane.free_places for key, lane in self._lanes.items() if lane.free_places}
+        return {key: places for key, lane in self._lanes.items() if (places := lane.free_places)}
 
     def has_pending(self, source: str) -> bool:
         """True while an outcome for `source` is still to come."""

@@ -106,15 +106,19 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """True while fewer requests are in flight than may be."""
-        return self.in_flight < max(1, min(int(self.limit), self.window))
+        return self._places > 0
+
+    @property
+    def _places(self) -> int:
+        """How many more requests may be in flight."""
+        return max(1, min(int(self.limit), self.window)) - len(self.sent)
 
     @property
     def free_places(self) -> int:
         """How many requests would be sent at once; one where the rate is limited, because each moves the next."""
         if self.waiting or self.tripped_by is not None or not self.may_send:
             return 0
-        places = max(1, min(int(self.limit), self.window)) - self.in_flight
-        return places if self.rate_limiter.rate is None else 1
+        return self._places if self.rate_limiter.rate is None else 1
 
     @property
     def sends_from(self) -> float:

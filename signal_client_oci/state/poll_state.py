@@ -47,7 +47,10 @@ class PollState:
 
     def stream(self, source: str, region: str) -> StreamState:
         """Return the state of a source in a region, a new one where there is none yet."""
-        return self.streams.setdefault(StreamKey(source, region), StreamState())
+        key = StreamKey(source, region)
+        if key not in self.streams:
+            self.streams[key] = StreamState()
+        return self.streams[key]
 
     def read_until(self) -> int:
         """Return the latest minute up to which anything was read, 0 = nothing was."""

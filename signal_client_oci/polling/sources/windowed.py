@@ -100,6 +100,8 @@ class WindowedSource:
     def refill(self, free: Mapping[LaneKey, int]) -> Step:
         """Ask for further slices of long windows while their lanes have places left."""
         self._growing = [one for one in self._growing if not one.is_planned]
+        if not self._growing:
+            return Step()
         left, tasks, width = dict(free), list[Task](), self._context.settings.max_concurrency
         for partition in self._growing:
             lane = self._lane(partition)
@@ -169,7 +171,7 @@ class WindowedSource:
 
     def _last_page(self, page: Page[bytes], slice_: Slice) -> Iterator[Delivery | Change]:
         """Yield a slice's last records, then how far its partition was read."""
-        yield from self._deliveries(page, slice_)
+        yield from self._deliveries(page, slice_) if page.items else ()
         partition = slice_.partition
         if partition.abandoned:
             return

@@ -29,11 +29,12 @@ class Handover:
         self._scope = scope
         self._overlap = overlap
         self._names = {compartment_key(one.ocid) for one in scope.compartments}
+        self._compartments_alone: dict[StreamState, bool] = {}
 
     def position_of(self, stream: StreamState, ocid: str) -> Cursor | None:
         """Return the furthest position that a compartment was read to, by itself or by a search; None if none was."""
         own = stream.cursors.get(compartment_key(ocid))
-        if stream.cursors.keys() <= self._names:
+        if self._has_compartments_alone(stream):
             return own
         searched = [stream.cursors[key] for key in self._searches_of(ocid) if key in stream.cursors]
         if not searched:
@@ -44,6 +45,12 @@ class Handover:
         return best._replace(
             slice_minutes=0, deleted=own.deleted if own else 0, denied=0, resume=0, swept_at=0
         )
+
+    def _has_compartments_alone(self, stream: StreamState) -> bool:
+        """True if no search has a cursor; that is looked up once, because none is placed while a poll is planned."""
+        if stream not in self._compartments_alone:
+            self._compartments_alone[stream] = stream.cursors.keys() <= self._names
+        return self._compartments_alone[stream]
 
     def _below_a_search(self, stream: StreamState) -> Cursor | None:
         """Return where to begin at the latest with a compartment that a search of another one may have read."""

@@ -140,7 +140,8 @@ class Planner:
             self._changes.append(DropCursors(key, (name,)))
             return None
         deleted = (cursor.deleted or self._context.minute) if compartment.deleted else 0
-        cursor = cursor._replace(deleted=deleted)
+        if deleted != cursor.deleted:
+            cursor = cursor._replace(deleted=deleted)
         if cursor != stored:
             self._changes.append(PlaceCursor(key, name, cursor))
         return cursor
