@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import re
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["MAX_DETAIL", "MAX_MESSAGE", "MAX_REQUEST_ID", "one_line", "parse_http_date", "request_id"]
@@ -42,10 +43,14 @@ def request_id(value: object) -> str | None:
 
 def parse_http_date(text: str | None) -> datetime | None:
     """Return a header's date as an aware datetime in UTC; None where there is none that can be read."""
-    if not text:
-        return None
+    return _parsed_date(text[:_MAX_DATE]) if text else None
+
+
+@lru_cache(maxsize=64)
+def _parsed_date(text: str) -> datetime | None:
+    """Parse a date; all answers of a second have the same."""
     try:
-        date = email.utils.parsedate_to_datetime(text[:_MAX_DATE])
+        date = email.utils.parsedate_to_datetime(text)
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
     except (ArithmeticError, LookupError, TypeError, ValueError):  # what the parser raises for odd texts
         return None

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -216,7 +217,7 @@ def list_events(  # noqa: PLR0913  (what one request consists of)
     Both are whole minutes. The compartments below it are not included, and there is no limit for a page
     (oci/audit/audit_client.py, `list_events`).
     """
-    answer = client.call("list_events", compartment_ocid, start, end, page=page)
+    answer = client.call("list_events", compartment_ocid, _rfc3339(start), _rfc3339(end), page=page)
     return _records(client, answer, split_list_events, bounds)
 
 
@@ -255,7 +256,11 @@ def search_logs(  # noqa: PLR0913  (what one request consists of)
     Logging/Reference/query_language_specification.htm). Whether the bounds are inclusive is not documented. A
     compartment that does not exist gives no records and no error.
     """
-    details = {"timeStart": start, "timeEnd": end, "searchQuery": search_query(compartment_ocids, clause)}
+    details = {
+        "timeStart": _rfc3339(start),
+        "timeEnd": _rfc3339(end),
+        "searchQuery": search_query(compartment_ocids, clause),
+    }
     answer = client.call("search_logs", details, limit=limit, page=page)
     return _records(client, answer, split_search_results, bounds)
 
@@ -358,6 +363,12 @@ def get_problem(client: Client, problem_ocid: str) -> bytes:
     answer = client.call("get_problem", problem_ocid)
     _object(answer, _ANY_OBJECT)
     return answer.body
+
+
+@lru_cache(maxsize=256)
+def _rfc3339(moment: datetime) -> str:
+    """Return an aware moment as the SDK writes it; it would do so for every request, and most ask for one window."""
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 # --- reading a body -----------------------------------------------------------------------------------------------

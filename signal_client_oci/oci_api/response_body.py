@@ -81,10 +81,14 @@ def read_body(response: Any, limits: BodyLimits) -> None:
 
 def _chunks(response: Any, body: io.BytesIO, expected: int, limits: BodyLimits) -> Iterator[None]:
     """Read a response into a buffer chunk by chunk, and yield after each; claim memory for what was not expected."""
-    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+    is_whole = False
+    while not is_whole and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
         body.write(chunk)
         limits.claim_memory(min(len(chunk), max(0, body.tell() - expected)))
         yield
+        is_whole = (
+            expected > 0 and response.raw.closed
+        )  # closes itself after the last byte, unless it decodes
     if limits.is_aborted():  # a socket that was shut can look like an answer's end
         raise Failure("STOPPED", recovery=Recovery.REGION, has_begun=body.tell() > 0)
 
