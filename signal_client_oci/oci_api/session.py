@@ -95,7 +95,9 @@ class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
 
     def copy(self) -> _Headers:
         """Return others of the same names and values."""
-        return _Headers(self)
+        others = _Headers()
+        others._store.update(self._store)
+        return others
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self)}>"  # one of them holds the signature
