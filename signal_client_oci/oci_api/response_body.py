@@ -86,9 +86,7 @@ def _chunks(response: Any, body: io.BytesIO, expected: int, limits: BodyLimits) 
         body.write(chunk)
         limits.claim_memory(min(len(chunk), max(0, body.tell() - expected)))
         yield
-        is_whole = (
-            expected > 0 and response.raw.closed
-        )  # closes itself after the last byte, unless it decodes
+        is_whole = expected > 0 and response.raw.closed  # nothing is decoded then, so nothing more is there
     if limits.is_aborted():  # a socket that was shut can look like an answer's end
         raise Failure("STOPPED", recovery=Recovery.REGION, has_begun=body.tell() > 0)
 

@@ -81,7 +81,8 @@ class _Request(PreparedRequest):  # type: ignore[misc]  # the SDK has no types
 class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
     """Headers as `requests` has them, quicker where all are meant; what shows them shows their names alone.
 
-    Who signs and who sends take all of them several times, and name by name that takes much longer.
+    Who signs and who sends take all of them several times, and name by name that takes much longer. `_store`, where
+    `requests` has them, holds name and value by the name in lower case.
     """
 
     def update(self, headers: Mapping[str, str]) -> None:
@@ -96,7 +97,7 @@ class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
     def copy(self) -> _Headers:
         """Return others of the same names and values."""
         others = _Headers()
-        others._store.update(self._store)
+        others._store = self._store.copy()
         return others
 
     def __repr__(self) -> str:

@@ -89,6 +89,8 @@ HEADS = [
     ORDINARY + b"content-length: 1\r\n\r\n[]",
     ORDINARY + b"x-folded: a\r\n b\r\n\r\n[]",
     ORDINARY + b"x-bare: a\rb\r\n\r\n[]",
+    ORDINARY + b"x: 1\r\n" * 97 + b"\r\n[]",
+    ORDINARY + b"x: 1\r\n" * 98 + b"\r\n[]",
     ORDINARY + b"no header\r\n\r\n[]",
     ORDINARY + b"Connection: close\r\n\r\n[]",
     ORDINARY + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",

@@ -61,6 +61,23 @@ def test_a_search_begins_at_the_oldest_position(seed):
     assert begin.begin <= begin.read_until
 
 
+def test_a_stream_is_searched_for_searches_once():
+    """How many compartments there are makes no difference to the work for each of them."""
+
+    class Cursors(dict):
+        searched = 0
+
+        def keys(self):
+            Cursors.searched += 1
+            return super().keys()
+
+    given, state = handover(), stream(root=read_to(NOW), team0=read_to(NOW - 1))
+    state.cursors = Cursors(state.cursors)
+    positions = [given.position_of(state, ocid) for ocid in (seam.TENANCY, *TEAMS)]
+    assert positions == [read_to(NOW), read_to(NOW - 1), None, None]
+    assert Cursors.searched == 1
+
+
 def test_what_is_ahead_of_the_search_is_left_out_until_it_was_passed():
     """While one compartment is ahead, all their positions are kept; once none is, all go."""
     search = read_to(NOW - 600)
