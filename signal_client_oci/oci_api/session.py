@@ -87,7 +87,8 @@ class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
 
     def update(self, headers: Mapping[str, str]) -> None:
         """Set all of these."""
-        self._store.update((name.lower(), (name, value)) for name, value in headers.items())
+        for name, value in headers.items():
+            self._store[name.lower()] = (name, value)
 
     def items(self) -> ValuesView[tuple[str, str]]:
         """Return names and values in order."""

@@ -109,7 +109,8 @@ class PollLoop:
         try:
             step = answer()
             self._dispatcher.submit(step.tasks)  # the next page is on its way while this one is mapped
-            self.warn(step.warnings)
+            if step.warnings:
+                self.warn(step.warnings)
             for item in step.output:
                 batcher = self._batchers[name]  # type: ignore[index]  # who has output is a source
                 batcher.push(item)

@@ -128,7 +128,7 @@ class Lane:
     @property
     def may_send(self) -> bool:
         """True if a request may be sent now."""
-        return self.has_room and self.sends_from <= time.monotonic()
+        return self._places > 0 and self.sends_from <= time.monotonic()
 
     def send(self, request: Request) -> None:
         """Hand a request to a worker."""
