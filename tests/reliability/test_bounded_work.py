@@ -110,6 +110,7 @@ class _Stop:
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, audit_alone):
     """Fifty megabytes of events on one page: each poll ends in time and gets on, and each event arrives once."""
     instance = audit_alone()

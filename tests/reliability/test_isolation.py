@@ -127,6 +127,7 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_attempts")
+@pytest.mark.untraced
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""
     monkeypatch.setattr(

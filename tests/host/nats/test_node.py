@@ -71,6 +71,7 @@ async def everything_read(world: ClusterWorld, *names: str) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second(nats_server, caplog):
     """Each instance has one owner; what the leaving node had is polled on by the others, and nothing repeats."""
 
