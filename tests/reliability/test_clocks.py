@@ -60,7 +60,7 @@ def test_windows_of_steady_polling_tile(world, operation, jitter, allowed):
         for column, ahead in enumerate((2, 7, 30, 90, 600))
     ],
 )
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(3)
 def test_a_clock_that_was_ahead_loses_nothing(world, service, ahead, polls_ahead):
     """The host's clock jumps forward, polls, and comes back; what was emitted in between arrives."""
     tenancy = world.tenancy()

@@ -117,7 +117,7 @@ def _assert_repeats_are_of_open_batches(lines, journal):
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("store_last", [True, False])
 @pytest.mark.parametrize("mode", ["events", "search"])
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(3)
 def test_dropped_after_any_item_everything_arrives(world, seed, store_last, mode):
     """The host dies right before or right after storing, after any number of batches, again and again."""
     chance = random.Random(seed)

@@ -105,7 +105,7 @@ def test_should_stop_is_asked_while_requests_hang(world):
 
 @pytest.mark.parametrize("items", [1, 2, 7])
 @pytest.mark.parametrize("how", ["close", "drop"])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 def test_a_generator_given_up_leaves_nothing(world, items, how):
     """Closed or forgotten half-way, it ends its threads and connections, and the next poll goes on."""
     tenancy = world.tenancy(HOME, FAR, compartments=3)

@@ -153,7 +153,7 @@ def test_audit_records_change_sides_without_a_repeat(world):
 
 @pytest.mark.parametrize("age", [3, 40, 600])
 @pytest.mark.parametrize("parent", ["root", "team"])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 def test_a_compartment_that_is_created_later_is_read_from_its_creation(world, age, parent):
     """However long it takes until the list shows it, its first records arrive."""
     tenancy = world.tenancy(HOME, FAR, compartments=1)
