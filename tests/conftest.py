@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import os
+from collections import Counter
 
 import pytest
 import responses
@@ -17,6 +19,7 @@ from signal_client_oci.sandbox import Sandbox, VirtualClock
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 MANY_LOGGERS = 100
+MOST_CORES = 4  # each process collects all tests, so more of them gain little
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,9 +41,26 @@ def pytest_runtest_logfinish():
             del loggers[name]
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Say how many processes share the tests: those that are not slow keep a core each busy, the others often wait."""
+    cores = min(os.cpu_count() or 1, MOST_CORES)
+    return cores if "not slow" in config.option.markexpr else 2 * cores
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Start what takes longest first; whole polls over many faults are slow unless they are marked as fast."""
+    """Start what takes longest first; whole polls over many faults are slow unless they are marked as fast.
+
+    Of a test that is marked `sampled(n)` every n-th set of parameters is run, and the others with what is deep.
+    """
+    before = Counter()
     for item in items:
+        sampled = item.get_closest_marker("sampled")
+        if sampled:
+            test = item.nodeid.partition("[")[0]
+            if before[test] % sampled.args[0]:
+                item.add_marker(pytest.mark.deep)
+            before[test] += 1
         if "reliability" in item.path.parts and item.get_closest_marker("fast") is None:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

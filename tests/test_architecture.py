@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ OLD_WORDS = (
 )
 
 
-def _modules() -> dict[str, ast.Module]:
+@cache
+def modules() -> dict[str, ast.Module]:
     """Dotted names below the package → syntax trees; a folder's `__init__` has the folder's name."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -71,9 +73,6 @@ def _modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found[name] = ast.parse(path.read_text(encoding="utf-8"))
     return found
-
-
-MODULES = _modules()
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -84,14 +83,17 @@ def _imports(tree: ast.Module) -> set[str]:
             base = (node.module or "").partition(".")[2]
             for alias in node.names:
                 inside = f"{base}.{alias.name}".strip(".")
-                found.add(inside if inside in MODULES else base)
+                found.add(inside if inside in modules() else base)
         elif isinstance(node, ast.Import):
             names = [alias.name.partition(".") for alias in node.names]
             found |= {rest for top, _, rest in names if top == PACKAGE.name}
     return found
 
 
-IMPORTS = {name: _imports(tree) for name, tree in MODULES.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    """The modules of the package that each of its modules imports."""
+    return {name: _imports(tree) for name, tree in modules().items()}
 
 
 def _layers() -> list[set[str]]:
@@ -116,14 +118,14 @@ def _arrows(kind: str) -> set[tuple[str, str]]:
 
 def _imported_packages() -> set[tuple[str, str]]:
     """Pairs of top-level packages, the first of which imports the second."""
-    pairs = {(name.split(".")[0], other.split(".")[0]) for name in IMPORTS for other in IMPORTS[name]}
+    pairs = {(name.split(".")[0], other.split(".")[0]) for name, used in imports().items() for other in used}
     return {(one, other) for one, other in pairs if one != other and one and other}
 
 
 def _classes() -> dict[str, ast.ClassDef]:
     return {
         f"{name}.{node.name}": node
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
@@ -157,7 +159,7 @@ def _attributes(node: ast.ClassDef) -> set[str]:
 def _public_definitions(*, outside: bool) -> dict[str, set[str]]:
     """Public classes and functions of modules → the modules; with or without what is outside of the plugin."""
     found = defaultdict(set)
-    for name, tree in MODULES.items():
+    for name, tree in modules().items():
         if outside or name.split(".")[0] not in OUTSIDE_THE_PLUGIN:
             for node in tree.body:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
@@ -167,8 +169,8 @@ def _public_definitions(*, outside: bool) -> dict[str, set[str]]:
 
 def _defined_names() -> set[str]:
     """Every module, class, function, parameter and attribute of the package."""
-    names = {part for name in MODULES for part in name.split(".")}
-    for tree in MODULES.values():
+    names = {part for name in modules() for part in name.split(".")}
+    for tree in modules().values():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 names.add(node.name)
@@ -181,6 +183,7 @@ def _defined_names() -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_the_layers_hold():
     """import-linter finds no broken contract."""
     done = subprocess.run(
@@ -237,9 +240,9 @@ def test_no_two_files_import_each_other():
     """Whoever reads one of two files need not know the other."""
     mutual = {
         (one, other)
-        for one in IMPORTS
-        for other in IMPORTS[one]
-        if one < other and one in IMPORTS.get(other, ())
+        for one, used in imports().items()
+        for other in used
+        if one < other and one in imports().get(other, ())
     }
     assert mutual == set()
 
@@ -254,6 +257,7 @@ def test_every_folder_is_small():
     assert large == set()
 
 
+@pytest.mark.slow
 def test_every_class_is_small():
     """A class has at most 200 lines and, unless it is a record, a dozen attributes."""
     large = {
@@ -282,6 +286,7 @@ def test_no_public_name_of_the_package_means_two_things():
     assert twice.keys() - allowed == set(), twice
 
 
+@pytest.mark.slow
 def test_no_old_name_is_left():
     """Modules, classes, functions and attributes have the names of the glossary."""
     assert (_defined_names() & OLD_NAMES) - OLD_NAMES_LEFT == set()

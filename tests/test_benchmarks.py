@@ -111,6 +111,7 @@ def test_the_server_sends_every_record_once(service):
     assert [len(page) for page in pages[:-1]] == [700 if service == "audit" else 1_000] * (len(pages) - 1)
 
 
+@pytest.mark.slow
 def test_windows_that_tile_hold_the_same_records():
     """However a window is cut on minutes, the same texts come: otherwise nothing could be read in pieces."""
     server = _server(page_size=100, audit=[(NOW - 61, NOW - 41, 50), (NOW - 41, NOW - 1, 1_700)])

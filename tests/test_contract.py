@@ -46,6 +46,7 @@ print(json.dumps([heavy, touched, before == after, entry.value, connector["name"
 """
 
 
+@pytest.mark.slow
 def test_the_entry_point_is_the_contracts():
     """The installed distribution names one entry point, and it leads to the hooks."""
     (entry,) = importlib.metadata.entry_points(group="signal_client", name=CONNECTOR)
@@ -55,6 +56,7 @@ def test_the_entry_point_is_the_contracts():
     assert entry.load() is plugin
 
 
+@pytest.mark.slow
 def test_loading_registering_and_the_schema_are_cold(tmp_path):
     """No SDK, no network, no file of anybody's, no environment variable, no thread and no logging set up."""
     done = subprocess.run(

@@ -126,6 +126,7 @@ def test_every_hook_has_a_test():
     assert all(text.count(f"plugin.{hook}(") or text.count(f"manager.hook.{hook}(") for hook in HOOKS)
 
 
+@pytest.mark.slow
 def test_hooks_import_when_they_are_called():
     """Importing the hook file loads neither the SDK nor pydantic nor any part of a poll."""
     program = (

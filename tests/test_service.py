@@ -122,6 +122,7 @@ def test_the_image_holds_nothing_but_the_product():
     assert json.loads(of_image("ENTRYPOINT")) == EXEC_START[:1]
 
 
+@pytest.mark.slow
 def test_the_health_check_follows_the_health_of_the_server():
     """The image's own check succeeds while the server of `--http` answers, and fails once it does not."""
     _python, isolated, option, code = json.loads(
@@ -181,6 +182,7 @@ def _refusal(directory):
 
 
 @pytest.mark.skipif(not _can_verify(), reason=INSTALL)
+@pytest.mark.slow
 def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path):
     """No directive is unknown or wrong, and the exposure is at most what the page states, and half a point."""
     unit = tmp_path / UNIT_FILE.name

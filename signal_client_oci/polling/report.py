@@ -70,11 +70,11 @@ def size_warnings(state: PollState, dropped: Dropped) -> list[Check]:
     for stream, end in dropped.records.items():
         if state.stream(*stream).read_again_from() < end:  # else no later poll reads them again
             title = SOURCES[cast("SourceName", stream.source)]["title"]
-            message = f"{title}: digests of delivered records had to be dropped in {stream.region}"
+            message = f"digests of delivered records had to be dropped in {stream.region}"
             found.append(make_check(stream.source, title, "warning", "OVERLAP_TOO_FULL", message))
     if dropped.problems:
         title = SOURCES["cloud_guard"]["title"]
-        message = f"{title}: versions of delivered problems had to be dropped"
+        message = "versions of delivered problems had to be dropped"
         found.append(make_check("cloud_guard", title, "warning", "OVERLAP_TOO_FULL", message))
     if dropped.cursors:
         message = "some compartments are read again from an earlier time"

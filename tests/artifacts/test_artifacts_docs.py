@@ -220,6 +220,7 @@ ODD_RECORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_the_parse_errors_are_on_the_page():
     """Every kind of parse error that a record can have is in the table, and the table has no other."""
     odd = [mapped(source, record) for source, record in ODD_RECORDS]

@@ -142,6 +142,7 @@ def test_every_example_is_varied():
         assert sum(f"-{aspect}-" in name for name in VARIANTS) >= 15, aspect
 
 
+@pytest.mark.slow
 def test_two_deeds_are_two():
     """Another actor, deed, target or outcome makes another key, whatever the type."""
     check_each(change_the_key, VARIANTS)

@@ -124,6 +124,7 @@ STEPS = list(attack())
 ATTACK = [step.deed.artifact() for step in STEPS]
 
 
+@pytest.mark.slow
 def test_the_quiet_day_is_a_day():
     """It has at least a thousand artifacts, of all three sources, and every record is read without complaint."""
     assert len(quiet()) >= 1000
@@ -133,6 +134,7 @@ def test_the_quiet_day_is_a_day():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fold", [False, True], ids=["as written", "without case"])
+@pytest.mark.sampled(2)
 def test_a_quiet_day_is_quiet(fold):
     """No rule of level high or critical takes an artifact of a quiet day, and any other less than one in a hundred."""
     hits = Counter(rule for one in quiet() for rule in fired(one["metadata"], fold=fold))

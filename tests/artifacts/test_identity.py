@@ -74,6 +74,7 @@ def test_examples_have_different_ids():
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
 def test_an_audit_event_and_its_log_record_share_an_id():
     """The Audit API and the log group `_Audit` give the same event the same id."""
     for name in NAMES:
@@ -143,6 +144,7 @@ def test_an_event_without_an_id_goes_by_its_bytes(event_id):
     assert id_of("audit", event) != id_of("audit", changed(event, "data.response.status", "404"))
 
 
+@pytest.mark.slow
 def test_identity_is_by_bytes_where_a_field_of_it_is_unreadable():
     """A wrong type in a field that identifies does not make one record of two."""
     first, second = (changed(EVENT, "data.resourceId", {"n": n}) for n in (1, 2))
@@ -178,6 +180,7 @@ def test_a_problem_that_changes_otherwise_is_the_same_record():
 
 @settings(deadline=None)
 @given(st.lists(st.text(), min_size=5, max_size=5), st.lists(st.text(), min_size=5, max_size=5))
+@pytest.mark.slow
 def test_fields_cannot_be_shifted_into_each_other(first, second):
     """Two events that differ in how text is spread over their fields have different ids."""
     paths = ["eventId", "data.eventName", "data.compartmentId", "data.resourceId", "data.eventGroupingId"]

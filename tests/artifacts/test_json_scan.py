@@ -33,6 +33,7 @@ def test_members_of_an_object_are_found_without_reading_them():
 
 @settings(deadline=None)
 @given(st.text())
+@pytest.mark.slow
 def test_the_end_of_a_string_is_found(text):
     """A string's end is found past escapes and quotes, however many there are."""
     written = json.dumps(text * 50).encode()

@@ -63,6 +63,7 @@ def test_readable_fields_are_used_and_the_others_are_named(text, fields, errors)
     assert [str(error) for error in found] == errors
 
 
+@pytest.mark.slow
 def test_only_what_could_not_be_read_counts_as_unreadable():
     """A field of another name does not count, the record as a whole does, its depth does not."""
     fields = frozenset({"id"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support.cases import check_each
 from support.masking_records import artifact_of, records, text_of
 
@@ -22,6 +23,7 @@ def pieces(secret):
     return {secret[at : at + PIECE] for at in range(max(1, len(secret) - PIECE + 1))}
 
 
+@pytest.mark.slow
 def test_a_secret_is_masked_and_what_stands_beside_it_stays():
     """No piece of the secret is left in the artifact, the JSON is valid, and who, where and what are still told."""
     check_each(check_secret, named(SECRETS))
@@ -40,6 +42,7 @@ def check_secret(entry):
     assert told(result, entry) == entry.get("fields", {})
 
 
+@pytest.mark.slow
 def test_evidence_stays():
     """A record without a secret is handed on byte for byte; one with a bait keeps all that tells of the deed."""
     check_each(check_evidence, named(EVIDENCE))

@@ -160,6 +160,7 @@ def test_masking_never_hides_who_and_from_where(name, bait, data):
 
 @given(st.integers(0, len(ENTRIES) - 1))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_what_the_structure_tells_is_masked_as_the_general_reading_does(index):
     """The quick way for session tokens and headers of audit events gives the very text that the slow one gives."""
     entry = ENTRIES[index]
@@ -245,6 +246,7 @@ HARD = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
+@pytest.mark.sampled(4)
 def test_the_work_grows_no_faster_than_the_text(name):
     """Four times the text takes four times the steps, each of which looks at a bounded stretch or at new text."""
     text_of_size = HARD[name]
@@ -254,6 +256,7 @@ def test_the_work_grows_no_faster_than_the_text(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
+@pytest.mark.sampled(4)
 def test_time_grows_no_faster_than_the_text(name):
     """Eight times the text takes about eight times the processor time, which expressions spend without any call."""
     text_of_size = HARD[name]

@@ -251,6 +251,7 @@ RECORDS = st.recursive(
 
 @settings(deadline=None)
 @given(RECORDS)
+@pytest.mark.slow
 def test_json_stays_valid_and_keeps_its_shape(record):
     """Whatever the nesting, the masked text is JSON of the same shape and a second time changes nothing."""
     masked, _ = redact(json.dumps(record).encode())

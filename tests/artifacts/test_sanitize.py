@@ -14,6 +14,7 @@ from signal_client_oci.artifacts.sanitize import MAX_CHARACTERS, is_clean, sanit
 
 @settings(deadline=None)
 @given(st.text())
+@pytest.mark.slow
 def test_sanitized_text_is_safe(text):
     """Nothing that is shown moves a cursor, and a text that stands for no value is empty."""
     safe = sanitize(text)
@@ -27,6 +28,7 @@ def test_sanitized_text_is_safe(text):
 
 @given(st.text(min_size=1, max_size=3), st.integers(1, 3))
 @settings(deadline=None, max_examples=20)
+@pytest.mark.slow
 def test_sanitized_text_is_bounded(text, times):
     """However long a text is, what is shown of it has a length, and says how long it was."""
     long = text * (MAX_CHARACTERS * times)
@@ -37,6 +39,7 @@ def test_sanitized_text_is_bounded(text, times):
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=3), max_size=5))
+@pytest.mark.slow
 def test_sanitized_lists_hold_only_values(texts):
     """A list has only texts with a value."""
     assert all(sanitize_list(texts))
@@ -65,6 +68,7 @@ def test_quotes_and_slashes_are_clean_and_other_escapes_are_not(text, clean):
         st.text(alphabet=st.characters(codec="ascii"), max_size=9), st.text(max_size=9), max_size=5
     )
 )
+@pytest.mark.slow
 def test_clean_texts_need_no_second_look(fields):
     """Where a record is found clean, fields come out the same with and without a look at each."""
     text = json.dumps(fields).encode()

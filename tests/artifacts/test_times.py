@@ -54,6 +54,7 @@ def test_times(written, read):
 
 @settings(deadline=None)
 @given(st.datetimes(EARLY.replace(tzinfo=None), LATE.replace(tzinfo=None), timezones=st.just(timezone.utc)))
+@pytest.mark.slow
 def test_a_time_comes_back(moment):
     """A time that is written is read as the same moment, and its identity cuts at milliseconds."""
     text = moment.isoformat().replace("+00:00", "Z")
@@ -64,6 +65,7 @@ def test_a_time_comes_back(moment):
 
 @settings(deadline=None)
 @given(st.text())
+@pytest.mark.slow
 def test_any_text_may_stand_for_a_time(text):
     """Nothing raises, and a text that is not a time identifies by itself."""
     if utc_text(text) is None:

@@ -176,6 +176,7 @@ def test_phases_and_services_are_read_from_the_type():
     )
 
 
+@pytest.mark.slow
 def test_the_memory_of_meanings_is_bounded():
     """Event types that never repeat do not fill the memory."""
     for number in range(10_000):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support.command_lines import call, write_instances
 
 from signal_client_oci.errors.policies import statements
 from signal_client_oci.sandbox import InjectedFault
 
 
+@pytest.mark.slow
 def test_a_working_connection_is_ok(capsys, toml):
     """Each of the seven checks has its line, and the exit code is 0."""
     ended = call(capsys, "check", toml)

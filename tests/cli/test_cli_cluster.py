@@ -95,6 +95,7 @@ def put(server, bucket, **values):
     ask(server, write)
 
 
+@pytest.mark.slow
 def test_init_makes_what_is_missing_and_then_changes_nothing(capsys, server):
     """The first call makes everything; the second says that it is there and leaves each setting as it was."""
     made = init(capsys, server, "--max-gib", "0.5", "--max-days", "2")
@@ -140,6 +141,7 @@ def test_init_refuses_what_cannot_work_and_makes_nothing(capsys, server, case):
     assert configurations(server) == before
 
 
+@pytest.mark.slow
 def test_a_stream_of_the_host_is_used_as_it_is(capsys, server):
     """The host's own stream has age and size limits and drops the oldest: that is said, and it is used."""
     theirs = StreamConfig(name="DATA", subjects=["edge-1.data.*.*"], max_bytes=10**8, max_age=86_400)
@@ -224,6 +226,7 @@ def test_each_refusal_of_a_server_names_the_way_out(capsys, tmp_path, monkeypatc
     assert PASSWORD not in ended.err
 
 
+@pytest.mark.slow
 def test_a_private_authority_is_trusted_when_it_is_named(capsys, tmp_path):
     """With --tls-ca the commands work over TLS."""
     ca = authority(tmp_path)
@@ -232,6 +235,7 @@ def test_a_private_authority_is_trusted_when_it_is_named(capsys, tmp_path):
         assert init(capsys, server, "--tls-ca", ca).code == 0
 
 
+@pytest.mark.slow
 def test_an_nkey_and_a_password_of_the_environment_are_accounts(capsys, tmp_path, monkeypatch):
     """Both ways of signing in work; the file and the variable hold the secrets, never the command line."""
     seed = nkeys.encode_seed(bytes(range(32)), nkeys.PREFIX_BYTE_USER)
@@ -247,6 +251,7 @@ def test_an_nkey_and_a_password_of_the_environment_are_accounts(capsys, tmp_path
         assert init(capsys, server, "--user", "u").code == 0
 
 
+@pytest.mark.slow
 def test_a_credentials_file_is_an_account(capsys, tmp_path):
     """The file that an operator hands out signs in; one of another operator is refused with the way out."""
     ours, theirs = make_credentials(), make_credentials()
@@ -310,6 +315,7 @@ def test_commands_before_init_say_so(capsys, server):
     assert "signal-client-oci cluster init" in ended.err
 
 
+@pytest.mark.slow
 def test_apply_writes_the_entries_of_the_host(tmp_path, server, cluster, settings):
     """Each instance is one entry of the contract's shape, its key read in; what is said of it holds no secret."""
     toml = write_instances(tmp_path, prod=settings[0], test=settings[1])
@@ -340,6 +346,7 @@ def test_apply_writes_the_entries_of_the_host(tmp_path, server, cluster, setting
     }
 
 
+@pytest.mark.slow
 def test_apply_writes_only_what_differs_and_names_it(tmp_path, server, cluster, settings):
     """An unchanged entry is not written; a changed one is named by its fields; what others added to it is kept."""
     toml = write_instances(tmp_path, prod=settings[0], test=settings[1])
@@ -365,6 +372,7 @@ def test_apply_writes_only_what_differs_and_names_it(tmp_path, server, cluster, 
     assert stored["oci-cloud.test"][0]["credentials"]["private_key"] == settings[2]["private_key"]
 
 
+@pytest.mark.slow
 def test_nothing_is_written_when_one_instance_is_wrong(tmp_path, server, cluster, settings):
     """The fields and the ways out are shown for every instance, without a secret, and the bucket is as before."""
     other_key = settings[0] | {"private_key": settings[2]["private_key"]}
@@ -378,6 +386,7 @@ def test_nothing_is_written_when_one_instance_is_wrong(tmp_path, server, cluster
     assert list(entries(server)) == ["x"]
 
 
+@pytest.mark.slow
 def test_instances_are_disabled_and_removed_by_name(tmp_path, server, cluster, settings):
     """Both need no file; an unknown name is refused before anything is done."""
     cluster("apply", write_instances(tmp_path, prod=settings[0], test=settings[1]))
@@ -402,6 +411,7 @@ def test_contradictory_orders_are_refused(capsys, tmp_path, settings):
     assert "nothing to do" in one_line(call(capsys, "cluster", "apply", *nowhere))
 
 
+@pytest.mark.slow
 def test_regions_are_named_when_nodes_share_them(tmp_path, cluster, settings):
     """One lease for each region needs the regions' names; `all` is refused with the field."""
     toml = write_instances(tmp_path, prod=settings[0] | {"additional_regions": ["all"]})
@@ -451,6 +461,7 @@ def node_value(value):
 
 
 @pytest.mark.usefixtures("running")
+@pytest.mark.slow
 def test_status_shows_the_troubled_first_with_what_to_do(cluster):
     """Counts, lost nodes, owners, lags, errors and remedies; what was removed is not shown."""
     ended = cluster("status")
@@ -482,6 +493,7 @@ def layout_states():
 
 
 @pytest.mark.usefixtures("running")
+@pytest.mark.slow
 def test_status_as_json_has_the_same(cluster):
     """A program gets nodes, counts and instances with owner and lag, in the same order."""
     told = json.loads(cluster("status", "--json").out)
@@ -492,6 +504,7 @@ def test_status_as_json_has_the_same(cluster):
     assert 240 <= fine["lag_seconds"] < 300
 
 
+@pytest.mark.slow
 def test_status_of_a_healthy_cluster_is_0(server, cluster):
     """Without a trouble the exit code says so, and --strict asks for more."""
     node = layout.NodeStatus("node-a", "s1", "0.1.0", ago(hours=3), ago(seconds=1), 30.0)
@@ -507,6 +520,7 @@ def test_status_of_a_healthy_cluster_is_0(server, cluster):
     assert cluster("status", "--strict").code == 1
 
 
+@pytest.mark.slow
 def test_an_instance_whose_delivery_waits_is_degraded(server, cluster):
     """A full stream is a trouble though the last poll was ok; the reason is shown."""
     node = layout.NodeStatus("node-a", "s1", "0.1.0", ago(hours=3), ago(seconds=1), 30.0)

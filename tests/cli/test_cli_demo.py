@@ -134,6 +134,7 @@ def test_every_kind_of_difference_is_a_failure():
     assert "nothing of audit" in (verdict_on(compare({"audit": Counter()}, []), [], passed=True) or "")
 
 
+@pytest.mark.slow
 def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatch):
     """The demo's verdict comes from the sandbox's own truth: a record that was not collected is found missing."""
     emitted = DemoTenancy.expected
@@ -148,6 +149,7 @@ def test_a_demo_whose_records_get_lost_exits_with_1(capsys, tmp_path, monkeypatc
     assert "The demo failed: what was delivered of audit" in ended.out
 
 
+@pytest.mark.slow
 def test_the_demo_emits_secrets_that_it_can_find_again():
     """The check for secrets is no empty promise: what the sandbox emits does hold them."""
     with open_demo_tenancy() as demo:

@@ -168,6 +168,7 @@ def test_every_code_is_explained(capsys, code):
     assert all(statement in ended.out for statement in re.findall(r"`(Allow [^`]+)`", entry.remedy))
 
 
+@pytest.mark.slow
 def test_the_list_of_codes_is_complete(capsys):
     """Without a code, each one is listed with its meaning, each on a line of its own."""
     lines = call(capsys, "explain").out.splitlines()

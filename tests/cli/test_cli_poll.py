@@ -92,6 +92,7 @@ def test_source_switches_the_others_off_for_one_call(capsys, sandbox, toml):
     assert {request.service for request in sandbox.requests} <= {"logging", "identity"}
 
 
+@pytest.mark.slow
 def test_a_failed_poll_shows_the_remedy_and_exits_with_1(capsys, tenancy, toml):
     """An operator who reads stderr knows what to do."""
     revoke_key(tenancy)

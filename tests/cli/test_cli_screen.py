@@ -20,6 +20,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 
 
 @given(st.text())
+@pytest.mark.slow
 def test_shown_text_is_one_line_that_a_terminal_only_prints(text):
     """Whatever a name holds, what is shown is printable, and nothing of it is lost."""
     assert printable(text).isprintable()
@@ -33,6 +34,7 @@ def test_printable_text_stays_as_it_is(text):
 
 
 @given(st.text(), st.integers(min_value=4, max_value=50))
+@pytest.mark.slow
 def test_shortened_text_keeps_to_its_length(text, most):
     """A long name cannot push the rest off the screen."""
     assert len(shortened(text, most)) <= most

@@ -114,6 +114,7 @@ def lines_on(table, screen):
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 24), (80, 12), (200, 100), (60, 8), (80, 40)])
+@pytest.mark.slow
 def test_a_failing_instance_is_seen_at_any_size(width, height):
     """Of twenty, the one that fails is counted and named above, first in the table, explained below; nothing is cut."""
     screen = screen_of(width, height)

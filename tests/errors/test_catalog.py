@@ -95,6 +95,7 @@ def test_settings_are_named_by_their_titles(code):
     assert not names & set(re.findall(r"\w+", " ".join(CATALOG[code])))
 
 
+@pytest.mark.slow
 def test_every_code_that_is_used_has_an_entry():
     """Whatever is raised, reported or warned of under a code can be explained."""
     pattern = re.compile(

@@ -55,6 +55,7 @@ def test_request_ids_are_cleaned_and_cut(case):
 
 
 @given(st.text() | st.text(alphabet="A/+=\x1b\n\u202e", min_size=100))
+@pytest.mark.slow
 def test_any_request_id(value):
     """The same for any text, and twice is the same as once."""
     told = request_id(value)
@@ -63,6 +64,7 @@ def test_any_request_id(value):
 
 
 @given(st.text() | st.text(alphabet="A+=\x1b\n\u202e ", min_size=100), st.integers(1, 50))
+@pytest.mark.slow
 def test_any_text_is_one_short_line(text, most):
     """Whatever a service says comes out printable and within the limit."""
     told = one_line(text, most)
@@ -78,6 +80,7 @@ def test_the_signature_is_not_told():
     assert one_line(OCI_ID) == OCI_ID
 
 
+@pytest.mark.slow
 def test_long_texts_are_not_worked_through():
     """Of a hundred megabytes, only as much is read as can be shown."""
     text = "\x1b" * 100_000_000
@@ -106,6 +109,7 @@ def test_no_check_holds_what_a_service_likes(case):
     assert str(failure).isprintable()
 
 
+@pytest.mark.slow
 def test_the_id_of_a_good_answer_is_cleaned():
     """An answer that is no failure brings its id in the same shape, and the next page's token as it is."""
     headers = {"opc-request-id": "AB\x1b[31mC", "opc-next-page": "T\x1b"}

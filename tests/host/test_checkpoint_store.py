@@ -191,6 +191,7 @@ def test_a_hostile_name_stays_in_the_directory(tmp_path, name):
 
 
 @given(st.text(), st.text())
+@pytest.mark.slow
 def test_two_names_never_share_a_file(one, two):
     """Different names differ in their files, on file systems that fold case too."""
     stems = file_stem(one), file_stem(two)

@@ -473,6 +473,7 @@ def test_profiles_that_others_can_read_are_warned_of(folder):
     assert [line.split(":")[0] for line in both] == [str(folder / "key.pem"), str(path)]
 
 
+@pytest.mark.slow
 def test_neither_sdk_nor_pydantic_is_loaded_for_a_profile():
     """Importing the module costs nothing that reading a profile does not need."""
     code = "import sys, signal_client_oci.host.instances; print({'oci', 'pydantic'} & set(sys.modules))"

@@ -158,6 +158,7 @@ def test_the_oci_connector_is_found_by_its_entry_point():
     assert not plugins.rejected
 
 
+@pytest.mark.slow
 def test_the_host_loads_without_the_connector_or_its_heavy_parts():
     """Importing the host imports neither `oci` nor pydantic nor the plugin itself."""
     code = "import sys, signal_client_oci.host as d; print(*[m for m in sys.modules if m.split('.')[0] in"

@@ -216,6 +216,7 @@ def test_a_plugin_that_exits_ends_one_poll():
     assert "signal_client_poll: raised SystemExit at test_schedule.py:" in watching.outcomes[0].problem
 
 
+@pytest.mark.slow
 def test_an_instance_that_hangs_or_fails_delays_no_other():
     """With one instance hanging for ever and one failing, the third is polled again and again."""
     release, enough = threading.Event(), threading.Event()

@@ -117,6 +117,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path):
         JsonLinesSink(tmp_path / "pipe")
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time(tmp_path):
     """Another process cannot open the file, so it cannot cut off a line that is being written."""
     code = "import sys; from pathlib import Path; import signal_client_oci.host as d"
@@ -128,6 +129,7 @@ def test_one_process_at_a_time(tmp_path):
     assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
+@pytest.mark.slow
 def test_instances_share_a_file_without_mixing_lines(tmp_path):
     """Batches of many threads come out line by line, none lost."""
     path = tmp_path / "a.jsonl"
@@ -155,6 +157,7 @@ def test_a_closed_sink_refuses(tmp_path):
 
 
 @given(st.text())
+@pytest.mark.slow
 def test_a_record_is_one_line_for_every_reader(raw):
     """No text makes a second line, even for readers that split at every Unicode line end."""
     item = artifact(raw=raw)

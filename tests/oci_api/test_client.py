@@ -182,6 +182,7 @@ def test_tenancies_users_and_endpoints_do_not_share_a_client(change):
         assert other is not one
 
 
+@pytest.mark.slow
 def test_keys_do_not_share_a_client():
     """A new key of the same user is used from the next poll on."""
     with borrow(seam.settings(), seam.api_key(), seam.REGION, "audit", None) as one:
@@ -244,6 +245,7 @@ def test_redirect_is_refused(sandbox, tenancy, status):
     assert len(sandbox.requests) == 1
 
 
+@pytest.mark.slow
 def test_body_has_a_greatest_size(sandbox, tenancy, monkeypatch):
     """A small compressed answer that unpacks without end is given up at the limit."""
     monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1 << 20)
@@ -251,6 +253,7 @@ def test_body_has_a_greatest_size(sandbox, tenancy, monkeypatch):
     assert failure_of(tenancy).code == "RESPONSE_TOO_LARGE"
 
 
+@pytest.mark.slow
 def test_dripping_answer_is_given_up(sandbox, tenancy, monkeypatch):
     """A server that sends a byte now and then never hits a read timeout, but the limit of the whole answer."""
     monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
@@ -263,6 +266,7 @@ def test_dripping_answer_is_given_up(sandbox, tenancy, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_mid_body"])
+@pytest.mark.slow
 def test_silent_server_is_given_up(sandbox, tenancy, monkeypatch, kind):
     """An answer that does not come, or not to its end, is a timeout."""
     monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
@@ -338,6 +342,7 @@ def test_proxy_of_the_environment_is_used(monkeypatch):
     assert "canary" not in f"{caught.value} {caught.value.remedy}"
 
 
+@pytest.mark.slow
 def test_the_environment_is_searched_once_a_poll(tmp_path, monkeypatch):
     """However many requests a poll sends, it looks for proxies and authorities once; the next poll looks again."""
     pem, proxies, bundles = certificate(tmp_path), [], []
@@ -424,6 +429,7 @@ def test_the_memory_of_an_answer_is_claimed(sandbox, tenancy, compresses):
         assert memory.finish() == len(body) > 100_000
 
 
+@pytest.mark.slow
 def test_time_spent_waiting_for_memory_is_not_the_services(tenancy, monkeypatch):
     """A host that is slow to take batches does not make answers time out that are there."""
     monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
@@ -449,6 +455,7 @@ def test_an_announced_body_beyond_the_limit_is_not_waited_for(tenancy):
     assert caught.value.code == "RESPONSE_TOO_LARGE"
 
 
+@pytest.mark.slow
 def test_lists_have_a_smaller_limit(sandbox, tenancy):
     """An answer of Identity or Cloud Guard may have 32 MiB, one of Audit more."""
     body = b"[" + b" " * (33 << 20) + b"]"
@@ -460,6 +467,7 @@ def test_lists_have_a_smaller_limit(sandbox, tenancy):
         assert client.call("list_events", tenancy.ocid, START, END).body == body
 
 
+@pytest.mark.slow
 def test_of_an_error_only_the_beginning_is_read(sandbox, tenancy):
     """An error's status counts, however long its body goes on, and the connection is usable afterwards."""
     answer = http_answer("500 Internal Server Error", b"{}," * 4_000_000)

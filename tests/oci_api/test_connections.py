@@ -45,6 +45,7 @@ def request(server):
         return pool.request("GET", "/", retries=False).data
 
 
+@pytest.mark.slow
 def test_a_connection_takes_its_tls_from_the_sender(authority):
     """What the pool says of verification does not count: the sender's authorities decide, and it learns the socket."""
     with LoopbackServer(http_answer("200 OK", b"yes"), authority.issue()) as server:

@@ -39,6 +39,7 @@ print(json.dumps([status, sorted(elsewhere)]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("hook", ["poll", "validate"])
+@pytest.mark.sampled(2)
 def test_no_worker_thread_imports_anything(hook):
     """In the first poll and the first connection test of a process; a child that is forked at each item ends."""
     with Sandbox() as sandbox:

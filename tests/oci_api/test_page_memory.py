@@ -90,6 +90,7 @@ def test_an_end_ends_the_waiting():
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.slow
 def test_the_bound_holds_for_any_order_of_events(seed):
     """Readers of any sizes and a slow mapper: never more than the limit and one answer, and all get through."""
     memory, arrived, largest, random = PageMemory(1000), [], 700, Random(seed)

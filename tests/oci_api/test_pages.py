@@ -56,6 +56,7 @@ WAY = pytest.mark.parametrize(("split", "page_of"), WAYS, ids=["audit", "logging
 @WAY
 @settings(deadline=None)
 @given(values=st.lists(JSON_VALUES, max_size=5), indent=st.sampled_from([None, 1]))
+@pytest.mark.sampled(3)
 def test_texts_are_the_services_own(split, page_of, values, indent):
     """Whatever JSON the records are, their texts come back byte for byte and in order."""
     texts = [json.dumps(value, indent=indent).encode() for value in values]
@@ -130,6 +131,7 @@ def test_what_is_no_page_is_refused(split, page_of, body, reason):
 @WAY
 @settings(deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_a_page_that_is_cut_off_is_refused(split, page_of, data):
     """Cut anywhere before its end, a page is an error and never a shorter page."""
     page = page_of(b'{"a":"x\\"]}","b":[1,{"c":2}]}', b'{"d":"\x01"}', b"{}")

@@ -435,6 +435,7 @@ def test_header_injection_never_shows_the_signature():
 
 
 @given(st.text(), st.text(), st.text(max_size=40), st.sampled_from([400, 401, 404, 429, 503, 599, 299]))
+@pytest.mark.slow
 def test_no_answer_can_break_the_translation(date, retry_after, message, status):
     """Whatever stands in the headers and the body, there is a Failure with a printable message."""
     headers = {"date": date, "retry-after": retry_after, "opc-request-id": "R"}

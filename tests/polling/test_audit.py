@@ -136,6 +136,7 @@ def test_each_compartment_is_asked_for_alone(oci, instance):
     assert host.source("audit")["counts"]["read"] == 4
 
 
+@pytest.mark.slow
 def test_a_long_lookback_is_read_in_pieces(oci, instance, clock):
     """Two weeks are asked for in windows that touch, none longer than a week, each with seconds of zero."""
     move_to(clock, at("09:00:00"))

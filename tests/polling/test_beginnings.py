@@ -77,6 +77,7 @@ minutes = st.integers(0, 2 * NEWEST)
         left_by_logging=minutes,
     )
 )
+@pytest.mark.slow
 def test_only_what_is_new_begins_later_than_the_lookback(facts):
     """Whatever is known, reading begins `lookback` before now at the latest, or where the compartment was created."""
     begin = where_to_begin(facts)

@@ -59,6 +59,7 @@ def test_a_key_that_no_region_accepts_is_blamed(world):
         (None, f"3 of 3 compartments in each of {HOME} and {FAR} could not be read, among them "),
     ],
 )
+@pytest.mark.slow
 def test_how_many_compartments_failed_in_which_regions(world, region, told):
     """A message counts compartments by region, never pairs of both."""
     tenancy = world.tenancy(HOME, FAR, compartments=2)
@@ -111,6 +112,7 @@ def test_a_stop_is_no_timeout(world, how):
     assert not [one for one in told if "firewall" in one["remedy"]]
 
 
+@pytest.mark.slow
 def test_a_stop_while_a_service_hangs_says_how_long_it_did(world):
     """The host's stop stays a stop; that nothing had answered until then is told with it."""
     tenancy = world.tenancy()
@@ -142,6 +144,7 @@ def test_one_cause_is_told_once(world, caplog, status):
     assert line.count(report["warnings"][0]["remedy"]) == 1
 
 
+@pytest.mark.slow
 def test_two_causes_are_told_apart(world, caplog):
     """Sources that fail for different reasons each have their line, and so has each other warning."""
     tenancy = world.tenancy()
@@ -159,6 +162,7 @@ def test_two_causes_are_told_apart(world, caplog):
 
 
 @pytest.mark.parametrize("mode", ["events", "search"])
+@pytest.mark.slow
 def test_a_cause_that_lasts_is_told_in_the_same_words(world, mode):
     """Which region or compartment answers first changes from poll to poll; the sentence does not."""
     tenancy = world.tenancy(FAR, HOME, compartments=2)

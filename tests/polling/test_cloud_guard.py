@@ -211,6 +211,7 @@ def test_the_id_does_not_depend_on_the_details(guard, host, instance):
     ]
 
 
+@pytest.mark.slow
 def test_a_problem_is_delivered_when_it_changes(guard, host, clock):
     """A changed lifecycle detail, risk level or last detection is a new artifact; anything else is none."""
     guard.problems = [problem(1)]
@@ -312,6 +313,7 @@ def test_a_problem_that_becomes_riskier_is_delivered(guard, host, clock):
     assert delivered(host) == [(1, "OPEN", "HIGH")]
 
 
+@pytest.mark.slow
 def test_between_two_intervals_nothing_is_asked(guard, host, clock):
     """By the host's clock: skipped, without a request, until the interval has passed."""
     host.settings["cloud_guard_interval_minutes"] = 30
@@ -456,6 +458,7 @@ def _poll_in(scope, guard, host, clock, *problems):
         assert host.poll()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_scope_that_comes_back_goes_on(guard, host, clock):
     """What was delivered of it before does not come again; what changed or was closed meanwhile comes."""
     elsewhere = problem(4)
@@ -474,6 +477,7 @@ def test_a_scope_that_comes_back_goes_on(guard, host, clock):
     ]
 
 
+@pytest.mark.slow
 def test_a_scope_that_was_never_read_goes_on_at_its_beginning(guard, host, clock):
     """Its first polls failed: what was closed since they began comes when it is read at last."""
     guard.oci.forget()
@@ -486,6 +490,7 @@ def test_a_scope_that_was_never_read_goes_on_at_its_beginning(guard, host, clock
     assert delivered(host) == [(1, "RESOLVED", "HIGH")]
 
 
+@pytest.mark.slow
 def test_the_scope_before_is_kept_for_ninety_days(guard, host, clock):
     """What nobody comes back to takes no room for ever."""
     _poll_in("", guard, host, clock, problem(1))
@@ -554,6 +559,7 @@ def test_details_of_a_million_fields_cost_no_memory(oci, instance):
     assert peak < 8 * len(odd)
 
 
+@pytest.mark.slow
 def test_a_problem_that_is_too_large_alone_is_told(oci, instance):
     """Where even single problems are too large, the source fails with that, and asks for no more."""
     guard = CloudGuard(oci, items=[{}] * 50_001)

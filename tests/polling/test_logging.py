@@ -120,6 +120,7 @@ def test_the_same_token_twice_is_an_error(oci, instance):
     assert host.keys("logging") == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_no_query_is_longer_than_two_weeks(oci, instance, clock):
     """After 20 days all is asked for, in windows that share a minute with their neighbours, none over 14 days."""
     oci.logging(found())

@@ -103,6 +103,7 @@ def test_polls_far_apart_miss_nothing(tenancy, host, clock):
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_a_quiet_poll_delivers_nothing(tenancy, host, clock):
     """The next poll re-reads the overlap, counts what it knows, and has no artifact and no batch."""
     emit(tenancy)
@@ -116,6 +117,7 @@ def test_a_quiet_poll_delivers_nothing(tenancy, host, clock):
     assert report["sources"]["audit"]["counts"]["duplicates"] == 10
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_ids(tenancy, host, clock):
     """What is read again from a stored checkpoint has the ids that it had."""
     emit(tenancy, 3)
@@ -166,6 +168,7 @@ json.dump(list(items), sys.stdout)
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_two_tenancies_in_one_process_share_nothing(cloud, clock):
     """Two instances whose polls are under way at the same time each get their own records, and only those."""
     hosts = []
@@ -191,6 +194,7 @@ def test_two_tenancies_in_one_process_share_nothing(cloud, clock):
         assert {one["metadata"]["oci.tenancyId"] for one in host.artifacts("audit")} == {tenancy.ocid}
 
 
+@pytest.mark.slow
 def test_two_instances_of_one_tenancy_have_positions_of_their_own(tenancy, clock):
     """The same tenancy twice: each instance gets everything."""
     emit(tenancy)
@@ -214,6 +218,7 @@ def test_nothing_is_sent_before_the_host_asks(cloud, tenancy, host):
 
 
 @pytest.mark.parametrize("limit", [1, 7, 1000])
+@pytest.mark.slow
 def test_batches_have_no_more_artifacts_than_the_host_takes(tenancy, host, clock, limit):
     """The limit is kept and used, and the union is the same."""
     emit(tenancy, 3)
@@ -224,6 +229,7 @@ def test_batches_have_no_more_artifacts_than_the_host_takes(tenancy, host, clock
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_batches_have_no_more_bytes_than_the_host_takes(tenancy, host, clock):
     """The bytes of `raw` are bounded; a record that is larger by itself comes alone."""
     emit(tenancy, 2)
@@ -255,6 +261,7 @@ def test_each_batch_is_a_place_to_go_on_from(tenancy, host, clock):
         assert until + again == everything
 
 
+@pytest.mark.slow
 def test_the_hosts_checkpoint_is_not_touched(tenancy, host, clock):
     """The object that the host passes in stays as it is; batches hand over objects of their own."""
     emit(tenancy)
@@ -285,6 +292,7 @@ def test_a_context_may_be_empty(cloud):
     assert items[-1]["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_naive_clock_counts_as_utc(tenancy, host, clock):
     """A host whose clock forgets its zone is understood."""
     emit(tenancy)
@@ -294,6 +302,7 @@ def test_a_naive_clock_counts_as_utc(tenancy, host, clock):
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_a_source_that_is_switched_off_costs_nothing(cloud, tenancy, host, clock):
     """It is skipped, without a request; the others are collected."""
     emit(tenancy)
@@ -306,6 +315,7 @@ def test_a_source_that_is_switched_off_costs_nothing(cloud, tenancy, host, clock
     assert_once(host, tenancy, "audit")
 
 
+@pytest.mark.slow
 def test_a_report_says_what_was_done(tenancy, host, clock):
     """Requests, artifacts and the minute up to which all is covered, source by source."""
     emit(tenancy)
@@ -322,6 +332,7 @@ def test_a_report_says_what_was_done(tenancy, host, clock):
     assert audit["counts"]["read"] == 10
 
 
+@pytest.mark.slow
 def test_one_source_that_fails_leaves_the_others_alone(cloud, tenancy, host, clock):
     """A denied service is failed, the report degraded, the rest delivered; all denied is failed."""
     emit(tenancy)
@@ -375,6 +386,7 @@ def test_a_position_exists_from_the_first_checkpoint_on(cloud, tenancy, host, cl
 @pytest.mark.parametrize(
     ("lookback", "age"), [(None, 5), (90, 80), ("90", 80), (" 90 ", 80), (90.0, 80), (True, 50), (0, 50)]
 )
+@pytest.mark.sampled(3)
 def test_a_first_poll_that_fails_keeps_its_lookback(cloud, clock, lookback, age):
     """Settings that are wrong for hours at the beginning lose nothing that their lookback covers, however written."""
     tenancy = cloud.add_tenancy("small", (HOME,))
@@ -507,6 +519,7 @@ def test_a_source_that_is_off_is_skipped_even_if_the_key_is_wrong(host, off):
 # --- log lines ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_log_line_that_operators_look_for(tenancy, host, clock, caplog):
     """One INFO line a source and poll begins with what was fetched, and names the instance after it."""
     caplog.set_level(logging.INFO, logger="signal_client_oci")
@@ -544,6 +557,7 @@ def test_failures_are_logged_with_code_and_remedy(tenancy, host, caplog):
     assert not any("\n" in line for line in warnings)
 
 
+@pytest.mark.slow
 def test_an_instance_name_cannot_forge_a_log_line(tenancy, clock, caplog):
     """Control characters in the instance's name do not reach the log."""
     caplog.set_level(logging.INFO, logger="signal_client_oci")
@@ -553,6 +567,7 @@ def test_an_instance_name_cannot_forge_a_log_line(tenancy, clock, caplog):
     assert caplog.records
 
 
+@pytest.mark.slow
 def test_the_package_configures_no_logging(host):
     """A poll adds no handler and sets no level: that is the host's."""
     before = _logging_state()
@@ -597,6 +612,7 @@ def test_after_a_defect_the_next_poll_goes_on_behind_the_last_batch(tenancy, hos
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_a_defect_in_the_list_of_compartments_is_told(tenancy, host, clock, monkeypatch):
     """The scope alone is read then, the poll is not `ok`, and the compartments' records come with the next one."""
     emit(tenancy)
@@ -625,6 +641,7 @@ def test_audit_takes_over_what_logging_left(tenancy, host, clock):
     assert_once(host, tenancy, "audit", "logging")
 
 
+@pytest.mark.slow
 def test_a_defect_is_reported_and_leaves_the_other_sources_alone(tenancy, host, clock, monkeypatch, caplog):
     """An exception that nobody expected is a check by the name of its kind; its text, maybe a secret, is left out."""
     emit(tenancy)

@@ -163,6 +163,7 @@ def test_half_a_list_is_no_list(oci, whole, answers, code):
     assert read(oci) == [seam.TENANCY]
 
 
+@pytest.mark.slow
 def test_what_a_first_poll_could_not_find_is_read_from_its_beginning(oci, whole, clock):
     """A list that is denied for days loses nothing: its compartments begin where the first poll began."""
     oci.compartments(denied())
@@ -195,6 +196,7 @@ def test_a_list_that_fails_later_is_made_up_for_by_the_last_one(oci, whole, cloc
     assert read(oci) == sorted([seam.TENANCY, A])
 
 
+@pytest.mark.slow
 def test_what_could_not_be_listed_goes_on_from_its_position(oci, whole, clock, monkeypatch):
     """A new process that cannot list reads the scope alone; when it can again, nothing of the others is missing."""
     oci.compartments(Answer([row(A)]), denied(), Answer([row(A)]))
@@ -227,6 +229,7 @@ def listings(oci, host, clock, minutes):
     return asked
 
 
+@pytest.mark.slow
 def test_the_list_is_taken_every_quarter_of_an_hour(oci, whole, clock):
     """Between two polls five minutes apart it is kept in memory, for 15 minutes."""
     oci.compartments(Answer(TREE))
@@ -245,6 +248,7 @@ def test_another_process_takes_its_own_list(oci, whole, clock, monkeypatch):
     assert len(oci.paths(COMPARTMENTS)) == 2
 
 
+@pytest.mark.slow
 def test_a_kept_list_is_not_used_with_another_checkpoint(oci, whole, clock):
     """A checkpoint of an earlier poll, or of none, asks for the list again: it decides what counts as new."""
     oci.compartments(Answer(TREE), Answer(TREE), Answer([*TREE, row(f"{COMPARTMENT}e")]))
@@ -262,6 +266,7 @@ def test_a_kept_list_is_not_used_with_another_checkpoint(oci, whole, clock):
     assert len(oci.paths(COMPARTMENTS)) == 4
 
 
+@pytest.mark.slow
 def test_instances_keep_lists_of_their_own(oci, whole, clock):
     """A second instance of the same tenancy does not use the first one's list."""
     oci.compartments(Answer(TREE))
@@ -367,6 +372,7 @@ def asked_for(cloud, ocid):
     return sum(one.operation == "list_events" and one.compartment == ocid for one in cloud.requests)
 
 
+@pytest.mark.slow
 def test_a_compartment_that_is_created_later_is_read_from_its_creation(tenancy, host, clock):
     """Also if the host was away for longer than the lookback when it was created."""
     host.poll()
@@ -413,6 +419,7 @@ def test_a_404_of_a_deleted_compartment_is_no_failure(cloud, tenancy, host, cloc
     assert counts[-1] == counts[-4]
 
 
+@pytest.mark.slow
 def test_a_denied_compartment_is_told_and_taken_up_again(tenancy, host, clock):
     """One that is not deleted but denied is named by the report, and read from its position once it is allowed."""
     host.poll()
@@ -429,6 +436,7 @@ def test_a_denied_compartment_is_told_and_taken_up_again(tenancy, host, clock):
     assert host.keys("audit") == tenancy.ground_truth.keys("audit")
 
 
+@pytest.mark.slow
 def test_a_list_that_hangs_does_not_stop_the_collection(cloud, tenancy, host, clock):
     """Identity that does not answer costs part of the poll's time; the scope itself is read within it."""
     tenancy.emit_audit_event("us-ashburn-1", tenancy.ocid)
@@ -443,6 +451,7 @@ def test_a_list_that_hangs_does_not_stop_the_collection(cloud, tenancy, host, cl
 # --- how much is listed -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(oci, whole):
     """A page of more rows than any has begins the list again with fewer compartments a page."""
     large = Answer([row(f"{COMPARTMENT}{number}") for number in range(20_001)])

@@ -1,10 +1,13 @@
 """How a long window is split into slices."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_client_oci.polling.windows.window_splitting import next_slice_minutes, slice_end, spare_minutes
 from signal_client_oci.state.windows import DAY
+
+pytestmark = pytest.mark.slow
 
 minutes = st.integers(0, 60_000_000)
 

@@ -520,6 +520,7 @@ def test_a_record_that_names_another_compartment_comes_once(stays_behind):
     assert one.delivered == Counter(each.id for each in service.records)
 
 
+@pytest.mark.slow
 def test_what_is_stored_does_not_grow_with_the_compartments():
     """Answers come one after another, and still all that were read in one poll stand at few different positions."""
     service = Service()
@@ -932,6 +933,7 @@ def test_nothing_is_left_out_though_the_polls_after_a_leap_fail():
     assert one.delivered == Counter(each.id for each in service.records)
 
 
+@pytest.mark.slow
 def test_a_host_that_is_hours_ahead_of_the_clock_that_signs_loses_nothing():
     """Requests are signed and answered by a right clock, windows come from a wrong one: all arrives, once, in time."""
     service = Service()

@@ -44,6 +44,7 @@ def queries(world):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_both_modes_deliver_the_same(world):
     """Equal ids, times and metadata, by one search a region instead of one request a compartment."""
     tenancy = world.tenancy(HOME, FAR, compartments=5)
@@ -94,6 +95,7 @@ def test_the_scope_is_searched_and_nothing_else(world, subtree):
 
 
 @pytest.mark.parametrize("first", ["events", "search"])
+@pytest.mark.sampled(2)
 def test_the_mode_changes_with_a_backlog(world, first):
     """Hours after the last poll, the other mode takes over: nothing is lost, nothing comes twice, either way."""
     tenancy = world.tenancy(HOME, FAR, compartments=3)
@@ -149,6 +151,7 @@ def test_compartments_that_appear_are_read_from_their_creation_after_a_change_ba
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.sampled(2)
 def test_any_history_of_modes(world, seed):
     """Compartments at different positions, refusals, dropped polls, late events: each event comes exactly once."""
     chance = random.Random(seed)
@@ -196,6 +199,7 @@ def hourly(instance, hours=1, minutes=20):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_what_the_search_leaves_out_in_silence_is_found_told_and_delivered(world):
     """Rows that a missing right hides are found in the hours that compare their compartment; each comes once."""
     tenancy = world.tenancy(compartments=1)
@@ -242,6 +246,7 @@ def test_a_complete_search_is_compared_in_silence(world):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_a_compartment_that_cannot_be_listed_is_told_apart(world):
     """Where ListEvents is refused, the comparison could not be made: that is said, and nothing is called incomplete."""
     tenancy = world.tenancy()
@@ -257,6 +262,7 @@ def test_a_compartment_that_cannot_be_listed_is_told_apart(world):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_nothing_is_compared_that_was_read_by_events(world):
     """After a change of mode, what ListEvents delivered before is not called missing, and does not come again."""
     tenancy = world.tenancy()
@@ -272,6 +278,7 @@ def test_nothing_is_compared_that_was_read_by_events(world):
 
 @pytest.mark.fast
 @pytest.mark.parametrize("overlap", [0, 5, 15, 40])
+@pytest.mark.slow
 def test_late_events_are_found_whatever_overlap_is_set(world, overlap):
     """Up to 14 minutes late is not too late; less than 15 in the settings is overruled, which is said once."""
     tenancy = world.tenancy(HOME, FAR)
@@ -286,6 +293,7 @@ def test_late_events_are_found_whatever_overlap_is_set(world, overlap):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_rows_that_logging_shows_late_come_once(world):
     """Audit has an event at once, Logging minutes later: both the search and a change of mode deliver it once."""
     tenancy = world.tenancy(compartments=1)
@@ -325,6 +333,7 @@ def test_with_logging_on_each_event_comes_once_through_audit(world):
     ],
 )
 @pytest.mark.usefixtures("few_attempts")
+@pytest.mark.slow
 def test_a_search_that_fails_for_long_says_what_to_do_and_stays_a_search(world, fault, code, words):
     """The other region is read on; after an hour the report says what to do; nothing is asked of ListEvents."""
     tenancy = world.tenancy(HOME, FAR, compartments=3)
@@ -413,6 +422,7 @@ def test_a_search_without_any_right_is_noticed_within_hours(world, regions):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_a_comparison_that_the_poll_s_end_cuts_off_is_told(world):
     """Whoever polls with short deadlines learns that nothing was compared; the poll is not degraded by it."""
     tenancy = world.tenancy()

@@ -77,6 +77,7 @@ def peak():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.sampled(3)
 def test_the_deadline_is_kept_whatever_a_page_holds(world, audit_alone, name):
     """Megabytes of any shape, sound or not, do not hold a poll beyond its deadline, and it leaves nothing."""
     body, code = HOSTILE[name]
@@ -109,6 +110,7 @@ class _Stop:
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_a_page_that_no_deadline_is_long_enough_for_is_read_over_polls(world, audit_alone):
     """Fifty megabytes of events on one page: each poll ends in time and gets on, and each event arrives once."""
     instance = audit_alone()
@@ -363,6 +365,7 @@ def few_pages(monkeypatch):
         ("identity", "list_compartments"),
     ],
 )
+@pytest.mark.sampled(2)
 def test_pages_without_an_end_end(world, few_pages, service, operation):
     """Ever new page tokens end at a number of pages, the report says so, and afterwards all has arrived once."""
     tenancy = world.tenancy(compartments=2)
@@ -411,6 +414,7 @@ def test_a_list_of_compartments_without_an_end_gives_those_that_it_began_with(wo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [b"{}", b"["], ids=["tiny objects", "lists that never end"])
+@pytest.mark.sampled(2)
 def test_the_connection_test_is_bounded_too(world, peak, monkeypatch, text):
     """Megabytes in place of every answer: the checks say so in time, and their memory stays within the limits."""
     monkeypatch.setattr("signal_client_oci.validation.connection_test.ALL_SECONDS", 4.0)

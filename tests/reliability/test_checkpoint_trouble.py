@@ -91,6 +91,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("part", range(4))
+@pytest.mark.sampled(2)
 def test_a_damaged_checkpoint_restarts_at_the_lookback_with_a_warning(world, part):
     """The report names the trouble; the last hour is collected again under the same ids, and then all goes on."""
     tenancy = world.tenancy(compartments=1)

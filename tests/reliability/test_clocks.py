@@ -60,6 +60,7 @@ def test_windows_of_steady_polling_tile(world, operation, jitter, allowed):
         for column, ahead in enumerate((2, 7, 30, 90, 600))
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_clock_that_was_ahead_loses_nothing(world, service, ahead, polls_ahead):
     """The host's clock jumps forward, polls, and comes back; what was emitted in between arrives."""
     tenancy = world.tenancy()
@@ -122,6 +123,7 @@ def test_a_clock_that_is_wrong_from_the_first_poll_on(world):
 
 
 @pytest.mark.parametrize("hours", [1, 5, 400])
+@pytest.mark.sampled(3)
 def test_a_host_that_is_hours_ahead_of_the_clock_that_signs_loses_nothing(world, hours):
     """Where only the host's `now` is wrong, OCI answers: all arrives once, and no cursor passes OCI's own clock."""
     tenancy = world.tenancy(compartments=1)
@@ -139,6 +141,7 @@ def test_a_host_that_is_hours_ahead_of_the_clock_that_signs_loses_nothing(world,
 @pytest.mark.parametrize(
     ("ahead", "polls", "outage"), [(90, 1, 1), (90, 9, 0), (600_000, 9, 0), (600_000, 1, 1)]
 )
+@pytest.mark.sampled(2)
 def test_a_clock_that_is_refused_from_the_first_poll_on_loses_nothing(world, ahead, polls, outage):
     """OCI refuses a clock that is ahead: what happens until it is set right is collected then."""
     tenancy = world.tenancy(compartments=1)
@@ -189,6 +192,7 @@ BOUNDARIES = {
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)
+@pytest.mark.sampled(3)
 def test_boundaries_of_the_calendar(world, name):
     """Windows over the turn of a month, a year or daylight saving tile, whatever zone the host's clock is in."""
     move_to(world.clock, BOUNDARIES[name])

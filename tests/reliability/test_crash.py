@@ -58,6 +58,7 @@ class Runner:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["events", "search"])
+@pytest.mark.sampled(2)
 def test_killed_at_fifty_random_moments_everything_arrives(world, tmp_path, mode):
     """Fifty polls, half in each mode, die by SIGKILL while they read, write and store; what they left is complete."""
     chance = random.Random(20261)
@@ -116,6 +117,7 @@ def _assert_repeats_are_of_open_batches(lines, journal):
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("store_last", [True, False])
 @pytest.mark.parametrize("mode", ["events", "search"])
+@pytest.mark.sampled(3)
 def test_dropped_after_any_item_everything_arrives(world, seed, store_last, mode):
     """The host dies right before or right after storing, after any number of batches, again and again."""
     chance = random.Random(seed)

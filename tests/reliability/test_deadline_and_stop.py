@@ -25,6 +25,7 @@ SLACK = 10.0  # of a busy machine; a request that nobody ends takes a minute
 
 @pytest.mark.parametrize("kind", ["hang", "hang_mid_body", "slow_drip"])
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard", "identity", None])
+@pytest.mark.sampled(4)
 def test_the_deadline_is_kept_while_endpoints_hang(world, service, kind):
     """One service or all of them never answer; the poll is over in time and tells which source was cut off."""
     tenancy = world.tenancy(HOME, FAR, compartments=2)
@@ -70,6 +71,7 @@ def test_a_deadline_of_nothing_reads_nothing_and_loses_nothing(world):
 
 
 @pytest.mark.parametrize("answers", [0, 1, 5, 20])
+@pytest.mark.sampled(2)
 def test_should_stop_ends_the_poll(world, answers):
     """Asked between requests, it stops the poll at once; what was read is delivered and the rest comes later."""
     tenancy = world.tenancy(HOME, FAR, compartments=3)
@@ -103,6 +105,7 @@ def test_should_stop_is_asked_while_requests_hang(world):
 
 @pytest.mark.parametrize("items", [1, 2, 7])
 @pytest.mark.parametrize("how", ["close", "drop"])
+@pytest.mark.sampled(5)
 def test_a_generator_given_up_leaves_nothing(world, items, how):
     """Closed or forgotten half-way, it ends its threads and connections, and the next poll goes on."""
     tenancy = world.tenancy(HOME, FAR, compartments=3)
@@ -171,6 +174,7 @@ def test_no_compartment_starves(world):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("service", ["audit", "logging"])
+@pytest.mark.sampled(2)
 def test_a_window_that_no_deadline_is_long_enough_for_is_read_in_parts(world, service):
     """One compartment holds more than a poll can read; pieces shrink until they fit, and it is read completely."""
     tenancy = world.tenancy()

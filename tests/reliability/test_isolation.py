@@ -62,6 +62,7 @@ def _seconds_of_polls(instance, count):
 
 
 @pytest.mark.parametrize("illness", ILLNESSES)
+@pytest.mark.sampled(3)
 def test_a_sick_neighbour_changes_nothing(world, monkeypatch, illness):
     """Results and latency of the sound instance are what they are alone, while the other is ill for ever."""
     monkeypatch.setattr("signal_client_oci.scheduler.dispatcher._FIRST_DELAY", 0.05)
@@ -126,6 +127,7 @@ def test_a_throttled_neighbour_keeps_its_rate_to_itself(world):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_attempts")
+@pytest.mark.untraced
 def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
     """Poll after poll of endless failure, what is kept in memory does not grow."""
     monkeypatch.setattr(

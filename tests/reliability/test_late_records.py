@@ -14,6 +14,7 @@ OVERLAP = 15
 
 @pytest.mark.parametrize("cadence", [1, 5, 15, 16, 30, 60])
 @pytest.mark.parametrize("late", [1, 7, OVERLAP])
+@pytest.mark.sampled(5)
 def test_a_record_that_is_late_for_its_window_arrives_once(world, cadence, late):
     """It becomes visible `late` minutes after the poll that read its minute first, whatever the polls' pace."""
     tenancy = world.tenancy()

@@ -25,6 +25,7 @@ def _emit_over(world, tenancy, period, count):
 
 
 @pytest.mark.parametrize("days", [3, 20])
+@pytest.mark.sampled(2)
 def test_everything_of_a_gap_is_collected(world, days):
     """The instance was not polled for days; one poll fetches them, oldest first, in slices of 14 days at most."""
     tenancy = world.tenancy(HOME, FAR, compartments=1)
@@ -62,6 +63,7 @@ def test_a_gap_is_read_oldest_first(world):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("store_last", [True, False])
+@pytest.mark.sampled(2)
 def test_a_gap_is_restart_safe(world, store_last):
     """The poll is dropped again and again half-way; the next one goes on there until all is in."""
     tenancy = world.tenancy(compartments=1)

@@ -134,6 +134,7 @@ def _large_progress(kinds: int, digests: int, windows: int = 3) -> PollState:
 
 
 @pytest.mark.parametrize(("kinds", "windows"), [(1, 15), (20, 15), (100, 3)])
+@pytest.mark.sampled(3)
 def test_fifty_thousand_digests_and_twelve_thousand_positions_fit(kinds, windows):
     """The promised digests are kept beside 2,000 compartments x 3 regions x 2 sources, however they are spread."""
     progress = _large_progress(kinds, PROMISED, windows)
@@ -144,6 +145,7 @@ def test_fifty_thousand_digests_and_twelve_thousand_positions_fit(kinds, windows
 
 
 @pytest.mark.parametrize(("kinds", "digests"), [(12_000, 20_000), (1, 150_000)])
+@pytest.mark.sampled(2)
 def test_a_checkpoint_is_never_too_large(kinds, digests):
     """Where nothing fits any more, digests go and positions fall back; nothing is read from a later minute on."""
     progress = _large_progress(kinds, digests)

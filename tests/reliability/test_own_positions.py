@@ -35,6 +35,7 @@ def _covered(report, source):
 
 @pytest.mark.parametrize("source", ["audit", "logging"])
 @pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.sampled(5)
 def test_one_compartment_in_trouble_is_taken_up_later(world, source, trouble):
     """The others go on poll after poll, the report names the one and counts; afterwards nothing is missing."""
     tenancy = world.tenancy(HOME, FAR, compartments=2)
@@ -70,6 +71,7 @@ def _last_read(world):
 @pytest.mark.parametrize(
     ("source", "trouble"), list(zip(["audit", "logging"] * 3, TROUBLES, strict=True))
 )  # every pair of the two is met by the test before
+@pytest.mark.sampled(3)
 def test_one_region_in_trouble_is_taken_up_later(world, source, trouble):
     """A whole region of a service fails; the other region and the other service go on."""
     tenancy = world.tenancy(HOME, FAR, compartments=1)
@@ -100,6 +102,7 @@ def test_one_region_in_trouble_is_taken_up_later(world, source, trouble):
         if (row + column) % 3  # every trouble befalls two of the sources
     ],
 )
+@pytest.mark.sampled(5)
 def test_all_denied_is_failed(world, source, trouble):
     """Nothing could be read of a source: it is `failed`, stays where it was, and the other sources are `ok`."""
     tenancy = world.tenancy(HOME, compartments=1)

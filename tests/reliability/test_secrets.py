@@ -188,6 +188,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.sampled(3)
 def test_a_failing_poll_shows_no_secret(world, everything, monkeypatch, name):
     """Whatever the service answers, neither the exceptions nor the report quote the request's signature."""
     monkeypatch.setattr("signal_client_oci.oci_api.transport.READ_SECONDS", 0.1)
@@ -219,6 +220,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
+@pytest.mark.sampled(4)
 def test_wrong_settings_show_no_secret(world, everything, name):
     """A secret in the wrong field, or a wrong one in the right field, is not quoted by what says so."""
     tenancy = world.tenancy()
@@ -240,6 +242,7 @@ FIELDS = ["tenancy_ocid", "user_ocid", "fingerprint", "private_key", "region", "
     [(field, "\n") for field in FIELDS]
     + list(zip(FIELDS, ["\r\n", "\x00", "\n\nX-Evil: 1"] * 2, strict=True)),
 )
+@pytest.mark.sampled(4)
 def test_line_ends_in_fields_show_no_secret(world, everything, field, end):
     """The SDK quotes the signature header when a field ends in a line feed; here it never comes to that."""
     tenancy = world.tenancy()

@@ -116,6 +116,7 @@ def test_a_scope_that_was_narrowed_and_comes_back_continues(world):
 
 
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
+@pytest.mark.sampled(3)
 def test_a_source_that_was_switched_off_continues(world, source):
     """A source that is off for six hours is `skipped`, costs no request, and then catches up."""
     tenancy = world.tenancy(compartments=1)
@@ -152,6 +153,7 @@ def test_audit_records_change_sides_without_a_repeat(world):
 
 @pytest.mark.parametrize("age", [3, 40, 600])
 @pytest.mark.parametrize("parent", ["root", "team"])
+@pytest.mark.sampled(5)
 def test_a_compartment_that_is_created_later_is_read_from_its_creation(world, age, parent):
     """However long it takes until the list shows it, its first records arrive."""
     tenancy = world.tenancy(HOME, FAR, compartments=1)
@@ -187,6 +189,7 @@ def _emit_for_hours(world, tenancy, instance, compartment, *, polls):
         ("additional_regions", [], [FAR]),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_compartment_created_while_something_was_off_is_read_from_its_creation(
     world, setting, without, with_it
 ):

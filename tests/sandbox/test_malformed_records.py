@@ -34,6 +34,7 @@ def test_odd_events_are_served_in_one_sound_page(tenancy, connect, clock):
     assert page == b"[" + b",".join(one.raw for one in emitted) + b"]"
 
 
+@pytest.mark.slow
 def test_odd_records_do_not_break_a_filtered_search(tenancy, connect, clock):
     """Records that no condition can be applied to meet none."""
     emit_malformed_records(tenancy, "logging", HOME, tenancy.ocid)

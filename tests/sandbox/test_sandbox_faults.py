@@ -33,6 +33,7 @@ MINUTE = timedelta(minutes=1)
         (504, "GatewayTimeout"),
     ],
 )
+@pytest.mark.slow
 def test_a_status_has_the_services_error_body(events, sandbox, status, code):
     """Code and message, request id and any header that is wanted."""
     sandbox.faults.add(InjectedFault(kind="status", status=status, headers={"Retry-After": "2"}))
@@ -55,6 +56,7 @@ def test_code_and_message_can_be_chosen(events, sandbox):
     assert refused.value.code == "Conflict"
 
 
+@pytest.mark.slow
 def test_a_fault_hits_what_it_names_and_nothing_else(events, sandbox, tenancy):
     """Service, operation, region, tenancy, compartment and page each narrow it down."""
     token = events().next_page
@@ -82,6 +84,7 @@ def test_a_fault_hits_what_it_names_and_nothing_else(events, sandbox, tenancy):
     assert events(page=token).status == 200
 
 
+@pytest.mark.slow
 def test_a_fault_ends_after_its_times(events, sandbox):
     """Two hits, then peace; the request log names the kind."""
     fault = sandbox.faults.add(InjectedFault(times=2))
@@ -93,6 +96,7 @@ def test_a_fault_ends_after_its_times(events, sandbox):
     assert [request.fault for request in sandbox.requests] == ["status", "status", ""]
 
 
+@pytest.mark.slow
 def test_chances_are_those_of_the_seed(events, sandbox):
     """The same seed gives the same hits."""
 
@@ -133,6 +137,7 @@ def test_a_search_is_hit_by_any_of_its_compartments(tenancy, connect, sandbox, c
         (InjectedFault(kind="body", body=b"\xf0\x9f"), b"\xf0\x9f"),
     ],
 )
+@pytest.mark.slow
 def test_odd_bodies_come_with_a_200(events, sandbox, fault, expected):
     """The status alone does not tell that anything is wrong."""
     sandbox.faults.add(fault)
@@ -140,6 +145,7 @@ def test_odd_bodies_come_with_a_200(events, sandbox, fault, expected):
     assert (answer.status, answer.data) == (200, expected)
 
 
+@pytest.mark.slow
 def test_a_web_page_comes_with_a_200(events, sandbox):
     """As from a captive portal."""
     sandbox.faults.add(InjectedFault(kind="html"))
@@ -154,6 +160,7 @@ def test_a_list_is_due_where_an_object_comes_and_the_other_way_round(connect, te
     assert connect("cloudguard").list_problems(tenancy.ocid).data == ["unexpected"]
 
 
+@pytest.mark.slow
 def test_json_can_be_cut_with_the_right_length(events, sandbox):
     """HTTP is in order, the JSON is not."""
     whole = events().data
@@ -162,6 +169,7 @@ def test_json_can_be_cut_with_the_right_length(events, sandbox):
 
 
 @pytest.mark.parametrize("kind", ["broken_utf8", "control_characters"])
+@pytest.mark.slow
 def test_strange_bytes_are_inside_of_a_string(events, sandbox, kind):
     """One value is spoilt, and with it the page."""
     whole = events().data
@@ -186,6 +194,7 @@ def test_a_gzip_bomb_unpacks_to_its_size(events, sandbox, tenancy):
     assert len(json.loads(answer.data)) == tenancy.audit.page_size
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_of_a_gibibyte_is_made_without_one():
     """Its trailer tells the true length, and making it holds a few megabytes."""
     bomb = gzip_bomb(b"[]", 1 << 30)
@@ -222,6 +231,7 @@ def test_a_redirect_without_a_location_leads_to_where_nobody_should_go(sandbox, 
     assert unvisited_target().visits == []
 
 
+@pytest.mark.slow
 def test_a_page_token_can_repeat_itself(events, sandbox):
     """From the first page on the next page is the same, also where there is only one."""
     sandbox.faults.add(InjectedFault(kind="repeated_page_token"))
@@ -254,6 +264,7 @@ def test_an_empty_page_token_comes_with_the_last_page_only(events, sandbox):
     assert events(page=first.next_page).next_page == ""
 
 
+@pytest.mark.slow
 def test_an_expired_token_stays_refused_and_a_new_listing_works(events, sandbox):
     """One hit spoils the listing for good; beginning again is the way out."""
     token = events().next_page

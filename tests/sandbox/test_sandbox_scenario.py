@@ -44,6 +44,7 @@ def test_the_story_does_not_depend_on_how_often_it_is_advanced(steps):
     assert told(steps) == told(1)
 
 
+@pytest.mark.slow
 def test_time_that_stands_still_tells_nothing_new(tenancy):
     """Advancing twice at one time emits nothing the second time."""
     scenario = Scenario(tenancy)
@@ -59,6 +60,7 @@ def scenario(tenancy, clock):
     return story
 
 
+@pytest.mark.slow
 def test_the_tree_has_three_levels_and_a_deleted_compartment(tenancy, scenario):
     """The root, two levels below it, and one more."""
     company, tree = scenario.company, tenancy.tree
@@ -68,6 +70,7 @@ def test_the_tree_has_three_levels_and_a_deleted_compartment(tenancy, scenario):
     assert [one.name for one in tree.below_root() if one.state == "DELETED"] == ["retired-2019"]
 
 
+@pytest.mark.slow
 def test_everything_happens_in_both_regions(tenancy, scenario):
     """Audit events and log records have a home and another region."""
     for service in ("audit", "logging"):
@@ -76,6 +79,7 @@ def test_everything_happens_in_both_regions(tenancy, scenario):
     assert {tenancy.ocid, scenario.company.archive} < compartments
 
 
+@pytest.mark.slow
 def test_what_is_notable_happens_within_two_hours(tenancy, scenario):
     """Logins, a policy, a security list, a public bucket, a terminated instance, a key."""
     assert scenario.company.root == tenancy.ocid
@@ -86,6 +90,7 @@ def test_what_is_notable_happens_within_two_hours(tenancy, scenario):
     } <= {event["data"]["eventName"] for event in events}
 
 
+@pytest.mark.slow
 def test_some_logins_fail_and_say_why(tenancy, scenario):
     """Status is a string, and the reason is in the payload."""
     assert scenario.company.home == HOME
@@ -98,6 +103,7 @@ def test_some_logins_fail_and_say_why(tenancy, scenario):
     assert results == {("200", "SUCCESS"), ("400", "PASSWORD_INVALID")}
 
 
+@pytest.mark.slow
 def test_logs_are_of_several_kinds(tenancy, scenario):
     """Flows, a load balancer, an application and a bucket, each in its own log."""
     assert len(scenario.company.logs) == 5
@@ -111,6 +117,7 @@ def test_logs_are_of_several_kinds(tenancy, scenario):
     assert len({content["oracle"]["logid"] for content in contents}) == 5
 
 
+@pytest.mark.slow
 def test_problems_change_in_every_way(tenancy, clock):
     """Detected again, risk raised, resolved, opened again; with advice in the details."""
     story = Scenario(tenancy)
@@ -125,6 +132,7 @@ def test_problems_change_in_every_way(tenancy, clock):
         assert details["recommendation"]
 
 
+@pytest.mark.slow
 def test_events_carry_invented_secrets_to_be_masked(tenancy, scenario):
     """In `credentials`, in headers, and inside of a header's JSON text."""
     assert scenario.company.home == HOME
@@ -134,6 +142,7 @@ def test_events_carry_invented_secrets_to_be_masked(tenancy, scenario):
     assert b'"credentials":"ST$' in everything
 
 
+@pytest.mark.slow
 def test_records_become_visible_with_the_recorded_lags(tenancy, scenario):
     """4 s for an event, 55 s for a log record."""
     assert scenario.company.other == OTHER

@@ -228,6 +228,7 @@ def test_what_will_not_pass_is_not_tried_again(office, recovery):
     assert len(office.sent) == 1
 
 
+@pytest.mark.slow
 def test_waits_grow(office, monkeypatch):
     """Each wait is about twice the one before it."""
     monkeypatch.setattr(workers, "_FIRST_DELAY", 0.04)
@@ -238,6 +239,7 @@ def test_waits_grow(office, monkeypatch):
     assert [0.03 * 2**n <= wait for n, wait in enumerate(waits)] == [True] * 3
 
 
+@pytest.mark.slow
 def test_the_service_says_how_long_to_wait(office):
     """`Retry-After` is waited for where it is longer than the own wait."""
     office.submit([failure("THROTTLED", retry_after=0.2), "good"])
@@ -263,6 +265,7 @@ def test_no_attempt_begins_after_the_end():
     assert outcome.result.code == "SERVICE_ERROR"
 
 
+@pytest.mark.slow
 def test_a_lane_that_is_throttled_sends_less(office):
     """Refusals of several requests make all of the lane wait as long as the service says."""
     refusal = failure("THROTTLED", retry_after=0.3)

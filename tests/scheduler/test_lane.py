@@ -110,6 +110,7 @@ def test_a_rate_is_kept(dispatcher, monkeypatch):
     assert answers.count(False) <= 50
 
 
+@pytest.mark.slow
 def test_what_is_refused_for_good_is_left_alone(dispatcher):
     """After twenty refusals in a row nothing more is sent, and everything that waits comes out as throttled."""
     sent = []
@@ -124,6 +125,7 @@ def test_what_is_refused_for_good_is_left_alone(dispatcher):
     assert len(sent) <= lanes.THROTTLED_THAT_TRIP + 8
 
 
+@pytest.mark.slow
 def test_one_that_fails_waits_behind_the_others(dispatcher):
     """A second attempt goes to the end of its lane, so that those that fail do not hold up those that never tried."""
     order = []
@@ -145,6 +147,7 @@ def test_one_that_fails_waits_behind_the_others(dispatcher):
 
 
 @pytest.mark.parametrize(("size", "most"), [(10_000, 9), (2 * MIB, 5)])
+@pytest.mark.slow
 def test_large_pages_do_not_pile_up(dispatcher, size, most):
     """Small pages are asked for eight at a time, one more while one is taken; of large ones what a slow poll can do."""
     text, lock, flying, peak = b"x" * size, threading.Lock(), 0, 0

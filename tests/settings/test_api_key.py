@@ -155,6 +155,7 @@ _FORMS = {
 _LOST = {("legacy", "no header"), ("legacy", "neither header nor footer"), ("legacy", "neither, in lines")}
 
 
+@pytest.mark.slow
 def test_mangled_pastes_are_repaired():
     """Whatever a paste does to the wrapping, the key inside comes out byte for byte."""
     pastes = [(form, paste) for form in _FORMS for paste in _PASTES if (form, paste) not in _LOST]
@@ -168,6 +169,7 @@ def _repair(case):
 
 
 @pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.slow
 def test_repaired_keys_open(form):
     """What comes out of the repair is what the library of keys takes, encrypted or not."""
     assert _opened(_FORMS[form][0].replace("\n", " "), _PASSPHRASE) == _KEY.private_numbers()
@@ -199,6 +201,7 @@ def test_any_mangling_of_lines_is_repaired(glue, width, before, after):
     assert find_private_key(before + pasted + after).encoded == _DER
 
 
+@pytest.mark.slow
 def test_a_key_found_sound_is_opened_at_once(monkeypatch):
     """OpenSSL's long look at a key's numbers is taken once for each key and passphrase, never skipped for others."""
     skipped = []
@@ -220,6 +223,7 @@ def test_a_key_found_sound_is_opened_at_once(monkeypatch):
     assert skipped == [False, False, False, False, True, False, True, False]
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_sound_keys_is_bounded_and_no_key(monkeypatch):
     """However many keys are opened, a bounded number of keyed digests is kept, and nothing of the keys."""
     monkeypatch.setattr("signal_client_oci.settings.api_key._valid", remembered := set())
@@ -242,6 +246,7 @@ def test_white_space_around_a_passphrase(passphrase):
     assert _opened(_ENCRYPTED, passphrase) == _KEY.private_numbers()
 
 
+@pytest.mark.slow
 def test_a_passphrase_may_end_with_a_space():
     """Space that belongs to the passphrase is not taken away."""
     assert _opened(_pem(passphrase="ends with space "), "ends with space ") == _KEY.private_numbers()
@@ -435,6 +440,7 @@ def test_every_code_is_reached():
     assert {code for _, code in _WRONG.values()} | elsewhere == set(KEY_ERRORS)
 
 
+@pytest.mark.slow
 def test_legacy_ec_and_dsa_keys():
     """Legacy encrypted EC and DSA keys are reported as such without their passphrase."""
     for key in (ec.generate_private_key(ec.SECP256R1()), dsa.generate_private_key(key_size=1024)):
@@ -450,6 +456,7 @@ def test_wrong_passphrase(pem, passphrase):
     assert (error.code, error.field) == ("PASSPHRASE_WRONG", "private_key_passphrase")
 
 
+@pytest.mark.slow
 def test_key_of_another_fingerprint():
     """A key and a fingerprint that do not belong together are both shown, and neither is sent."""
     error = _refusal(_pem(_OTHER))
@@ -501,6 +508,7 @@ def test_reprs_show_the_fingerprint_only():
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_damage_is_never_taken_for_a_key(data):
     """A key with characters cut out, changed or added is refused with a known code, or still the same key."""
     at = data.draw(st.integers(0, len(_PKCS8)))
@@ -517,6 +525,7 @@ def test_damage_is_never_taken_for_a_key(data):
 
 @settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=20), st.text(max_size=50))
+@pytest.mark.slow
 def test_any_text_gives_the_one_error(pem, passphrase, fingerprint):
     """Whatever the three fields hold, the outcome is a `PrivateKeyError` with a known code."""
     assert _refusal(pem, passphrase, fingerprint).code in KEY_ERRORS
@@ -610,6 +619,7 @@ def test_what_is_locked_away_is_measured_too(monkeypatch):
         assert _refusal(pem, _PASSPHRASE).code == "PRIVATE_KEY_TOO_LARGE"
 
 
+@pytest.mark.slow
 def test_other_kinds_of_keys_are_never_opened(monkeypatch):
     """OpenSSL computes the public half of DSA and DH keys, with numbers of any size; they are recognized before."""
     pems = [

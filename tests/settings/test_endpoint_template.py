@@ -118,6 +118,7 @@ _PIECES += ["?", "#", "\\", "[::1]", "..", ".", "%40", " ", "{", "}", ";", "//"]
 
 @hypothesis_settings(deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=9).map("".join))
+@pytest.mark.slow
 def test_what_passes_stays_with_its_host(template):
     """With plain HTTP every URL that a template can give is on loopback, and none leaves the host as written."""
     try:

@@ -52,6 +52,7 @@ def test_what_it_is_instead(text, said):
 
 @hypothesis_settings(deadline=None)
 @given(st.text(alphabet="0123456789abcdefABCDEF:- \n", max_size=60) | st.text(max_size=60))
+@pytest.mark.slow
 def test_any_text_is_a_fingerprint_or_refused(text):
     """Exactly the texts of 32 hex digits with separators between them become a fingerprint, in its one normal form."""
     fits = re.fullmatch(r"(?:[Mm][Dd]5:)?(?:[0-9A-Fa-f][\s:-]*){32}", text.strip()) is not None

@@ -216,6 +216,7 @@ def test_no_clause_leaves_its_place(start, rest):
 
 @hypothesis_settings(deadline=None)
 @given(st.text(max_size=80))
+@pytest.mark.slow
 def test_any_text_is_a_clause_or_refused(query):
     """Whatever is typed, the outcome is a clause or a `ValueError` of one sentence or two."""
     try:

@@ -89,6 +89,7 @@ def test_parts():
         st.text(alphabet="ab9._-: \n'\"|/", max_size=8),
     ),
 )
+@pytest.mark.slow
 def test_what_passes_is_harmless_and_fits_the_grammar(field, text):
     """Exactly the OCIDs of the field's kinds pass, and none has a character with a meaning elsewhere."""
     kinds = "|".join(OCID_KINDS[field].kinds)

@@ -149,6 +149,7 @@ def test_a_realm_that_is_not_shipped_has_no_domain(monkeypatch):
 
 @hypothesis_settings(deadline=None)
 @given(st.text(max_size=60))
+@pytest.mark.slow
 def test_any_text_is_a_known_region_or_refused(text):
     """Whatever is typed, the outcome is a region, or the one error with at most three suggestions."""
     try:

@@ -145,6 +145,7 @@ _CORES = {
 
 @hypothesis_settings(deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_the_form_refuses_nothing_that_is_read(data):
     """Every text that the plugin reads, with whatever space around it, fits the pattern of its field."""
     name = data.draw(st.sampled_from(sorted(_CORES)))
@@ -157,6 +158,7 @@ def test_the_form_refuses_nothing_that_is_read(data):
 
 @hypothesis_settings(deadline=None)
 @given(st.sampled_from(sorted(_CORES)), st.text(alphabet="aF0 .:-_/{}ocid1tenyus\n\u200b", max_size=20))
+@pytest.mark.slow
 def test_the_form_refuses_nothing_that_is_read_by_chance(name, value):
     """The same for any text at all."""
     settings = _GOOD | {name: value}

@@ -416,6 +416,7 @@ _ENDLESS = {
 
 
 @pytest.mark.parametrize("name", _ENDLESS)
+@pytest.mark.slow
 def test_values_without_end_are_refused_at_once(name):
     """Neither a million entries or digits nor a hundred thousand levels are worked through."""
     value = _ENDLESS[name]()

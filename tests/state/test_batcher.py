@@ -72,6 +72,7 @@ def play(given_steps, max_artifacts, max_bytes):
 
 @given(steps, limits)
 @example([("add", "x"), ("note", None), ("add", "x")], (1, 1))
+@pytest.mark.slow
 def test_what_goes_in_comes_out_once_and_in_order(given_steps, given_limits):
     """Whatever the limits, artifacts and changes come out in the order in which they went in."""
     queued, out, artifacts = play(given_steps, *given_limits)
@@ -81,6 +82,7 @@ def test_what_goes_in_comes_out_once_and_in_order(given_steps, given_limits):
 
 
 @given(steps, limits)
+@pytest.mark.slow
 def test_batches_keep_the_hosts_limits(given_steps, given_limits):
     """No batch has more artifacts or bytes than allowed; a larger record travels alone."""
     _, out, _ = play(given_steps, *given_limits)
@@ -91,6 +93,7 @@ def test_batches_keep_the_hosts_limits(given_steps, given_limits):
 
 
 @given(steps, limits)
+@pytest.mark.slow
 def test_changes_cover_their_batch_and_nothing_after_it(given_steps, given_limits):
     """What a batch makes true is all that came up to its last artifact, and no artifact that came later."""
     queued, out, artifacts = play(given_steps, *given_limits)

@@ -165,6 +165,7 @@ def usable(progress):
 @given(
     st.lists(st.lists(st.binary(min_size=8, max_size=8), max_size=4), max_size=6), st.sets(st.integers(0, 6))
 )
+@pytest.mark.slow
 def test_versions_that_are_handed_out_are_in_the_next_checkpoint(handed_out, looked_at):
     """However delivering and storing alternate, and when another set takes the place of what is listed."""
     problems = PollState("").problems
@@ -256,6 +257,7 @@ NUMBERS = [(place,) for place in range(8)] + [(place, 0, part) for place in (8,)
         max_size=3,
     )
 )
+@pytest.mark.slow
 def test_numbers_out_of_bounds_are_refused_or_harmless(changes):
     """A position with absurd numbers is refused, or a poll can go on from it."""
     value = json.loads(TEXT)
@@ -348,6 +350,7 @@ def spread(progress, regions, compartments, laggards, records):
 
 
 @pytest.mark.parametrize("laggards", [0, 50])
+@pytest.mark.slow
 def test_what_is_promised_fits_without_loss(laggards):
     """50,000 records in the overlap of 2,000 compartments in three regions are all remembered."""
     progress = spread(PollState("ocid1.tenancy.oc1..a"), 3, 2000, laggards, 50_000)
@@ -368,6 +371,7 @@ SHAPES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.sampled(3)
 def test_a_checkpoint_is_never_too_large(shape):
     """Whatever there is to remember, a checkpoint stays under its limit, says so, and can be read."""
     progress = spread(PollState("ocid1.tenancy.oc1..a"), *shape)
@@ -377,6 +381,7 @@ def test_a_checkpoint_is_never_too_large(shape):
     assert parse(json.loads(json.dumps(checkpoint))).checkpoint() == checkpoint
 
 
+@pytest.mark.slow
 def test_what_nobody_reads_again_makes_room_for_what_is_needed():
     """Settled digests go first: those of one source never cost another those of its overlap."""
     progress = spread(PollState("ocid1.tenancy.oc1..a"), 1, 100, 0, 40_000)
@@ -390,6 +395,7 @@ def test_what_nobody_reads_again_makes_room_for_what_is_needed():
     assert progress.stream("audit", "region-0").seen.committed() == needed
 
 
+@pytest.mark.slow
 def test_the_digests_of_problems_are_bounded_too():
     """With more problems than fit, versions are forgotten (and delivered again), and the report can say so."""
     progress = PollState("ocid1.tenancy.oc1..a")
@@ -402,6 +408,7 @@ def test_the_digests_of_problems_are_bounded_too():
     assert dropped.problems
 
 
+@pytest.mark.slow
 def test_the_versions_of_a_scope_that_is_not_read_go_first():
     """They cost no digest that a poll needs, the report can say so, and that scope goes on from where it was left."""
     progress = spread(PollState("ocid1.tenancy.oc1..a"), 1, 100, 0, 50_000)

@@ -133,6 +133,7 @@ def test_what_shows_late_within_the_overlap_is_read_again(given_polls, overlap):
 
 
 @given(polls, overlaps)
+@pytest.mark.slow
 def test_windows_follow_each_other_without_a_gap(given_polls, overlap):
     """Each window begins where all before it was read, and never before the first one."""
     reader = Reader(overlap, start_at(FIRST))
@@ -147,6 +148,7 @@ def test_windows_follow_each_other_without_a_gap(given_polls, overlap):
 
 
 @given(polls, overlaps)
+@pytest.mark.slow
 def test_positions_only_advance(given_polls, overlap):
     """No poll that the clock does not turn back for moves a position back."""
     reader = Reader(overlap, start_at(FIRST))
@@ -180,6 +182,7 @@ positions = st.builds(
     overlaps,
     st.integers(0, 60_000_000),
 )
+@pytest.mark.slow
 def test_advance_never_goes_back_nor_over_a_gap(position, end, polled_at, read_at, overlap, start):
     """Whatever a cursor holds, `read_until` does not decrease, and moves only if nothing before was left out."""
     moved = advance(position, start, end, polled_at=polled_at, read_at=read_at, overlap=overlap)
@@ -188,6 +191,7 @@ def test_advance_never_goes_back_nor_over_a_gap(position, end, polled_at, read_a
 
 
 @given(positions, st.integers(0, 60_000_000), overlaps)
+@pytest.mark.slow
 def test_a_window_keeps_its_bounds(position, newest, overlap):
     """A window never starts before `begin`, holds a minute at least, and ends with the newest readable one."""
     window = due_window(position, newest, overlap)
@@ -214,6 +218,7 @@ def test_steady_polls_read_no_more_than_the_overlap_again(delay, wider):
 
 
 @given(st.integers(0, 120), st.integers(1, 400))
+@pytest.mark.slow
 def test_a_poll_that_is_cut_off_again_and_again_gets_on(overlap, pace):
     """Each poll goes on where the one before was cut off, so that no deadline is too short to reach the end."""
     reader = Reader(overlap, start_at(FIRST - 100))
@@ -273,6 +278,7 @@ def test_what_a_position_remembers_is_bounded(given_polls, overlap):
     st.integers(0, 12),
 )
 @example(overlap=15, ahead=20, steps=2, before=5)
+@pytest.mark.slow
 def test_a_clock_that_is_ahead_reads_every_minute_after_it_passed(overlap, ahead, steps, before):
     """Bounded by the service's clock, each minute is read once more, or for the first time, after it really passed."""
     position, wrong, really = start_at(FIRST), range(before + 1, before + 1 + steps), []
@@ -292,6 +298,7 @@ def test_a_clock_that_is_ahead_reads_every_minute_after_it_passed(overlap, ahead
 
 
 @given(positions, st.integers(200, 60_000_000), st.integers(1, 20_160))
+@pytest.mark.slow
 def test_a_service_that_tells_its_clock_moves_nothing_forward(position, minute, lookback):
     """What was read beyond the service's clock, or never, begins again at `lookback` before it at the latest."""
     begin = max(1, minute - 1 - lookback)

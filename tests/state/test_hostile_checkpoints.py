@@ -222,6 +222,7 @@ def hostile(kind):
 @pytest.mark.parametrize(
     "kind", ["a range again and again", "positions again and again", "regions again and again"]
 )
+@pytest.mark.sampled(3)
 def test_what_would_expand_is_refused_before_it_does(kind):
     """Reading takes no more memory than a fixed amount, though the checkpoint names billions of positions."""
     stored = hostile(kind)
@@ -260,6 +261,7 @@ CPU_SECONDS = 8
         ("stretches for everyone", "read"),
     ],
 )
+@pytest.mark.sampled(2)
 def test_a_hostile_checkpoint_costs_little_time(kind, said):
     """A process that may use some seconds of CPU, starting included, reads it, or refuses it, and is not killed."""
     ended = subprocess.run(
@@ -284,6 +286,7 @@ def test_a_large_tenancy_is_still_read():
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4), max_size=4))
+@pytest.mark.slow
 def test_members_are_read_if_and_only_if_each_is_named_once(groups):
     """Any ranges: the positions that come out are those named, never more than the table has, else it is refused."""
     stored = sound(compartments=10)
@@ -321,6 +324,7 @@ TEXT = compact_json(sound()).decode()
         max_size=4,
     )
 )
+@pytest.mark.slow
 def test_mutated_text_is_refused_or_read_for_good(mutations):
     """Whatever is read of a mutated checkpoint is written and read again without a change; all else is refused."""
     text = TEXT
@@ -339,6 +343,7 @@ def test_mutated_text_is_refused_or_read_for_good(mutations):
 # --- stretches that pile up -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_stretches_of_polls_that_are_cut_off_do_not_pile_up():
     """After three thousand polls that each got a minute further, few stretches are kept, and none is read later."""
     position = start_at(BASE)

@@ -30,6 +30,7 @@ def filled(given_filings):
 
 
 @given(filings)
+@pytest.mark.slow
 def test_what_was_filed_is_read_back(given_filings):
     """Writing and reading gives the same digests under the same windows and tags."""
     made = filled(given_filings)
@@ -41,6 +42,7 @@ def test_what_was_filed_is_read_back(given_filings):
 
 
 @given(filings, st.lists(digests, max_size=5))
+@pytest.mark.slow
 def test_only_what_was_handed_out_is_stored(given_filings, waiting):
     """A digest that was claimed but not filed is known to this poll and to no later one."""
     made = filled(given_filings)
@@ -59,6 +61,7 @@ def test_a_record_is_claimed_once():
 
 
 @given(filings, st.dictionaries(tags, ends))
+@pytest.mark.slow
 def test_only_what_cannot_come_again_is_forgotten(given_filings, starts):
     """A digest goes if and only if its window ended where its compartment's next one begins, or earlier."""
     made = filled(given_filings)
@@ -69,6 +72,7 @@ def test_only_what_cannot_come_again_is_forgotten(given_filings, starts):
 
 
 @given(filings)
+@pytest.mark.slow
 def test_dropping_the_oldest_comes_to_an_end(given_filings):
     """Each drop says truthfully how many digests went, oldest windows first, until none is left."""
     made = filled(given_filings)
@@ -84,6 +88,7 @@ def test_dropping_the_oldest_comes_to_an_end(given_filings):
 
 
 @given(st.lists(st.tuples(tags, ends, st.integers(1, 300)), max_size=8, unique_by=lambda one: one[:2]))
+@pytest.mark.slow
 def test_the_stored_size_is_eight_bytes_a_record(shape):
     """In base64, eight bytes a digest and four a run are all that a checkpoint grows by."""
     made = SeenRecords()
@@ -95,6 +100,7 @@ def test_the_stored_size_is_eight_bytes_a_record(shape):
     assert sum(map(len, stored.values())) <= (8 * total + 4 * len(shape)) * 4 / 3 + 4 * len(stored)
 
 
+@pytest.mark.slow
 def test_a_run_may_be_longer_than_its_length_can_say():
     """More than 65,535 records of one compartment in one window are several runs."""
     count = 0xFFFF + 10
@@ -114,6 +120,7 @@ def _base64(content):
         st.text(max_size=5) | st.just("5"), st.text(max_size=40) | st.binary(max_size=60).map(_base64)
     )
 )
+@pytest.mark.slow
 def test_damage_is_a_value_error(stored):
     """Whatever stands in the checkpoint's place, it is read or refused with a ValueError."""
     try:
@@ -137,6 +144,7 @@ def test_a_cut_off_text_is_refused(given_filings, data):
 
 
 @given(st.lists(digests, max_size=20))
+@pytest.mark.slow
 def test_packed_digests_split_as_they_were_joined(given_digests):
     """`split_digests` and `join_digests` are each other's reverse."""
     packed = b"".join(given_digests)

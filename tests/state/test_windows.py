@@ -41,6 +41,7 @@ def test_a_naive_moment_counts_as_utc():
 
 
 @given(minutes)
+@pytest.mark.slow
 def test_minutes_are_written_as_the_services_want_them(minute):
     """A minute's text is RFC 3339 with seconds of zero, and is read back as the same minute."""
     text = minute_to_text(minute)
@@ -56,6 +57,7 @@ def test_minutes_out_of_time_are_bounded(minute):
 
 
 @given(moments)
+@pytest.mark.slow
 def test_milliseconds_are_exact(moment):
     """Milliseconds are floored, with no rounding of floats in between."""
     rest = moment - EPOCH - timedelta(milliseconds=to_millisecond(moment))

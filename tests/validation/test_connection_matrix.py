@@ -581,6 +581,7 @@ def test_redirect_leads_nowhere(world):
     assert unvisited_target().visits == []
 
 
+@pytest.mark.slow
 def test_log_groups_are_looked_for_below_the_scope_and_in_every_region(world):
     """One log group in some compartment of some region is enough for silence to be no fault."""
     world.tenancy.logging.groups.clear()
@@ -590,6 +591,7 @@ def test_log_groups_are_looked_for_below_the_scope_and_in_every_region(world):
     assert "no record" in check["message"]
 
 
+@pytest.mark.slow
 def test_an_empty_page_with_more_behind_it_is_not_taken_for_no_log_groups(world):
     """A list that begins with an empty page may hold log groups further on, so their lack is not reported."""
     world.tenancy.logging.groups.clear()
@@ -608,6 +610,7 @@ def test_records_spare_the_search_for_log_groups(world):
 
 
 @pytest.mark.parametrize(("kind", "code"), [("status", "SERVICE_ERROR"), ("html", "RESPONSE_NOT_JSON")])
+@pytest.mark.slow
 def test_log_groups_that_cannot_be_looked_for_are_no_fault(world, kind, code):
     """When ListLogGroups is in trouble itself, the search that works is what counts."""
     world.fault(kind, operation="list_log_groups")
@@ -616,6 +619,7 @@ def test_log_groups_that_cannot_be_looked_for_are_no_fault(world, kind, code):
     assert code in check["message"]
 
 
+@pytest.mark.slow
 def test_remedy_names_the_groups_of_the_user(world):
     """One group stands in the statements, several are named behind them, none is said to be missing."""
     world.tenancy.deny("audit")
@@ -649,6 +653,7 @@ def test_remedy_does_not_take_the_first_groups_for_all(world):
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 404}, {"kind": "html"}])
 @pytest.mark.parametrize("operation", ["list_user_group_memberships", "get_group"])
+@pytest.mark.slow
 def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, operation, fault):
     """A user whose groups are not known is told to put the name in."""
     world.tenancy.deny("audit")
@@ -657,12 +662,14 @@ def test_remedy_keeps_the_placeholder_where_groups_cannot_be_looked_up(world, op
     assert "Allow group <group> to read audit-events in tenancy" in remedy
 
 
+@pytest.mark.slow
 def test_groups_are_not_looked_up_without_need(world):
     """A connection that works costs no request for groups."""
     world.validated()
     assert world.asked("list_user_group_memberships") == []
 
 
+@pytest.mark.slow
 def test_a_subscribed_region_that_refuses_the_key_is_told_apart():
     """A region that is listed as ready and answers 401 is waited for; neither key nor subscription is blamed."""
     with Sandbox() as sandbox:

@@ -56,6 +56,7 @@ def all_fail_with(answer, code):
     return answer["status"] == "failed" and {checks[name]["code"] for name in names} == {code}
 
 
+@pytest.mark.slow
 def test_name_that_does_not_exist(monkeypatch):
     """The endpoint's name cannot be resolved: the check says which, and what decides it."""
     resolve = socket.getaddrinfo
@@ -74,6 +75,7 @@ def test_name_that_does_not_exist(monkeypatch):
 
 
 @pytest.mark.usefixtures("little_time")
+@pytest.mark.slow
 def test_name_server_that_never_answers(monkeypatch):
     """A look-up that cannot be interrupted holds nothing up: the answer comes in time, as timeouts."""
     resolve, released = socket.getaddrinfo, threading.Event()
@@ -128,6 +130,7 @@ def test_proxy_address_that_cannot_be_used(monkeypatch):
     assert all_fail_with(validated(settings("")), "PROXY_FAILED")
 
 
+@pytest.mark.slow
 def test_inspected_tls(tmp_path):
     """A certificate of an unknown authority names the variable that makes it known, and nothing is sent."""
     with LoopbackServer(http_answer("200 OK", SUBSCRIPTIONS), certificate(tmp_path)) as server:
@@ -137,6 +140,7 @@ def test_inspected_tls(tmp_path):
     assert "REQUESTS_CA_BUNDLE" in by_name(answer)["authentication"]["remedy"]
 
 
+@pytest.mark.slow
 def test_inspected_tls_with_its_authority_in_the_bundle(tmp_path, monkeypatch):
     """With that variable set, the same endpoint is accepted."""
     pem = certificate(tmp_path)
@@ -188,6 +192,7 @@ def test_nobody_listens():
 
 
 @pytest.mark.usefixtures("little_time")
+@pytest.mark.slow
 def test_server_that_says_nothing():
     """A connection that is accepted and never answered ends in time, and leaves none open."""
     with LoopbackServer(None) as server:

@@ -62,6 +62,7 @@ def eventually(holds, seconds=5.0):
     return holds()
 
 
+@pytest.mark.slow
 def test_connection_that_works(world):
     """All seven checks are ok, in order, with OCI's request id where OCI was asked, and nothing to do."""
     answer = world.validated()
@@ -73,6 +74,7 @@ def test_connection_that_works(world):
         assert (check["opc_request_id"] is None) == (check["name"] in ("settings", "private_key"))
 
 
+@pytest.mark.slow
 def test_each_service_is_asked_cheaply(world):
     """One subscription list, one page of compartments, and per region one short window, one record, one problem."""
     world.validated()
@@ -86,6 +88,7 @@ def test_each_service_is_asked_cheaply(world):
     assert [one.params["limit"] for one in world.asked("list_problems")] == ["1"]
 
 
+@pytest.mark.slow
 def test_problems_are_asked_for_as_a_poll_asks(world):
     """The subtree and the level of access are those that a poll needs."""
     world.validated()
@@ -195,6 +198,7 @@ def test_all_sources_failing_fails_all(world):
     assert statuses(answer) == ["ok", "ok", "ok", "ok", "failed", "failed", "failed"]
 
 
+@pytest.mark.slow
 def test_degraded_summary_says_what_works_and_what_does_not(world):
     """The one sentence names the sources that can be collected, and the code of what cannot."""
     world.tenancy.cloud_guard.status = "DISABLED"
@@ -204,6 +208,7 @@ def test_degraded_summary_says_what_works_and_what_does_not(world):
     )
 
 
+@pytest.mark.slow
 def test_scope_is_what_is_asked_for(world):
     """With a compartment as scope, it and what is below it are tried, and its existence is looked up."""
     answer = world.validated(compartment_ocid=world.prod)
@@ -220,12 +225,14 @@ def test_root_alone_needs_no_list(world):
     assert world.asked("list_compartments") == []
 
 
+@pytest.mark.slow
 def test_compartments_that_were_deleted_are_not_tried(world):
     """A deleted compartment below the scope says nothing about the rights."""
     world.tenancy.deny("audit", compartment=world.gone)
     assert by_name(world.validated())["audit"]["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_all_regions_are_the_ready_ones(world):
     """With "all", the sources are tried in every subscribed region that is ready."""
     set_region(world.tenancy, "uk-london-1", "IN_PROGRESS")
@@ -243,6 +250,7 @@ def test_of_many_regions_the_first_are_tried(world):
     assert len({one.region for one in world.asked("list_events")}) == 6
 
 
+@pytest.mark.slow
 def test_home_region_that_nobody_collects_is_mentioned(world):
     """IAM changes are recorded in the home region, so leaving it out is worth a word."""
     answer = world.validated(region=OTHER, additional_regions=[])
@@ -250,12 +258,14 @@ def test_home_region_that_nobody_collects_is_mentioned(world):
     assert f"home region {HOME}, which is not among them" in by_name(answer)["authentication"]["message"]
 
 
+@pytest.mark.slow
 def test_connection_reset_is_tried_once_more(world):
     """One broken connection costs nothing but a second attempt."""
     world.fault("reset", operation="list_events", times=1)
     assert world.validated()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_connection_that_stays_broken_is_reported(world):
     """Two broken connections are reported as such."""
     world.fault("reset", operation="list_events", region=OTHER)
@@ -314,6 +324,7 @@ def test_a_search_that_works_is_not_said_to_be_impossible(world):
     assert message == "Nothing was found, because the compartment was deleted."
 
 
+@pytest.mark.slow
 def test_services_are_asked_side_by_side(world):
     """The whole takes as long as the longest way through it: many a request is sent while another is under way."""
     world.validated()
@@ -325,6 +336,7 @@ def test_services_are_asked_side_by_side(world):
     assert len(overlapping) > len(started) / 4
 
 
+@pytest.mark.slow
 def test_answer_comes_in_time_when_everything_hangs(world, little_time):
     """Silent endpoints are timeouts, and no connection is left open."""
     world.fault("hang")
@@ -339,6 +351,7 @@ def test_answer_comes_in_time_when_everything_hangs(world, little_time):
 @pytest.mark.slow
 @pytest.mark.usefixtures("little_time")
 @pytest.mark.parametrize("service", ["audit", "logging", "cloudguard"])
+@pytest.mark.sampled(3)
 def test_service_that_hangs_holds_up_no_other(world, service):
     """The other services' checks are made and right."""
     world.fault("hang", service=service)
@@ -348,6 +361,7 @@ def test_service_that_hangs_holds_up_no_other(world, service):
 
 
 @pytest.mark.usefixtures("little_time")
+@pytest.mark.slow
 def test_identity_that_hangs_is_not_the_end(world, monkeypatch):
     """When Identity does not answer but the services accept the key, data flows."""
     monkeypatch.setattr(connection, "AUTHENTICATION_SECONDS", 0.3)
@@ -369,6 +383,7 @@ def test_limits_leave_room_below_twenty_seconds():
     assert connection.ALL_SECONDS + connection._GRACE_SECONDS + groups_and_end < 16
 
 
+@pytest.mark.slow
 def test_connections_and_threads_end_with_the_answer(world):
     """Nothing is left open once the hook has answered (threads: see `validated`)."""
     world.validated()
@@ -376,6 +391,7 @@ def test_connections_and_threads_end_with_the_answer(world):
 
 
 @pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.slow
 def test_requests_in_flight_stay_within_the_setting(world, monkeypatch, most):
     """`max_concurrency` bounds the requests to one service of one region here too."""
     world.tenancy.logging.groups.clear()
@@ -453,6 +469,7 @@ def test_unexpected_exception_elsewhere_is_no_exception_of_the_hook(world, monke
     assert "canary" not in str(answer)
 
 
+@pytest.mark.slow
 def test_failure_inside_a_check_is_its_finding(world, monkeypatch):
     """A request that fails a check without being caught is reported with its code and remedy."""
 
@@ -464,6 +481,7 @@ def test_failure_inside_a_check_is_its_finding(world, monkeypatch):
     assert (check["status"], check["code"], check["opc_request_id"]) == ("failed", "CONFLICT", "R")
 
 
+@pytest.mark.slow
 def test_encrypted_key_works_with_its_passphrase(world):
     """The passphrase opens the key and is shown nowhere (see `validated`)."""
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
@@ -482,6 +500,7 @@ def test_encrypted_key_works_with_its_passphrase(world):
     assert list(wrong["field_errors"]) == ["private_key_passphrase"]
 
 
+@pytest.mark.slow
 def test_two_tenancies_are_told_apart(world):
     """One after the other, each is validated with its own key and compartments."""
     world.neighbour.add_log_group(HOME, world.neighbour.ocid, "logs")

@@ -49,6 +49,7 @@ def test_a_complete_search_passes(world):
     assert {one.body["searchQuery"] for one in searched} == {query}
 
 
+@pytest.mark.slow
 def test_fewer_rows_are_noticed_and_explained(world):
     """A missing right hides a compartment: a warning with count, compartment and policies."""
     emitted(world, world.tenancy.ocid, world.prod)
@@ -60,6 +61,7 @@ def test_fewer_rows_are_noticed_and_explained(world):
     assert "read log-content in tenancy" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_a_scope_without_events_is_not_called_complete(world):
     """Where there is nothing to compare, the check says so."""
     quiet = world.tenancy.add_compartment("quiet")
@@ -68,6 +70,7 @@ def test_a_scope_without_events_is_not_called_complete(world):
     assert "no events to compare" in check["message"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_listed_is_told_apart(world):
     """ListEvents is refused, the search works: a warning of its own, with the statement for ListEvents."""
     emitted(world, world.tenancy.ocid)

@@ -75,6 +75,7 @@ def news():
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1000, False), (1000, True), (320, False), (320, True)])
+@pytest.mark.slow
 def test_the_page_is_readable_and_asks_nobody_else(browser, serving, news, width, dark):
     """Every text has a contrast of 4.5 or more and fits the width; no error, and no request to elsewhere."""
     server = serving(news.board)
@@ -93,6 +94,7 @@ def test_the_page_is_readable_and_asks_nobody_else(browser, serving, news, width
     assert asked == {f"{server.url}{path}" for path in paths}
 
 
+@pytest.mark.slow
 def test_the_troubled_one_is_first_with_its_remedy(browser, serving, news):
     """The heading counts, the failed instance is open with cause and remedy, the others are one line each."""
     opened(browser, serving(news.board))
@@ -114,6 +116,7 @@ def test_the_troubled_one_is_first_with_its_remedy(browser, serving, news):
     assert browser.run("return document.querySelectorAll('.instance:nth-child(2) .bar').length") == 1
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_text(browser, serving):
     """Names, messages and remedies cannot become elements, scripts or a second line of anything."""
     news = BoardNews(HOSTILE)
@@ -130,6 +133,7 @@ def test_hostile_texts_are_text(browser, serving):
     assert browser.log("browser") == []
 
 
+@pytest.mark.slow
 def test_the_page_follows_without_losing_the_place(browser, serving, news):
     """What a person opened is open and focused after a refresh that changes the order; what is gone goes."""
     opened(browser, serving(news.board))
@@ -151,6 +155,7 @@ def test_the_page_follows_without_losing_the_place(browser, serving, news):
     assert browser.run("return document.activeElement.parentElement.open")
 
 
+@pytest.mark.slow
 def test_nothing_yet_is_said(browser, serving):
     """No instance, an instance that waits, and one that waits for too long each have their words."""
     news = BoardNews()

@@ -134,6 +134,7 @@ def test_what_is_too_long_or_no_request_is_refused(server, request_bytes, status
     assert exchange(server, request_bytes)[0] == status
 
 
+@pytest.mark.slow
 def test_a_slow_client_is_let_go_and_holds_up_nobody(server, monkeypatch):
     """A client that sends a byte now and then is closed when its time is over; meanwhile others are answered."""
     monkeypatch.setattr(status_server, "_SECONDS_TO_ASK", 0.3)

@@ -108,6 +108,7 @@ FORBIDDEN = {
 }
 
 
+@pytest.mark.slow
 def test_the_account_of_a_node_can_do_nothing_else(server):
     """Other buckets, the configuration, the stream itself and other subjects are closed to it."""
 

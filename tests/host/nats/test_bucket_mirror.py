@@ -61,6 +61,7 @@ async def _is(value: object) -> object:
     return value
 
 
+@pytest.mark.slow
 def test_changes_arrive_also_after_the_server_has_died(tmp_path):
     """Within ten seconds, without the time that had no connection; what was put meanwhile was refused, not queued."""
     with NatsServer(tmp_path / "nats") as server:

@@ -34,6 +34,7 @@ async def _publish_what_nobody_reads(connection: Connection) -> None:
 
 # the NATS client leaves the socket of an attempt that failed to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_what_a_server_that_stands_still_did_not_read_is_neither_waited_for_nor_sent_later(tmp_path):
     """The node connects to the next server, which gets nothing of it; closing does not wait for it either."""
     with NatsServer(tmp_path / "one") as one, NatsServer(tmp_path / "two") as two:
@@ -65,6 +66,7 @@ def test_what_a_server_that_stands_still_did_not_read_is_neither_waited_for_nor_
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_a_connection_closes_although_the_server_is_not_trusted_any_more(tmp_path):
     """The server comes back with a certificate of nobody: the node, told to end, does not wait for the handshakes."""
     (tmp_path / "trusted.pem").write_text(certificates().server)

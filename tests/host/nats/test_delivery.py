@@ -128,6 +128,7 @@ async def deliver(owner: ShardDelivery, *numbers: int) -> None:
     await owner.deliver(owner.encode([artifact(number) for number in numbers]))
 
 
+@pytest.mark.slow
 def test_what_was_delivered_and_not_checkpointed_is_not_sent_again(nats_server):
     """Beyond the server's window of duplicates too; and what comes after it is."""
 
@@ -152,6 +153,7 @@ def test_what_was_delivered_and_not_checkpointed_is_not_sent_again(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_an_heir_of_an_heir_does_not_send_it_again_either(nats_server):
     """The sequence in the envelope stays before what has not come again."""
 
@@ -217,6 +219,7 @@ def test_a_take_over_goes_on_although_a_work_queue_cannot_be_read_back(nats_serv
     assert f"the stream {STREAM} is a work queue and cannot be read back" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_is_told_and_what_was_delivered_is_not_sent_again(nats_server, caplog):
     """The shard begins with its lookback, and the whole stream is read back."""
 
@@ -289,6 +292,7 @@ def test_a_lease_in_doubt_sends_nothing_until_it_is_renewed(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_full_stream_is_back_pressure_and_drops_nothing(nats_server):
     """The delivery waits, says why, and goes on when there is room; what was there stays."""
 
@@ -327,6 +331,7 @@ def test_a_node_that_ends_does_not_wait_for_room(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_record_larger_than_a_message_is_stored_whole_beside_it(nats_server):
     """The artifact refers to the object by name, size and digest; the sum with the headers counts."""
 
@@ -368,6 +373,7 @@ def test_metadata_larger_than_a_message_is_stored_whole_too():
     assert message.objects[large["id"]] == b"{}"
 
 
+@pytest.mark.slow
 def test_read_backs_that_are_wanted_together_are_one_read(nats_server):
     """Two instances read the messages once, and each gets its own."""
 

@@ -25,6 +25,7 @@ NAMES = st.text("aZ9-_=./ @é€😀", min_size=1, max_size=20)
 
 
 @given(NAMES)
+@pytest.mark.slow
 def test_every_name_has_a_key_of_its_own(name):
     """A name becomes one token of characters that a key may have, and comes back from it."""
     token = encode_name(name)
@@ -35,6 +36,7 @@ def test_every_name_has_a_key_of_its_own(name):
 
 
 @given(NAMES, st.sampled_from(["", "us-ashburn-1"]))
+@pytest.mark.slow
 def test_a_shard_comes_back_from_its_key(name, region):
     """Instance and region are told apart, whatever the name."""
     assert Shard.of_key(Shard(name, region).key) == Shard(name, region)

@@ -70,6 +70,8 @@ async def everything_read(world: ClusterWorld, *names: str) -> bool:
     return all(one is not None and one.state == "ok" for one in statuses) and await world.has_all()
 
 
+@pytest.mark.slow
+@pytest.mark.untraced
 def test_nodes_share_the_instances_and_one_that_ends_is_replaced_within_a_second(nats_server, caplog):
     """Each instance has one owner; what the leaving node had is polled on by the others, and nothing repeats."""
 
@@ -234,6 +236,7 @@ def test_a_tenancy_that_was_always_split_is_joined_without_a_gap(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_no_secret_leaves_the_configuration(nats_server, caplog):
     """Neither statuses, checkpoints, leases, artifacts nor log lines hold a line of a private key or a passphrase."""
 

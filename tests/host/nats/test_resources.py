@@ -92,6 +92,7 @@ def test_a_pattern_covers_what_the_server_would_take(pattern, subject, is_covere
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), st.data())
+@pytest.mark.slow
 def test_any_token_may_be_a_star(tokens, data):
     """A subject is covered by itself with any of its parts replaced, and by its beginning with `>`."""
     stars = [data.draw(st.sampled_from(["*", token])) for token in tokens]

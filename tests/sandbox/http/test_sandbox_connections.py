@@ -23,6 +23,7 @@ def test_broken_connections_are_connection_errors(events, sandbox, kind):
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_mid_body"])
+@pytest.mark.slow
 def test_a_hang_lasts_until_the_client_gives_up(events, sandbox, kind):
     """The client's own timeout ends it, and with it the server's thread."""
     sandbox.faults.add(InjectedFault(kind=kind))
@@ -32,6 +33,7 @@ def test_a_hang_lasts_until_the_client_gives_up(events, sandbox, kind):
     assert (last.fault, last.status) == (kind, 0 if kind == "hang" else 200)
 
 
+@pytest.mark.slow
 def test_a_slow_drip_never_lets_a_read_time_out(events, sandbox):
     """Each byte comes in time, all of them together do not."""
     sandbox.faults.add(InjectedFault(kind="slow_drip", seconds=0.02))
@@ -76,6 +78,7 @@ def test_closing_ends_hanging_dripping_and_waiting_handlers(clock):
     assert not [thread.name for thread in left if thread.name.startswith("sandbox")]
 
 
+@pytest.mark.slow
 def test_latency_holds_for_all_or_one_service_or_one_tenancy(sandbox, tenancy, connect):
     """The most special one counts."""
     other = sandbox.add_tenancy("other")

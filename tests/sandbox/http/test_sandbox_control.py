@@ -163,6 +163,7 @@ def test_settings_are_written_to_a_file_of_their_own_alone(tmp_path, kind):
     assert before is None or file.lstat().st_mode == before
 
 
+@pytest.mark.slow
 def test_a_place_that_takes_no_settings_is_one_line(tmp_path):
     """The process ends with status 1 and says which option to change."""
     command = [

@@ -47,6 +47,7 @@ def test_no_part_of_the_credentials_may_be_wrong(tenancy, connect, part):
     assert error.request_id.count("/") == 2
 
 
+@pytest.mark.slow
 def test_a_revoked_key_is_unknown_and_another_can_be_registered(tenancy, connect):
     """Keys come and go as in the console."""
     pem = shared_private_key_pem(7)
@@ -159,6 +160,7 @@ def test_x_date_may_stand_in_for_date(tenancy):
 
 
 @pytest.mark.parametrize("header", ["(request-target)", "host", "date"])
+@pytest.mark.slow
 def test_every_required_header_must_be_signed(tenancy, header):
     """A signature that leaves one out proves too little."""
     request = Signed(tenancy)
@@ -167,6 +169,7 @@ def test_every_required_header_must_be_signed(tenancy, header):
 
 
 @pytest.mark.parametrize("header", ["content-length", "content-type", "x-content-sha256"])
+@pytest.mark.slow
 def test_a_body_must_be_signed_too(tenancy, header):
     """The same for the three headers of a body."""
     request = Signed(tenancy, "POST", QUERY)
@@ -174,6 +177,7 @@ def test_a_body_must_be_signed_too(tenancy, header):
     assert request.send() == 401
 
 
+@pytest.mark.slow
 def test_a_body_must_have_the_hash_that_was_signed(tenancy):
     """Another body under the same signature is refused."""
     request = Signed(tenancy, "POST", QUERY)
@@ -202,6 +206,7 @@ def test_odd_signature_parameters_are_refused(tenancy, parameters):
 
 
 @pytest.mark.parametrize("date", ["yesterday", "", "Mon, 02 Mar 2026 09:00:00"])
+@pytest.mark.slow
 def test_a_date_that_is_none_is_refused(tenancy, date):
     """Without a time that can be read, nothing is fresh."""
     request = Signed(tenancy)

@@ -106,6 +106,7 @@ def test_user_and_groups_can_be_looked_up(tenancy, connect):
     assert client.get_group(membership.group_id).data.name == "signal-readers"
 
 
+@pytest.mark.slow
 def test_other_tenancies_compartments_and_users_are_404(sandbox, connect):
     """What belongs to somebody else does not exist."""
     stranger = sandbox.add_tenancy("stranger")
@@ -123,6 +124,7 @@ def test_other_tenancies_compartments_and_users_are_404(sandbox, connect):
         assert refused.value.status == 404
 
 
+@pytest.mark.slow
 def test_two_tenancies_have_nothing_in_common(sandbox, tenancy, connect, pages):
     """Keys, OCIDs, compartments and records are each tenancy's own."""
     other = sandbox.add_tenancy("other")

@@ -66,6 +66,7 @@ def test_the_parameters_of_an_operation_are_those_of_the_sdk(read, operation):
         ("groups", "/logGroups", {"sortBy": "timeLastModified"}),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_documented_is_refused(tenancy, ask, service, path, parameters):
     """An unknown parameter, value or repetition is a 400 that names the parameter."""
     window = (
