@@ -18,6 +18,7 @@ __all__ = [
     "MAX_CHARACTERS",
     "MAX_ITEMS",
     "TextFields",
+    "are_told",
     "is_clean",
     "is_told",
     "non_empty",
@@ -69,6 +70,14 @@ def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean:
 def is_told(text: str | None) -> TypeGuard[str]:
     """Return whether a text of a clean record stands for a value, and needs not be sanitized."""
     return text is not None and text[:1] not in _BLANK and (len(text) > LONGEST_EMPTY or text not in EMPTY)
+
+
+def are_told(*texts: str) -> bool:
+    """Return whether texts of a clean record, none of them empty, stand for values, and need not be sanitized."""
+    for text in texts:  # noqa: SIM110  (a generator would take three times as long)
+        if text[0] == " " or (len(text) <= LONGEST_EMPTY and text in EMPTY):
+            return False
+    return True
 
 
 def is_clean(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
+__all__ = ["identity_time", "is_earlier", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -94,6 +94,14 @@ def utc_moment(text: str) -> datetime | None:
         return local + leap + (offset if found[9] == "-" else -offset)
     except (ValueError, OverflowError):
         return None
+
+
+def is_earlier(text: str, other: str) -> bool:
+    """Return whether a time lies before another one; False where one of them cannot be read."""
+    if _has_milliseconds(text) and _has_milliseconds(other):
+        return text < other
+    moment, other_moment = utc_moment(text), utc_moment(other)
+    return moment is not None and other_moment is not None and moment < other_moment
 
 
 def utc_text_of_epoch(value: float | str) -> str | None:
