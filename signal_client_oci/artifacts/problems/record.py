@@ -31,36 +31,29 @@ _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDet
 
 
 class ProblemRecord:
-    """One problem: its identity at once, its artifact when asked.
+    """One problem: its identity at once, its artifact when asked; `risk_level` is as the service spells it."""
 
-    `problem_id` is its OCID (None when it has none), `risk_level` as the service spells it, `is_active` whether it
-    is open.
-    """
-
-    __slots__ = (
-        "_parse_errors",
-        "_problem",
-        "id",
-        "is_active",
-        "origin",
-        "problem_id",
-        "risk_level",
-        "text",
-    )
+    __slots__ = ("_parse_errors", "_problem", "id", "origin", "risk_level", "text")
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self.text, self.origin = text, origin
-        self._problem, self._parse_errors = decode_fields(text, _DECODER, ProblemFields)
-        problem = self._problem
-        self.problem_id = problem.id or None
+        problem, errors = decode_fields(text, _DECODER, ProblemFields)
+        self._problem, self._parse_errors = problem, errors
         self.risk_level = problem.risk_level
-        self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        identified = problem.id and not any_unreadable(self._parse_errors, _IDENTITY)
-        self.id = (
-            _identity(problem, origin)
-            if identified
-            else bytes_identity("problem", origin.tenancy_ocid, "", text)
-        )
+        if problem.id and not any_unreadable(errors, _IDENTITY):
+            self.id = _identity(problem, origin)
+        else:
+            self.id = bytes_identity("problem", origin.tenancy_ocid, "", text)
+
+    @property
+    def problem_id(self) -> str | None:
+        """Its OCID, None when it has none."""
+        return self._problem.id or None
+
+    @property
+    def is_active(self) -> bool:
+        """True while it is open, and where it does not tell."""
+        return (self._problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
 
     @property
     def last_detected(self) -> datetime | None:
@@ -72,7 +65,7 @@ class ProblemRecord:
 
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
         """
-        text, problem, parse_errors = self.text, self._problem, list(self._parse_errors)
+        text, problem, parse_errors = self.text, self._problem, self._parse_errors
         if details is not None:
             whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):

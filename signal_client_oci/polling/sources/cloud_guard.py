@@ -233,48 +233,49 @@ class CloudGuardSource:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
-            for version in self._versions(turns.next_turn()):
-                if _was_closed_before(version.problem, self._known):
-                    closed.append(version.digest)
-                elif self._settings.cloud_guard_details and version.problem.problem_id:
-                    self._new.append(version)
+            for problem, digest in self._new_ones(turns.next_turn()):
+                if _was_closed_before(problem, self._known):
+                    closed.append(digest)
+                elif self._settings.cloud_guard_details and problem.problem_id:
+                    self._new.append(_Version(problem, digest))
                 else:
-                    artifacts.append(self._artifact(version, None))
-                    digests.append(version.digest)
+                    artifacts.append(self._artifact(problem, None))
+                    digests.append(digest)
             yield Delivery(artifacts, digests, PROBLEMS)
             if closed:
                 self._counts["closed_before_lookback"] += len(closed)
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _versions(self, texts: Iterator[bytes]) -> Iterator[_Version]:
-        """Yield the versions that were not delivered before and are risky enough."""
-        origin = self._context.origin(self._region)
-        wanted = self._settings.risk_levels
+    def _new_ones(self, texts: Iterator[bytes]) -> Iterator[tuple[ProblemRecord, bytes]]:
+        """Yield each problem whose version was not delivered before and that is risky enough, with its digest."""
+        origin, listed = self._context.origin(self._region), self._listed
+        unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
         for text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
-            if digest in self._listed:
+            if digest in listed:
                 continue
-            self._listed.add(digest)
-            risk = (problem.risk_level or "").upper()
+            listed.add(digest)
             if digest in self._known:
                 self._counts["unchanged"] += 1
-            elif risk in RISK_LEVELS and risk not in wanted:
+            elif unwanted and (problem.risk_level or "").upper() in unwanted:
                 self._counts["below_min_risk"] += 1
             else:
-                yield _Version(problem, digest)
+                yield problem, digest
 
     def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
-        return Delivery([self._artifact(version, details)], [version.digest], PROBLEMS)
+        return Delivery([self._artifact(version.problem, details)], [version.digest], PROBLEMS)
 
-    def _artifact(self, version: _Version, details: bytes | None) -> Artifact:
+    def _artifact(self, problem: ProblemRecord, details: bytes | None) -> Artifact:
         try:
-            mapped = version.problem.to_artifact(details)
+            mapped = problem.to_artifact(details)
         except Exception as error:  # noqa: BLE001  (told with the problem, which must not stop those behind it)
-            mapped = unmapped(version.problem, self.name, error)
-        self._counts["redacted"] += mapped.redacted
-        self._counts["parse_errors"] += mapped.parse_error
+            mapped = unmapped(problem, self.name, error)
+        if mapped.redacted:
+            self._counts["redacted"] += mapped.redacted
+        if mapped.parse_error:
+            self._counts["parse_errors"] += 1
         return mapped.artifact
 
     # --- the outcome --------------------------------------------------------------------------------------
