@@ -21,7 +21,8 @@ _MINUTE: Final = re.compile(
 )
 _SECONDS: Final = frozenset(f":{number:02d}" for number in range(60))
 _DECIMALS: Final = re.compile(r"(?:\.[0-9]{1,6})?Z")
-_MILLISECONDS: Final = frozenset(f".{number:03d}Z" for number in range(1000))
+_MILLISECONDS: Final = dict.fromkeys(f".{number:03d}Z" for number in range(1000))
+_OF_MILLISECOND: Final = tuple(_MILLISECONDS)
 _ANY: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,30}))?)?"
     r" ?(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?"
@@ -108,7 +109,7 @@ def utc_text_of_epoch(value: float | str) -> str | None:
     """Return an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
     if isinstance(value, int) and -_FAR < value < _FAR:
         second = _second(value // 1000)
-        return f"{second}.{value % 1000:03d}Z" if second else None
+        return second + _OF_MILLISECOND[value % 1000] if second else None
     try:
         number = float(value) if isinstance(value, float) else int(value)
         return _to_text(_EPOCH + timedelta(milliseconds=number))

@@ -51,18 +51,20 @@ class LogRecord:
     def __init__(self, text: bytes, origin: Origin) -> None:
         self.text, self.origin = text, origin
         self._log, self._parse_errors = decode_fields(text, _DECODER, Log)
-        oracle = (self._log.log_content or NO_CONTENT).oracle
+        content = self._log.log_content
+        oracle = content.oracle if content else None
         self.from_audit = oracle is not None and oracle.loggroupid in AUDIT_GROUPS
         self.compartment = (oracle.compartmentid or None) if oracle else None
-        self.id = self._identity()
-
-    def _identity(self) -> str:
-        """Return the id that Audit would give the event, else one by the bytes, because `logContent.id` repeats."""
         if self.from_audit:
-            event, parse_errors = _decode_audit_event(self.text)
-            self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
-            return identity_of_event(self.text, self.origin, event, parse_errors)
-        return bytes_identity("log", self.origin.tenancy_ocid, self.origin.region, self.text)
+            self.id = self._event_identity()
+        else:  # `logContent.id` repeats
+            self.id = bytes_identity("log", origin.tenancy_ocid, origin.region, text)
+
+    def _event_identity(self) -> str:
+        """Return the id that Audit would give the event."""
+        event, parse_errors = _decode_audit_event(self.text)
+        self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
+        return identity_of_event(self.text, self.origin, event, parse_errors)
 
     def to_artifact(self) -> MappedRecord:
         """Return the record's artifact; an audit event is mapped as Audit maps it."""
