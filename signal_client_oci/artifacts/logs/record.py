@@ -66,8 +66,11 @@ class LogRecord:
         self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
         return identity_of_event(self.text, self.origin, event, parse_errors)
 
-    def to_artifact(self) -> MappedRecord:
-        """Return the record's artifact; an audit event is mapped as Audit maps it."""
+    def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
+        """Return the record's artifact; an audit event is mapped as Audit maps it.
+
+        `harmless` says that its text is known to hold no secret.
+        """
         text, log, flow = self.text, self._log, _decode_flow(self._log)
         parse_errors = list(self._parse_errors)
         timestamp = _timestamp(log, parse_errors) or self.origin.read_at
@@ -81,7 +84,7 @@ class LogRecord:
             metadata = log_metadata(log, open_data(log, text, parse_errors), self.origin, timestamp)
         if not flow:
             add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
-        redact = self.origin.redact
+        redact = self.origin.redact and not harmless
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 

@@ -60,10 +60,11 @@ class ProblemRecord:
         """When it was last detected, in UTC; None when that cannot be read."""
         return utc_moment(self._problem.time_last_detected or "")
 
-    def to_artifact(self, details: bytes | None) -> MappedRecord:
+    def to_artifact(self, details: bytes | None, *, harmless: bool = False) -> MappedRecord:
         """Return the problem's artifact.
 
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
+        `harmless` says that the summary is known to hold no secret.
         """
         text, problem, parse_errors = self.text, self._problem, self._parse_errors
         if details is not None:
@@ -81,7 +82,7 @@ class ProblemRecord:
         metadata = problem_metadata(problem, self.origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        redact = self.origin.redact
+        redact = self.origin.redact and not (harmless and text is self.text)
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 

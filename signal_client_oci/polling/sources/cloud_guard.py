@@ -16,8 +16,9 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from signal_client_oci.artifacts.envelope import unmapped
+from signal_client_oci.artifacts.envelope import Origin, unmapped
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
+from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.errors.quantities import counted
@@ -228,18 +229,19 @@ class CloudGuardSource:
 
     def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
-        turns = Turns(page.items)
+        turns, origin = Turns(page.items), self._context.origin(self._region)
+        harmless = HarmlessTexts(page.items if origin.redact else ())
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
-            for problem, digest in self._new_ones(turns.next_turn()):
+            for number, problem, digest in self._new_ones(turns.next_turn(), origin):
                 if _was_closed_before(problem, self._known):
                     closed.append(digest)
                 elif self._settings.cloud_guard_details and problem.problem_id:
                     self._new.append(_Version(problem, digest))
                 else:
-                    artifacts.append(self._artifact(problem, None))
+                    artifacts.append(self._artifact(problem, None, harmless=harmless.has(number)))
                     digests.append(digest)
             yield Delivery(artifacts, digests, PROBLEMS)
             if closed:
@@ -247,11 +249,13 @@ class CloudGuardSource:
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _new_ones(self, texts: Iterator[bytes]) -> Iterator[tuple[ProblemRecord, bytes]]:
-        """Yield each problem whose version was not delivered before and that is risky enough, with its digest."""
-        origin, listed = self._context.origin(self._region), self._listed
+    def _new_ones(
+        self, texts: Iterator[tuple[int, bytes]], origin: Origin
+    ) -> Iterator[tuple[int, ProblemRecord, bytes]]:
+        """Yield number, problem and digest of each version that was not delivered before and is risky enough."""
+        listed = self._listed
         unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
-        for text in texts:
+        for number, text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
             if digest in listed:
@@ -262,14 +266,14 @@ class CloudGuardSource:
             elif unwanted and (problem.risk_level or "").upper() in unwanted:
                 self._counts["below_min_risk"] += 1
             else:
-                yield problem, digest
+                yield number, problem, digest
 
     def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
         return Delivery([self._artifact(version.problem, details)], [version.digest], PROBLEMS)
 
-    def _artifact(self, problem: ProblemRecord, details: bytes | None) -> Artifact:
+    def _artifact(self, problem: ProblemRecord, details: bytes | None, *, harmless: bool = False) -> Artifact:
         try:
-            mapped = problem.to_artifact(details)
+            mapped = problem.to_artifact(details, harmless=harmless)
         except Exception as error:  # noqa: BLE001  (told with the problem, which must not stop those behind it)
             mapped = unmapped(problem, self.name, error)
         if mapped.redacted:
