@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from signal_client_oci.artifacts.sanitize import TextFields
     from signal_client_oci.artifacts.severity import Severity
 
-__all__ = ["Finding", "cached_finding", "finding_fields", "map_finding"]
+__all__ = ["RuleFinding", "cached_finding", "finding_fields", "map_finding"]
 
 _ACTIVITY: Final = "ACTIVITY"  # part of the id of the detectors that watch what users do
 _OPEN: Final = "OPEN"
@@ -47,7 +47,7 @@ class _Fields(NamedTuple):
     regions: tuple[str | None, ...] | None
 
 
-class Finding(msgspec.Struct, frozen=True, gc=False):
+class RuleFinding(msgspec.Struct, frozen=True, gc=False):
     """What is mapped of a finding; whoever uses it copies its dictionaries and lists, and never changes them.
 
     `form` is the metadata with all the names of a usual problem in their order, whose values are still to come; None
@@ -86,7 +86,7 @@ def finding_fields(problem: ProblemFields) -> tuple[Any, ...]:
     )
 
 
-def map_finding(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> Finding:
+def map_finding(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> RuleFinding:
     """Map what a problem shares with others; `fields` as from `finding_fields`."""
     told = _Fields(*fields)
     rule, kind = non_empty(told.rule_id), non_empty(told.resource_type)
@@ -105,7 +105,7 @@ def map_finding(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> 
     change = None if detail == _OPEN else _CHANGES.get(detail, "")
     names_user = _ACTIVITY in detector.upper() and (told.resource_type or "").lower() == "user"
     risk = f", risk {told.risk_level}" if told.risk_level else ""
-    return Finding(
+    return RuleFinding(
         metadata=metadata,
         form=None if names_user or change == "" else _form(metadata, lists),
         lists=tuple(lists.items()),

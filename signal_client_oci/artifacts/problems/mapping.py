@@ -18,7 +18,7 @@ from signal_client_oci.artifacts.times import is_earlier, utc_text
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata, Origin
-    from signal_client_oci.artifacts.problems.finding import Finding
+    from signal_client_oci.artifacts.problems.finding import RuleFinding
     from signal_client_oci.artifacts.sanitize import TextFields
     from signal_client_oci.artifacts.severity import Severity
 
@@ -50,7 +50,7 @@ def problem_metadata(
     return metadata
 
 
-def _usual_problem(problem: ProblemFields, finding: Finding, change: str) -> Metadata | None:
+def _usual_problem(problem: ProblemFields, finding: RuleFinding, change: str) -> Metadata | None:
     """Map a problem of a clean record as `_add_fields` does, when it has what summaries have, and nothing else."""
     ocid, name, resource, score = problem.id, problem.resource_name, problem.resource_id, problem.risk_score
     if not (finding.form and ocid and name and resource and isinstance(score, float)):
@@ -79,7 +79,7 @@ def _has_more(problem: ProblemFields) -> object:
 
 
 def _add_fields(
-    metadata: Metadata, problem: ProblemFields, finding: Finding, change: str, *, clean: bool
+    metadata: Metadata, problem: ProblemFields, finding: RuleFinding, change: str, *, clean: bool
 ) -> None:
     """Add what tells one problem from another of its kind; `clean` as for `set_fields`."""
     set_fields(metadata, _own_fields(problem, finding, change), clean=clean)
@@ -91,7 +91,7 @@ def _add_fields(
         metadata["oci.peakRiskScore"] = problem.peak_risk_score
 
 
-def _own_fields(problem: ProblemFields, finding: Finding, change: str) -> TextFields:
+def _own_fields(problem: ProblemFields, finding: RuleFinding, change: str) -> TextFields:
     """Return the fields that tell one problem from another of its kind."""
     name, ocid = non_empty(problem.resource_name), non_empty(problem.resource_id)
     user = (name or ocid) if finding.names_user else ""
@@ -125,7 +125,7 @@ def _sender_host(problem: ProblemFields, name: str, ocid: str, user: str) -> str
     return f"{about}, impacts {impacted}" if impacted and impacted != about else about
 
 
-def _about(problem: ProblemFields, finding: Finding, resource: str, user: str) -> str:
+def _about(problem: ProblemFields, finding: RuleFinding, resource: str, user: str) -> str:
     """Return what the sentence is about: "BUCKET_IS_PUBLIC on Bucket reports", by whom where somebody acted."""
     if user:
         impacted = (
