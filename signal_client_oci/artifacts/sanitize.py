@@ -66,9 +66,11 @@ def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean:
 
 
 def are_told(*texts: str) -> bool:
-    """Return whether all of some texts of a clean record stand for values, and need not be sanitized."""
-    # what is empty or begins with a blank comes before all other printable text
-    return min(texts) >= "!" and (min(map(len, texts)) > LONGEST_EMPTY or EMPTY.isdisjoint(texts))
+    """Return whether texts of a clean record, none of them empty, all stand for values as they are."""
+    for text in texts:  # noqa: SIM110  (a generator takes twice as long)
+        if text[0] == " " or (len(text) <= LONGEST_EMPTY and text in EMPTY):
+            return False
+    return True
 
 
 def is_clean(text: bytes) -> bool:

@@ -153,7 +153,9 @@ def flow_form(place: Metadata, names: FlowNames, action: str, protocol: str, sta
 
     `place` is what the records of the log share, `names` are those of the flows (`flow_names`).
     """
-    if "-" in {action, protocol} or status in _EMPTY or not are_told(action, protocol, status):
+    if "-" in {action, protocol} or status in _EMPTY:
+        return None
+    if not (action and protocol and status and are_told(action, protocol, status)):
         return None
     order = (
         *("senderHost", "oci.vnicId", "oci.subnetId", "startTimeUTC", "endTimeUTC"),
@@ -174,7 +176,7 @@ def usual_flow(data: UsualFlow, oracle: LogOracle, record_id: str | None, form: 
     vnic, subnet, ingested, flow_id = oracle.vnicocid, oracle.vnicsubnetocid, oracle.ingestedtime, data.flowid
     if not (start and end and source and destination):
         return None
-    if not (vnic and subnet and record_id and ingested) or flow_id == "-":
+    if not (vnic and subnet and record_id and ingested and flow_id) or flow_id == "-":
         return None
     if not are_told(vnic, subnet, record_id, ingested, flow_id):
         return None
