@@ -41,7 +41,10 @@ class ProblemRecord:
         self._problem, self._parse_errors = problem, errors
         self.risk_level = problem.risk_level
         if problem.id and not any_unreadable(errors, _IDENTITY):
-            self.id = _identity(problem, origin)
+            # another id when its state, risk or last detection changes
+            detail, risk, last = problem.lifecycle_detail, problem.risk_level, problem.time_last_detected
+            fields = (problem.id, detail or "", risk or "", last or "")
+            self.id = fields_identity("problem", origin.tenancy_ocid, "", fields)
         else:
             self.id = bytes_identity("problem", origin.tenancy_ocid, "", text)
 
@@ -89,18 +92,3 @@ class ProblemRecord:
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
     """Return one item of ListProblems as a record; never raises, whatever the bytes."""
     return ProblemRecord(text, origin)
-
-
-def _identity(problem: ProblemFields, origin: Origin) -> str:
-    """Return the id of a problem in its present state: another one when its state, risk or last detection changes."""
-    return fields_identity(
-        "problem",
-        origin.tenancy_ocid,
-        "",
-        (
-            problem.id or "",
-            problem.lifecycle_detail or "",
-            problem.risk_level or "",
-            problem.time_last_detected or "",
-        ),
-    )

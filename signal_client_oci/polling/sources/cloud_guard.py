@@ -48,7 +48,6 @@ from signal_client_oci.state.changes import (
     RememberProblems,
 )
 from signal_client_oci.state.poll_state import PollState
-from signal_client_oci.state.seen_problems import SeenProblems
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.windows import DAY, floor_minute, minute_to_text, to_text
 
@@ -231,12 +230,13 @@ class CloudGuardSource:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
         turns, origin = Turns(page.items), self._context.origin(self._region)
         harmless = HarmlessTexts(page.items if origin.redact else ())
+        was_read = self._known.read_at is not None
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
             for number, problem, digest in self._new_ones(turns.next_turn(), origin):
-                if _was_closed_before(problem, self._known):
+                if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
                     closed.append(digest)
                 elif self._settings.cloud_guard_details and problem.problem_id:
                     self._new.append(_Version(problem, digest))
@@ -333,15 +333,14 @@ def _call_of_list(tag: _ListPage, context: PollContext) -> Callable[[Client], Pa
     )
 
 
-def _was_closed_before(problem: ProblemRecord, known: SeenProblems) -> bool:
-    """True for a closed problem that the first poll leaves out.
+def _was_closed_before(problem: ProblemRecord, since: int) -> bool:
+    """True for a closed problem that the first poll, which delivers what was closed from minute `since` on, leaves out.
 
     When it was closed is not in the list. An open problem's last detection advances daily, so one that was closed
     within the lookback was detected at most a day before the lookback's start.
     """
-    if known.read_at is not None or problem.is_active or problem.last_detected is None:
-        return False
-    return floor_minute(problem.last_detected + _CLOSING_MARGIN) < known.since
+    last_detected = problem.last_detected
+    return last_detected is not None and floor_minute(last_detected + _CLOSING_MARGIN) < since
 
 
 def _details_warnings(failure: Failure | None, count: int) -> list[Check]:
