@@ -49,7 +49,7 @@ _WORDS: Final[dict[str, Severity]] = {
 
 def severity_of_risk(risk: str | None) -> Severity | None:
     """Return the severity of a Cloud Guard risk level, in whatever case it is written; None when it is not one."""
-    return _RISKS.get(risk.strip().upper()) if risk else None
+    return _RISKS.get(risk) or _RISKS.get(risk.strip().upper()) if risk else None
 
 
 def severity_of_word(word: Any) -> Severity | None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["identity_time", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
+__all__ = ["identity_time", "is_earlier", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
 
 _FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -21,7 +21,8 @@ _MINUTE: Final = re.compile(
 )
 _SECONDS: Final = frozenset(f":{number:02d}" for number in range(60))
 _DECIMALS: Final = re.compile(r"(?:\.[0-9]{1,6})?Z")
-_MILLISECONDS: Final = frozenset(f".{number:03d}Z" for number in range(1000))
+_MILLISECONDS: Final = dict.fromkeys(f".{number:03d}Z" for number in range(1000))
+_OF_MILLISECOND: Final = tuple(_MILLISECONDS)
 _ANY: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,30}))?)?"
     r" ?(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?"
@@ -96,11 +97,19 @@ def utc_moment(text: str) -> datetime | None:
         return None
 
 
+def is_earlier(text: str, other: str) -> bool:
+    """Return whether a time lies before another one; False where one of them cannot be read."""
+    if _has_milliseconds(text) and _has_milliseconds(other):
+        return text < other
+    moment, other_moment = utc_moment(text), utc_moment(other)
+    return moment is not None and other_moment is not None and moment < other_moment
+
+
 def utc_text_of_epoch(value: float | str) -> str | None:
     """Return an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
     if isinstance(value, int) and -_FAR < value < _FAR:
         second = _second(value // 1000)
-        return f"{second}.{value % 1000:03d}Z" if second else None
+        return second + _OF_MILLISECOND[value % 1000] if second else None
     try:
         number = float(value) if isinstance(value, float) else int(value)
         return _to_text(_EPOCH + timedelta(milliseconds=number))

@@ -45,13 +45,13 @@ class Turns:
 
     def __init__(self, texts: Iterable[bytes]) -> None:
         self.has_more = True
-        self._texts = iter(texts)
+        self._texts = enumerate(texts)
 
-    def next_turn(self) -> Iterator[bytes]:
-        """Yield the records of one turn: at least one, unless none is left."""
+    def next_turn(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the records of one turn with their numbers: at least one, unless none is left."""
         clock, end, room = time.monotonic, time.monotonic() + TURN_SECONDS, TURN_BYTES
-        for text in self._texts:
-            yield text
+        for number, text in self._texts:
+            yield number, text
             room -= len(text)
             if room <= 0 or clock() >= end:
                 return

@@ -119,19 +119,30 @@ class SeenProblems:
 
 
 class _Text:
-    """A set of digests as it is stored, kept because every batch's checkpoint has it."""
+    """A set of digests as it is stored, kept because every batch's checkpoint has it.
+
+    Only what was added since is encoded: three bytes at a time are four characters, whatever comes after them.
+    """
 
     def __init__(self) -> None:
         self._digests: AbstractSet[bytes] = frozenset()
-        self._packed = bytearray()
+        self._encoded = ""
+        self._rest = bytearray()
 
     def of(self, digests: AbstractSet[bytes]) -> str:
         """Return the stored text; it is made anew for another set."""
         if digests is not self._digests:
-            self._digests, self._packed = digests, bytearray().join(sorted(digests))
-        return base64.b64encode(self._packed).decode("ascii")
+            self._digests, self._encoded, self._rest = digests, "", bytearray().join(sorted(digests))
+        whole = len(self._rest) // 3 * 3
+        self._encoded += _base64(self._rest[:whole])
+        del self._rest[:whole]
+        return self._encoded + _base64(self._rest)
 
     def grow(self, digests: AbstractSet[bytes], new: Iterable[bytes]) -> None:
         """Append what is new to the set."""
         if digests is self._digests:
-            self._packed += b"".join(new)
+            self._rest += b"".join(new)
+
+
+def _base64(packed: bytearray) -> str:
+    return base64.b64encode(packed).decode("ascii")

@@ -18,6 +18,7 @@ from signal_client_oci.state.windows import LATEST_MINUTE
 __all__ = ["DIGEST_BYTES", "SeenRecords", "digest_of", "join_digests", "split_digests"]
 
 DIGEST_BYTES: Final = 8
+_DIGEST_DIGITS: Final = 2 * DIGEST_BYTES
 _RUN = struct.Struct(">2sH")
 _LONGEST_RUN: Final = 0xFFFF
 _MINUTE: Final = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -28,7 +29,7 @@ def digest_of(artifact_id: str) -> bytes:
 
     Two records of one overlap of 50,000 share them with a probability of 3e-15 for each new record.
     """
-    return bytes.fromhex(artifact_id[: 2 * DIGEST_BYTES])
+    return bytes.fromhex(artifact_id[:_DIGEST_DIGITS])
 
 
 def split_digests(packed: bytes) -> Iterator[bytes]:

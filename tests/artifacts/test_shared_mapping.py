@@ -64,6 +64,37 @@ def test_a_flow_is_mapped_in_one_way(changes):
     assert quick == slow
 
 
+PROBLEMS = {
+    "as it is": {},
+    "detected again": {"timeLastDetected": "2026-03-05T09:10:00.412Z"},
+    "detected again by another spelling": {"timeLastDetected": "2026-03-05T09:10:00Z"},
+    "of no readable beginning": {"timeFirstDetected": "yesterday"},
+    "resolved": {"lifecycleDetail": "RESOLVED", "lifecycleState": "INACTIVE"},
+    "in an unknown state": {"lifecycleDetail": "MERGED"},
+    "named like its resource": {"resourceName": "ocid1.bucket.a", "resourceId": "ocid1.bucket.a"},
+    "without a name": {"resourceName": "null"},
+    "named with blanks": {"resourceName": "  "},
+    "without an id of its resource": {"resourceId": None},
+    "without a score": {"riskScore": "none"},
+    "with labels in a text": {"labels": "CIS, ObjectStorage"},
+    "with a comment": {"comment": "looked at"},
+    "of an activity": {"detectorId": "IAAS_ACTIVITY_DETECTOR", "resourceType": "User"},
+    "that touches another": {"impactedResourceName": "10.0.0.7"},
+    "with details": {"additionalDetails": {"principalName": "ada"}},
+}
+
+
+@pytest.mark.parametrize("changes", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_problem_is_mapped_in_one_way(changes):
+    """A problem with what every summary has is mapped in less time, and each as the general mapping does it."""
+    record = copy.deepcopy(example("cloud_guard_public_bucket")["record"])
+    mapped("cloud_guard", record)
+    record |= changes
+    quick, slow = mapped("cloud_guard", record), alone("cloud_guard", record)
+    assert list(quick.artifact["metadata"].items()) == list(slow.artifact["metadata"].items())
+    assert quick == slow
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_can_change_what_is_shared(name):
     """Whatever is done to an artifact, the next record like it is mapped as the first."""

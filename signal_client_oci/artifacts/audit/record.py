@@ -56,8 +56,8 @@ class AuditRecord:
         identified = not any_unreadable(self._parse_errors, IDENTITY_FIELDS)
         self.id = audit_identity(text, origin, self._event if identified else None)
 
-    def to_artifact(self) -> MappedRecord:
-        """Return the event's artifact."""
+    def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
+        """Return the event's artifact; `harmless` says that its text is known to hold no secret."""
         text, event, parse_errors = self.text, self._event, self._parse_errors
         if event.data is None and not any_unreadable(parse_errors, _DATA):
             parse_errors = [*parse_errors, ParseError("data", "missing")]
@@ -70,7 +70,7 @@ class AuditRecord:
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
         signed = None if self._parse_errors else event.data
-        redact = self.origin.redact
+        redact = self.origin.redact and not harmless
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact, signed=signed)
 
 

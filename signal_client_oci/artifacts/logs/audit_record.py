@@ -65,8 +65,8 @@ class SearchedEvent:
             found = utc_text_of_epoch(self._log.datetime)
         return found
 
-    def to_artifact(self) -> MappedRecord:
-        """Return the event's artifact, as Audit maps it."""
+    def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
+        """Return the event's artifact, as Audit maps it; `harmless` says that its text is known to hold no secret."""
         text, event, parse_errors = self.text, self._event, self._parse_errors
         if event.data is None and not any_unreadable(parse_errors, _DATA):
             parse_errors = [*parse_errors, ParseError("logContent.data", "missing")]
@@ -78,7 +78,7 @@ class SearchedEvent:
         metadata = audit_metadata(event, self.origin, timestamp, clean=clean)
         if not event.event_type and event.data is None:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        redact, signed = self.origin.redact, event.data
+        redact, signed = self.origin.redact and not harmless, event.data
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact, signed=signed)
 
 

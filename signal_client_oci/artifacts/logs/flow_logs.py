@@ -1,7 +1,7 @@
 """Maps VCN flow records.
 
 Flows are by far the most frequent records, and in nearly all of them nothing is missing. Those are written into a form
-that is prepared for their log (`flow_form`, `usual_flow`), all others field by field (`known_flow`).
+that is prepared for their like (`flow_form`, `usual_flow`), all others field by field (`known_flow`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from signal_client_oci.artifacts.addresses import MAX_PORT, one_ip
 from signal_client_oci.artifacts.logs.fields import Flow
-from signal_client_oci.artifacts.sanitize import is_told, set_fields
+from signal_client_oci.artifacts.sanitize import are_told, set_fields
 from signal_client_oci.artifacts.times import utc_text_of_second
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLIENT",
     "SERVER",
+    "FlowForm",
     "FlowNames",
     "Pair",
     "flow",
@@ -133,56 +136,79 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     )
 
 
-def flow_form(place: Metadata, names: FlowNames) -> Metadata:
-    """Return what flows in one log share, and all the names of a flow in their order, whose values are still to come.
+class FlowForm(msgspec.Struct, frozen=True, gc=False):
+    """What flows of one log share that go the same way and fare alike.
 
-    `place` is what the records of the log share, `names` are those of the flow (`flow_names`).
+    `metadata` has all the names of a flow in their order, and the values that are shared; whoever uses it copies it.
+    `names` are those of its ends, `verdict` says in a word whether it was let through.
     """
+
+    metadata: Metadata
+    names: FlowNames
+    verdict: str
+
+
+def flow_form(place: Metadata, names: FlowNames, action: str, protocol: str, status: str) -> FlowForm | None:
+    """Return the form of flows; None where something of it is missing, or they are records without a flow.
+
+    `place` is what the records of the log share, `names` are those of the flows (`flow_names`).
+    """
+    if "-" in {action, protocol} or status in _EMPTY:
+        return None
+    if not (action and protocol and status and are_told(action, protocol, status)):
+        return None
     order = (
         *("senderHost", "oci.vnicId", "oci.subnetId", "startTimeUTC", "endTimeUTC"),
         *(*names[:-1], "totalBytes", names.packets, "action", "protocol", "message"),
         *("oci.flowId", "oci.status", "oci.recordId", "oci.ingestedTime"),
     )
-    return place | dict.fromkeys(order, "")
+    shared = {"action": action, "protocol": protocol, "oci.status": status}
+    return FlowForm(place | dict.fromkeys(order, "") | shared, names, _verdict(action))
 
 
-def usual_flow(
-    data: UsualFlow, oracle: LogOracle, record_id: str | None, names: FlowNames, form: Metadata
-) -> Metadata | None:
+def usual_flow(data: UsualFlow, oracle: LogOracle, record_id: str | None, form: FlowForm) -> Metadata | None:
     """Map a flow of a clean record in which nothing is missing as `known_flow` does; None for any other.
 
-    `oracle` and `record_id` are of the envelope that Logging puts around it, `form` is for `names` (`flow_form`).
+    `oracle` and `record_id` are of the envelope that Logging puts around it.
     """
     start, end = utc_text_of_second(data.start_time), utc_text_of_second(data.end_time)
-    source, destination = one_ip(data.source_address), one_ip(data.destination_address)
+    source, destination = _address(data.source_address), _address(data.destination_address)
     vnic, subnet, ingested, flow_id = oracle.vnicocid, oracle.vnicsubnetocid, oracle.ingestedtime, data.flowid
-    action, protocol, status = data.action, data.protocol_name, data.status
-    if not (start and end and source and destination and vnic and subnet):
+    if not (start and end and source and destination):
         return None
-    if not (is_told(record_id) and is_told(ingested) and is_told(flow_id)) or flow_id == "-":
+    if not (vnic and subnet and record_id and ingested and flow_id) or flow_id == "-":
         return None
-    if not _are_told(vnic, subnet, action, protocol, status):
+    if not are_told(vnic, subnet, record_id, ingested, flow_id):
         return None
-    metadata = form.copy()
+    source_ip, source_port, destination_ip, destination_port, carried_bytes, carried_packets = form.names
+    metadata = form.metadata.copy()
     metadata["senderHost"] = metadata["oci.vnicId"] = vnic
     metadata["oci.subnetId"] = subnet
     metadata["startTimeUTC"], metadata["endTimeUTC"] = start, end
-    metadata[names.source_ip], metadata[names.source_port] = source, data.source_port
-    metadata[names.destination_ip], metadata[names.destination_port] = destination, data.destination_port
-    metadata[names.bytes] = metadata["totalBytes"] = data.bytes_out
-    metadata[names.packets] = data.packets
-    route = f"{_joined(source, data.source_port)} -> {_joined(destination, data.destination_port)}"
-    metadata["action"], metadata["protocol"] = action, protocol
-    metadata["message"] = _flow_message(data, protocol, route)
-    metadata["oci.flowId"], metadata["oci.status"] = flow_id, status
+    metadata[source_ip], metadata[source_port] = source.ip, data.source_port
+    metadata[destination_ip], metadata[destination_port] = destination.ip, data.destination_port
+    metadata[carried_bytes] = metadata["totalBytes"] = data.bytes_out
+    metadata[carried_packets] = data.packets
+    route = f"{source.shown}:{data.source_port} -> {destination.shown}:{data.destination_port}"
+    volume = f"{data.packets} packets, {data.bytes_out} bytes"
+    metadata["message"] = f"{data.protocol_name} {route} {form.verdict}, {volume}"
+    metadata["oci.flowId"] = flow_id
     metadata["oci.recordId"], metadata["oci.ingestedTime"] = record_id, ingested
     return metadata
 
 
+class _Address(msgspec.Struct, frozen=True, gc=False):
+    """An address, and as it is shown before a port: `[2001:db8::1]`."""
+
+    ip: str
+    shown: str
+
+
 @lru_cache(maxsize=4096)
-def _are_told(vnic: str, subnet: str, action: str, protocol: str, status: str) -> bool:
-    """Return whether what many flows have in common stands for values; remembered for that reason."""
-    return "-" not in {action, protocol} and all(map(is_told, (vnic, subnet, action, protocol, status)))
+def _address(text: str) -> _Address | None:
+    """Return an address of a clean record, None where the text is not one; remembered, because addresses recur."""
+    ip = one_ip(text)
+    return _Address(ip, _shown(ip)) if ip else None
 
 
 def flow_names(data: Flow) -> FlowNames:
@@ -207,24 +233,27 @@ def _flow_message(data: Flow, protocol: str | None, route: str) -> str:
     """Return a flow as a sentence: "TCP 10.0.0.1:60830 -> 192.0.2.1:443 accepted, 5 packets, 840 bytes"."""
     if data.status in _EMPTY:
         return f"no flow was recorded: {data.status}"
-    verdict = _VERDICTS.get((data.action or "").upper(), "seen")
-    message = f"{protocol or 'traffic'} {route} {verdict}"
+    message = f"{protocol or 'traffic'} {route} {_verdict(data.action or '')}"
     if data.packets is None or data.bytes_out is None:
         return message
     return f"{message}, {data.packets} packets, {data.bytes_out} bytes"
 
 
+def _verdict(action: str) -> str:
+    return _VERDICTS.get(action.upper(), "seen")
+
+
 def set_end(metadata: Metadata, names: Pair, address: str | None, port: int | None) -> str:
-    """Set one end of a connection in metadata under its two names, and return it as text."""
+    """Set one end of a connection in metadata under its two names, and return it as text: `10.0.0.1:60830`."""
     ip = one_ip(address)
     if ip:
         metadata[names[0]] = ip
     if port is None or not 0 <= port <= MAX_PORT:
         return ip or "?"
     metadata[names[1]] = port
-    return _joined(ip or "?", port)
+    return f"{_shown(ip or '?')}:{port}"
 
 
-def _joined(ip: str, port: int) -> str:
-    """Return one end of a connection as text: `10.0.0.1:60830`, `[2001:db8::1]:443`."""
-    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+def _shown(ip: str) -> str:
+    """Return an address as it is shown before a port."""
+    return f"[{ip}]" if ":" in ip else ip

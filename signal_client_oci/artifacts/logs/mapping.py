@@ -174,8 +174,8 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean
     place = _place_of(content, origin)
     if clean and isinstance(flow, UsualFlow):
         names = flow_logs.flow_names(flow)
-        form = _cached_flow_form(place, names)
-        usual = flow_logs.usual_flow(flow, oracle, content.id, names, form)
+        form = _cached_flow_form(place, names, flow.action, flow.protocol_name, flow.status)
+        usual = flow_logs.usual_flow(flow, oracle, content.id, form) if form else None
         if usual:
             return usual
     metadata = _cached_place(*place).copy() if clean else _place_metadata(*place)
@@ -237,10 +237,12 @@ def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a
 _cached_place: Final = lru_cache(maxsize=1024)(_place_metadata)
 
 
-@lru_cache(maxsize=1024)
-def _cached_flow_form(place: tuple[Any, ...], names: flow_logs.FlowNames) -> Metadata:
-    """Return the form of flows from one place; the caller copies it and never changes it."""
-    return flow_logs.flow_form(_cached_place(*place), names)
+@lru_cache(maxsize=4096)
+def _cached_flow_form(
+    place: tuple[Any, ...], names: flow_logs.FlowNames, action: str, protocol: str, status: str
+) -> flow_logs.FlowForm | None:
+    """Return the form of flows from one place that go the same way and fare alike."""
+    return flow_logs.flow_form(_cached_place(*place), names, action, protocol, status)
 
 
 def _add_vnic(metadata: Metadata, oracle: LogOracle, *, clean: bool) -> None:

@@ -51,21 +51,26 @@ class LogRecord:
     def __init__(self, text: bytes, origin: Origin) -> None:
         self.text, self.origin = text, origin
         self._log, self._parse_errors = decode_fields(text, _DECODER, Log)
-        oracle = (self._log.log_content or NO_CONTENT).oracle
+        content = self._log.log_content
+        oracle = content.oracle if content else None
         self.from_audit = oracle is not None and oracle.loggroupid in AUDIT_GROUPS
         self.compartment = (oracle.compartmentid or None) if oracle else None
-        self.id = self._identity()
-
-    def _identity(self) -> str:
-        """Return the id that Audit would give the event, else one by the bytes, because `logContent.id` repeats."""
         if self.from_audit:
-            event, parse_errors = _decode_audit_event(self.text)
-            self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
-            return identity_of_event(self.text, self.origin, event, parse_errors)
-        return bytes_identity("log", self.origin.tenancy_ocid, self.origin.region, self.text)
+            self.id = self._event_identity()
+        else:  # `logContent.id` repeats
+            self.id = bytes_identity("log", origin.tenancy_ocid, origin.region, text)
 
-    def to_artifact(self) -> MappedRecord:
-        """Return the record's artifact; an audit event is mapped as Audit maps it."""
+    def _event_identity(self) -> str:
+        """Return the id that Audit would give the event."""
+        event, parse_errors = _decode_audit_event(self.text)
+        self._parse_errors += [error for error in parse_errors if error not in self._parse_errors]
+        return identity_of_event(self.text, self.origin, event, parse_errors)
+
+    def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
+        """Return the record's artifact; an audit event is mapped as Audit maps it.
+
+        `harmless` says that its text is known to hold no secret.
+        """
         text, log, flow = self.text, self._log, _decode_flow(self._log)
         parse_errors = list(self._parse_errors)
         timestamp = _timestamp(log, parse_errors) or self.origin.read_at
@@ -79,7 +84,7 @@ class LogRecord:
             metadata = log_metadata(log, open_data(log, text, parse_errors), self.origin, timestamp)
         if not flow:
             add_envelope(metadata, log.log_content or NO_CONTENT, clean=clean)
-        redact = self.origin.redact
+        redact = self.origin.redact and not harmless
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 

@@ -23,12 +23,12 @@ class ProblemFields(msgspec.Struct, rename="camel", gc=False):
     risk_level: Text = None
     risk_score: Score = None
     region: Text = None
-    regions: list[Text] | None = None
+    regions: tuple[Text, ...] | None = None
     resource_id: Text = None
     resource_name: Text = None
     resource_type: Text = None
     target_id: Text = None
-    labels: list[Text] | Text = None
+    labels: tuple[Text, ...] | Text = None
     time_first_detected: Text = None
     time_last_detected: Text = None
     lifecycle_state: Text = None

@@ -31,48 +31,45 @@ _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDet
 
 
 class ProblemRecord:
-    """One problem: its identity at once, its artifact when asked.
+    """One problem: its identity at once, its artifact when asked; `risk_level` is as the service spells it."""
 
-    `problem_id` is its OCID (None when it has none), `risk_level` as the service spells it, `is_active` whether it
-    is open.
-    """
-
-    __slots__ = (
-        "_parse_errors",
-        "_problem",
-        "id",
-        "is_active",
-        "origin",
-        "problem_id",
-        "risk_level",
-        "text",
-    )
+    __slots__ = ("_parse_errors", "_problem", "id", "origin", "risk_level", "text")
 
     def __init__(self, text: bytes, origin: Origin) -> None:
         self.text, self.origin = text, origin
-        self._problem, self._parse_errors = decode_fields(text, _DECODER, ProblemFields)
-        problem = self._problem
-        self.problem_id = problem.id or None
+        problem, errors = decode_fields(text, _DECODER, ProblemFields)
+        self._problem, self._parse_errors = problem, errors
         self.risk_level = problem.risk_level
-        self.is_active = (problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
-        identified = problem.id and not any_unreadable(self._parse_errors, _IDENTITY)
-        self.id = (
-            _identity(problem, origin)
-            if identified
-            else bytes_identity("problem", origin.tenancy_ocid, "", text)
-        )
+        if problem.id and not any_unreadable(errors, _IDENTITY):
+            # another id when its state, risk or last detection changes
+            detail, risk, last = problem.lifecycle_detail, problem.risk_level, problem.time_last_detected
+            fields = (problem.id, detail or "", risk or "", last or "")
+            self.id = fields_identity("problem", origin.tenancy_ocid, "", fields)
+        else:
+            self.id = bytes_identity("problem", origin.tenancy_ocid, "", text)
+
+    @property
+    def problem_id(self) -> str | None:
+        """Its OCID, None when it has none."""
+        return self._problem.id or None
+
+    @property
+    def is_active(self) -> bool:
+        """True while it is open, and where it does not tell."""
+        return (self._problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
 
     @property
     def last_detected(self) -> datetime | None:
         """When it was last detected, in UTC; None when that cannot be read."""
         return utc_moment(self._problem.time_last_detected or "")
 
-    def to_artifact(self, details: bytes | None) -> MappedRecord:
+    def to_artifact(self, details: bytes | None, *, harmless: bool = False) -> MappedRecord:
         """Return the problem's artifact.
 
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
+        `harmless` says that the summary is known to hold no secret.
         """
-        text, problem, parse_errors = self.text, self._problem, list(self._parse_errors)
+        text, problem, parse_errors = self.text, self._problem, self._parse_errors
         if details is not None:
             whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):
@@ -88,25 +85,10 @@ class ProblemRecord:
         metadata = problem_metadata(problem, self.origin, timestamp, severity or DEFAULT, clean=clean)
         if not problem.id and not problem.detector_rule_id:
             metadata["messageType"], metadata["message"] = UNREADABLE_RECORD
-        redact = self.origin.redact
+        redact = self.origin.redact and not (harmless and text is self.text)
         return build_artifact(self.id, timestamp, metadata, text, parse_errors, redact=redact)
 
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
     """Return one item of ListProblems as a record; never raises, whatever the bytes."""
     return ProblemRecord(text, origin)
-
-
-def _identity(problem: ProblemFields, origin: Origin) -> str:
-    """Return the id of a problem in its present state: another one when its state, risk or last detection changes."""
-    return fields_identity(
-        "problem",
-        origin.tenancy_ocid,
-        "",
-        (
-            problem.id or "",
-            problem.lifecycle_detail or "",
-            problem.risk_level or "",
-            problem.time_last_detected or "",
-        ),
-    )

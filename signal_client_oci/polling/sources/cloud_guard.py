@@ -16,8 +16,9 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from signal_client_oci.artifacts.envelope import unmapped
+from signal_client_oci.artifacts.envelope import Origin, unmapped
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
+from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.errors.quantities import counted
@@ -47,7 +48,6 @@ from signal_client_oci.state.changes import (
     RememberProblems,
 )
 from signal_client_oci.state.poll_state import PollState
-from signal_client_oci.state.seen_problems import SeenProblems
 from signal_client_oci.state.seen_records import digest_of
 from signal_client_oci.state.windows import DAY, floor_minute, minute_to_text, to_text
 
@@ -228,53 +228,58 @@ class CloudGuardSource:
 
     def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
-        turns = Turns(page.items)
+        turns, origin = Turns(page.items), self._context.origin(self._region)
+        harmless = HarmlessTexts(page.items if origin.redact else ())
+        was_read = self._known.read_at is not None
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
-            for version in self._versions(turns.next_turn()):
-                if _was_closed_before(version.problem, self._known):
-                    closed.append(version.digest)
-                elif self._settings.cloud_guard_details and version.problem.problem_id:
-                    self._new.append(version)
+            for number, problem, digest in self._new_ones(turns.next_turn(), origin):
+                if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
+                    closed.append(digest)
+                elif self._settings.cloud_guard_details and problem.problem_id:
+                    self._new.append(_Version(problem, digest))
                 else:
-                    artifacts.append(self._artifact(version, None))
-                    digests.append(version.digest)
+                    artifacts.append(self._artifact(problem, None, harmless=harmless.has(number)))
+                    digests.append(digest)
             yield Delivery(artifacts, digests, PROBLEMS)
             if closed:
                 self._counts["closed_before_lookback"] += len(closed)
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _versions(self, texts: Iterator[bytes]) -> Iterator[_Version]:
-        """Yield the versions that were not delivered before and are risky enough."""
-        origin = self._context.origin(self._region)
-        wanted = self._settings.risk_levels
-        for text in texts:
+    def _new_ones(
+        self, texts: Iterator[tuple[int, bytes]], origin: Origin
+    ) -> Iterator[tuple[int, ProblemRecord, bytes]]:
+        """Yield number, problem and digest of each version that was not delivered before and is risky enough."""
+        listed = self._listed
+        unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
+        for number, text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
-            if digest in self._listed:
+            if digest in listed:
                 continue
-            self._listed.add(digest)
-            risk = (problem.risk_level or "").upper()
+            listed.add(digest)
             if digest in self._known:
                 self._counts["unchanged"] += 1
-            elif risk in RISK_LEVELS and risk not in wanted:
+            elif unwanted and (problem.risk_level or "").upper() in unwanted:
                 self._counts["below_min_risk"] += 1
             else:
-                yield _Version(problem, digest)
+                yield number, problem, digest
 
     def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
-        return Delivery([self._artifact(version, details)], [version.digest], PROBLEMS)
+        return Delivery([self._artifact(version.problem, details)], [version.digest], PROBLEMS)
 
-    def _artifact(self, version: _Version, details: bytes | None) -> Artifact:
+    def _artifact(self, problem: ProblemRecord, details: bytes | None, *, harmless: bool = False) -> Artifact:
         try:
-            mapped = version.problem.to_artifact(details)
+            mapped = problem.to_artifact(details, harmless=harmless)
         except Exception as error:  # noqa: BLE001  (told with the problem, which must not stop those behind it)
-            mapped = unmapped(version.problem, self.name, error)
-        self._counts["redacted"] += mapped.redacted
-        self._counts["parse_errors"] += mapped.parse_error
+            mapped = unmapped(problem, self.name, error)
+        if mapped.redacted:
+            self._counts["redacted"] += mapped.redacted
+        if mapped.parse_error:
+            self._counts["parse_errors"] += 1
         return mapped.artifact
 
     # --- the outcome --------------------------------------------------------------------------------------
@@ -328,15 +333,14 @@ def _call_of_list(tag: _ListPage, context: PollContext) -> Callable[[Client], Pa
     )
 
 
-def _was_closed_before(problem: ProblemRecord, known: SeenProblems) -> bool:
-    """True for a closed problem that the first poll leaves out.
+def _was_closed_before(problem: ProblemRecord, since: int) -> bool:
+    """True for a closed problem that the first poll, which delivers what was closed from minute `since` on, leaves out.
 
     When it was closed is not in the list. An open problem's last detection advances daily, so one that was closed
     within the lookback was detected at most a day before the lookback's start.
     """
-    if known.read_at is not None or problem.is_active or problem.last_detected is None:
-        return False
-    return floor_minute(problem.last_detected + _CLOSING_MARGIN) < known.since
+    last_detected = problem.last_detected
+    return last_detected is not None and floor_minute(last_detected + _CLOSING_MARGIN) < since
 
 
 def _details_warnings(failure: Failure | None, count: int) -> list[Check]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from signal_client_oci.artifacts.envelope import MappedRecord, Origin, unmapped
+from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
 from signal_client_oci.polling.windows.windowed_api import WindowedApi, WindowedRecord
@@ -29,7 +30,7 @@ class RecordMapper:
 
     def deliveries(  # noqa: PLR0913  (where the page comes from)
         self,
-        texts: Iterable[bytes],
+        texts: Sequence[bytes],
         stream: StreamKey,
         end: int,
         tags: Mapping[str, bytes],
@@ -50,33 +51,34 @@ class RecordMapper:
             delivered_before: Compartment key → minute before which its records were delivered by other requests.
         """
         own_tag = next(iter(tags.values()))
-        turns = Turns(texts)
+        turns, harmless = Turns(texts), HarmlessTexts(texts if origin.redact else ())
         while turns.has_more:
             is_empty = True
             records = self._records(turns.next_turn(), origin, delivered_before)
-            for tag, artifacts, digests in self._new(records, tags, own_tag, add):
+            for tag, artifacts, digests in self._new(records, harmless, tags, own_tag, add):
                 is_empty = False
                 yield Delivery(artifacts, digests, RecordsKey(stream, tag, end))
             if is_empty:
                 yield Delivery([], [], RecordsKey(stream, own_tag, end))
 
     def _records(
-        self, texts: Iterable[bytes], origin: Origin, delivered_before: Mapping[str, int]
-    ) -> Iterator[WindowedRecord]:
-        """Yield the records that are this source's to deliver in this poll."""
+        self, texts: Iterable[tuple[int, bytes]], origin: Origin, delivered_before: Mapping[str, int]
+    ) -> Iterator[tuple[int, WindowedRecord]]:
+        """Yield the records that are this source's to deliver in this poll, with their numbers."""
         read, is_excluded, counts = self._api.read, self._api.is_excluded, self.counts
-        for text in texts:
+        for number, text in texts:
             record = read(text, origin)
             if is_excluded(record):
                 counts["left_to_audit"] += 1
             elif delivered_before and _was_delivered(record, delivered_before):
                 counts["duplicates"] += 1
             else:
-                yield record
+                yield number, record
 
     def _new(
         self,
-        records: Iterable[WindowedRecord],
+        records: Iterable[tuple[int, WindowedRecord]],
+        harmless: HarmlessTexts,
         tags: Mapping[str, bytes],
         own_tag: bytes,
         add: Callable[[bytes], bool],
@@ -85,12 +87,12 @@ class RecordMapper:
         counts, tag = self.counts, own_tag
         artifacts: list[Artifact] = []
         digests: list[bytes] = []
-        for record in records:
+        for number, record in records:
             digest = digest_of(record.id)
             if not add(digest):
                 counts["duplicates"] += 1
                 continue
-            mapped = self._mapped(record)
+            mapped = self._mapped(record, harmless=harmless.has(number))
             if mapped.redacted:
                 counts["redacted"] += mapped.redacted
             if mapped.parse_error:
@@ -105,9 +107,9 @@ class RecordMapper:
         if digests:
             yield tag, artifacts, digests
 
-    def _mapped(self, record: WindowedRecord) -> MappedRecord:
+    def _mapped(self, record: WindowedRecord, *, harmless: bool) -> MappedRecord:
         try:
-            return record.to_artifact()
+            return record.to_artifact(harmless=harmless)
         except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
             return unmapped(record, self._api.source, error)
 

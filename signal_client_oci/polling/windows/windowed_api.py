@@ -47,8 +47,8 @@ class WindowedRecord(ReadRecord, Protocol):
         """The minute of the record's own time, None where nobody needs it or it cannot be read."""
         ...
 
-    def to_artifact(self) -> MappedRecord:
-        """Return the record's artifact."""
+    def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
+        """Return the record's artifact; `harmless` says that its text is known to hold no secret."""
         ...
 
 

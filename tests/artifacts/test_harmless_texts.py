@@ -1,0 +1,51 @@
+"""Several texts are asked of at once whether they may hold secrets, as strictly as each by itself."""
+
+from __future__ import annotations
+
+import pytest
+from support.example_records import NAMES, example
+from support.example_records import text_of as text_of_example
+from support.masking_records import records, text_of
+
+from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
+from signal_client_oci.artifacts.secrets.hints import may_contain_secret
+
+PLAIN = [b'{"resourceName":"web-%d","status":"200"}' % number for number in range(64)]
+
+
+@pytest.mark.parametrize("place", [0, 7, 15])
+def test_what_is_suspicious_alone_is_suspicious_among_others(place):
+    """No text that may hold a secret is called harmless, wherever among harmless ones it stands."""
+    texts = [text_of(entry) for name in ("secrets", "evidence") for entry in records(name)]
+    texts += [text_of_example(example(name)["record"]) for name in NAMES]
+    texts += [
+        b"",
+        b"-p hunter2",
+        b'"password":',
+        b'{"password":["a",',
+        b'{"a":"password is',
+        b"\xff{}",
+        b"{" * 70_000,
+    ]
+    suspicious = [text for text in texts if may_contain_secret(text)]
+    assert len(suspicious) > len(texts) // 2
+    missed = [
+        text for text in suspicious if HarmlessTexts([*PLAIN[:place], text, *PLAIN[place:15]]).has(place)
+    ]
+    assert missed == []
+
+
+def test_harmless_texts_are_told_until_the_first_suspicious():
+    """Texts without secrets are called harmless, and nothing is told of a page from its first suspicious texts on."""
+    page = [*PLAIN[:40], b'{"password":"hunter2"}', *PLAIN[40:]]
+    harmless = HarmlessTexts(page)
+    assert [harmless.has(number) for number in range(len(page))] == [True] * 32 + [False] * 33
+
+
+def test_only_objects_are_asked_of_together():
+    """Where a text begins or ends with anything but a brace, and where there is none, nothing is called harmless."""
+    assert HarmlessTexts([b'{"a":1}']).has(0)
+    assert not any(
+        HarmlessTexts([text, b"{}"]).has(0) for text in (b"[]", b'{"a":1', b"17", b"", b' {"a":1}')
+    )
+    assert not HarmlessTexts(()).has(0)
