@@ -7,9 +7,7 @@ environment, so that nothing done to those can weaken it.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import ipaddress
-import re
 import socket
 import ssl
 import struct
@@ -25,13 +23,6 @@ from signal_client_oci.errors.failure import Failure
 __all__ = ["POOL_CLASSES", "Sender", "reset_connection", "sending"]
 
 _RESET_WHEN_CLOSED: Final = struct.pack("ii", 1, 0)
-_OK: Final = 200
-_HTTP_1_1: Final = 11  # as `http.client` says it
-_ORDINARY_HEAD: Final = re.compile(
-    rb"HTTP/1\.1 200 OK\r\n"
-    rb"((?:(?!(?i:connection|transfer-encoding):)[A-Za-z0-9_-]+:[^\r\n]*\r\n){1,99})\r\n"
-)
-_LENGTH: Final = re.compile(r"[0-9]{1,12}")
 
 
 class Sender(Protocol):
@@ -65,40 +56,9 @@ def sending(sender: Sender) -> Iterator[None]:
         _current.sender = None
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer as `http.client` reads it, with a head that is split by lines where it is an ordinary one.
-
-    `http.client` gives every head to a parser for mail, which takes most of the time that an answer takes.
-    """
-
-    def begin(self) -> None:
-        """Read the head: a good answer's that is here as a whole and says how long the body is; any other as before."""
-        head = _ORDINARY_HEAD.match(self.fp.peek())
-        headers = _headers(head[1] if head else b"")
-        length = headers.get("content-length", "")
-        if not (head and _LENGTH.fullmatch(length)):
-            super().begin()
-            return
-        self.fp.read(head.end())
-        self.version, self.code, self.status, self.reason = _HTTP_1_1, _OK, _OK, "OK"
-        self.headers = self.msg = headers
-        self.length, self.chunked, self.will_close = int(length), False, False
-
-
-def _headers(lines: bytes) -> http.client.HTTPMessage:
-    """Return the headers of ordinary lines."""
-    headers = http.client.HTTPMessage()
-    for line in lines.decode("iso-8859-1").split("\r\n")[:-1]:
-        name, value = line.split(":", 1)
-        headers.set_raw(name, value.lstrip(" \t"))
-    return headers
-
-
 class _PlainConnection(HTTPConnection):
     """A connection without TLS, which leads to this machine or nowhere."""
 
-    response_class = _Response
-    putheader = http.client.HTTPConnection.putheader  # without looking for urllib3's mark of one to leave out
     debuglevel = 0  # `log_requests` of another user of the SDK in this process would print signatures
 
     def _new_conn(self) -> socket.socket:
@@ -116,8 +76,6 @@ class _PlainConnection(HTTPConnection):
 class _VerifiedConnection(HTTPSConnection):
     """A connection over TLS to a server, and through a proxy, whose certificates were verified."""
 
-    response_class = _Response
-    putheader = http.client.HTTPConnection.putheader
     debuglevel = 0  # as above
 
     def connect(self) -> None:
