@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from signal_client_oci.artifacts.envelope import Origin, unmapped
+from signal_client_oci.artifacts.envelope import unmapped
 from signal_client_oci.artifacts.problems.record import ProblemRecord, read_problem
 from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
 from signal_client_oci.contract import SOURCES, Artifact, Check, SourceName
@@ -120,7 +120,8 @@ class CloudGuardSource:
         self._settings = context.settings
         self._known = state.problems
         self._backfill_from = state.backfill_from
-        self._region = context.settings.region
+        # one for all pages, because what is mapped once for many problems is remembered by it
+        self._origin = context.origin(context.settings.region)
         self._progress = _Progress()
         self._is_skipped = False
         self._listed: set[bytes] = set()
@@ -150,7 +151,7 @@ class CloudGuardSource:
         tag = task.tag
         if isinstance(page, CloudGuardConfiguration):
             try:
-                self._region = reporting_region(page)
+                self._origin = self._context.origin(reporting_region(page))
             except Failure as failure:
                 return self.on_failure(task, failure, LaneHealth(is_healthy=True))
             self._progress.has_configuration = True
@@ -219,7 +220,7 @@ class CloudGuardSource:
     # --- tasks --------------------------------------------------------------------------------------------
 
     def _task(self, call: Callable[[Client], Any], tag: Any) -> Task:
-        return Task(self.name, LaneKey(self._region, SERVICE), call, tag)
+        return Task(self.name, LaneKey(self._origin.region, SERVICE), call, tag)
 
     def _list(self, tag: _ListPage) -> Task:
         return self._task(_call_of_list(tag, self._context), tag)
@@ -228,14 +229,14 @@ class CloudGuardSource:
 
     def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
-        turns, origin = Turns(page.items), self._context.origin(self._region)
-        harmless = HarmlessTexts(page.items if origin.redact else ())
+        turns = Turns(page.items)
+        harmless = HarmlessTexts(page.items if self._origin.redact else ())
         was_read = self._known.read_at is not None
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
-            for number, problem, digest in self._new_ones(turns.next_turn(), origin):
+            for number, problem, digest in self._new_ones(turns.next_turn()):
                 if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
                     closed.append(digest)
                 elif self._settings.cloud_guard_details and problem.problem_id:
@@ -249,11 +250,9 @@ class CloudGuardSource:
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _new_ones(
-        self, texts: Iterator[tuple[int, bytes]], origin: Origin
-    ) -> Iterator[tuple[int, ProblemRecord, bytes]]:
+    def _new_ones(self, texts: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, ProblemRecord, bytes]]:
         """Yield number, problem and digest of each version that was not delivered before and is risky enough."""
-        listed = self._listed
+        origin, listed = self._origin, self._listed
         unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
         for number, text in texts:
             problem = read_problem(text, origin)
@@ -293,7 +292,7 @@ class CloudGuardSource:
         warnings = _details_warnings(progress.details_failure, self._counts["details_missing"])
         if progress.failure is not None:
             failure = hindsight.explain(
-                progress.failure, self._region, names_scope=progress.has_configuration
+                progress.failure, self._origin.region, names_scope=progress.has_configuration
             )
             error = failure.check(self.name, TITLE)
             is_partial = progress.failure.code == "PAGES_WITHOUT_END"
