@@ -204,6 +204,7 @@ def test_the_picture_has_the_layers_of_the_import_contract():
     assert [set(re.findall(r'\w+\["(\w+)"\]', group)) for group in groups] == _layers()
 
 
+@pytest.mark.slow
 def test_the_arrows_of_the_picture_are_imports():
     """Each solid arrow is an import; a dotted one is none."""
     assert _arrows("-->") - _imported_packages() == set()
@@ -302,6 +303,7 @@ def texts():
 
 
 @pytest.mark.parametrize("word", OLD_WORDS)
+@pytest.mark.slow
 def test_no_old_word_is_left(word, texts):
     """Messages, comments and pages are plain current English."""
     phrase = re.compile(rf"\b{word}s?\b", re.IGNORECASE)

@@ -31,6 +31,7 @@ def test_endpoints(text, ip, port):
 
 @settings(deadline=None)
 @given(st.text())
+@pytest.mark.slow
 def test_any_text_may_stand_for_an_address(text):
     """Nothing raises."""
     assert one_ip(text) in (None, text.strip())

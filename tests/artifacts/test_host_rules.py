@@ -143,6 +143,7 @@ def test_a_quiet_day_is_quiet(fold):
 
 
 @pytest.mark.parametrize("name", CORRELATIONS)
+@pytest.mark.slow
 def test_a_quiet_day_concludes_nothing(name):
     """No correlation comes true on a quiet day."""
     assert not CORRELATIONS[name].fires(quiet())

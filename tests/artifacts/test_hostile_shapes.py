@@ -342,6 +342,7 @@ def test_text_of_customers_cannot_move_a_cursor():
     )
 
 
+@pytest.mark.slow
 def test_text_of_customers_is_cut():
     """A megabyte of text does not reach a log line, and the value says how much there was."""
     tags_of_1000 = {f"k{n}": "v" for n in range(1000)}

@@ -229,6 +229,7 @@ def test_text_that_is_no_json_is_masked_too(text):
 
 @settings(deadline=None)
 @given(st.binary())
+@pytest.mark.slow
 def test_any_bytes_are_taken(text):
     """Redaction never raises, and what it made it leaves."""
     masked, _ = redact(text)

@@ -20,6 +20,7 @@ def test_a_working_connection_is_ok(capsys, toml):
     assert [line.split()[0] for line in ended.out.splitlines()[2:]] == ["ok"] * 7
 
 
+@pytest.mark.slow
 def test_a_degraded_connection_passes_unless_strict(capsys, tenancy, toml):
     """Data flows, so scripts go on; who wants all of it asks for it."""
     tenancy.cloud_guard.status = "DISABLED"
@@ -29,6 +30,7 @@ def test_a_degraded_connection_passes_unless_strict(capsys, tenancy, toml):
     assert call(capsys, "check", toml, "--strict").code == 1
 
 
+@pytest.mark.slow
 def test_the_remedy_stands_below_the_check_that_failed(capsys, tenancy, toml):
     """Code, request id and the exact statements to copy follow the failing line."""
     tenancy.deny("audit")
@@ -43,6 +45,7 @@ def test_the_remedy_stands_below_the_check_that_failed(capsys, tenancy, toml):
     assert lines[failed + 3].strip().endswith(f" to {grant}")
 
 
+@pytest.mark.slow
 def test_a_remedy_is_told_once(capsys, sandbox, toml):
     """What stops every check has one remedy, to which the others point."""
     fault = sandbox.faults.add(InjectedFault("status", status=503))
@@ -63,6 +66,7 @@ def test_wrong_settings_are_listed_by_field_and_nothing_is_sent(capsys, sandbox,
     assert sandbox.requests == []
 
 
+@pytest.mark.slow
 def test_json_is_the_connector_s_own_answer(capsys, toml):
     """Programs get what the host gets, and nothing else on stdout."""
     answer = json.loads(call(capsys, "check", toml, "--json").out)
@@ -78,6 +82,7 @@ def test_settings_of_a_call_are_changed_by_set(capsys, tenancy, toml):
     assert "skipped  Cloud Guard" in ended.out
 
 
+@pytest.mark.slow
 def test_an_oci_profile_works_like_an_instance(capsys, tmp_path, tenancy):
     """The configuration file of the OCI tools is all that is needed."""
     key = tmp_path / "key.pem"
@@ -94,6 +99,7 @@ def test_an_oci_profile_works_like_an_instance(capsys, tmp_path, tenancy):
     assert ended.out.startswith("READER: ok. ")
 
 
+@pytest.mark.slow
 def test_the_console_s_configuration_preview_can_be_used_as_pasted(capsys, tmp_path, tenancy):
     """Its remark behind the key file is no part of the path, and its placeholder is told as one."""
     key = tmp_path / "key.pem"

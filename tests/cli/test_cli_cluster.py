@@ -124,6 +124,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("case", BEFORE)
+@pytest.mark.slow
 def test_init_refuses_what_cannot_work_and_makes_nothing(capsys, server, case):
     """One thing that does not fit: it is named with the way out, and the rest is not made either."""
     config, words = BEFORE[case]
@@ -156,6 +157,7 @@ def test_a_stream_of_the_host_is_used_as_it_is(capsys, server):
     assert configurations(server)["DATA"].subjects == theirs.subjects
 
 
+@pytest.mark.slow
 def test_init_says_when_servers_are_too_few(capsys, server):
     """A server alone cannot keep three replicas, and nothing half made is left."""
     ended = init(capsys, server, "--replicas", "3")
@@ -213,6 +215,7 @@ def authority(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", ACCOUNTS)
+@pytest.mark.slow
 def test_each_refusal_of_a_server_names_the_way_out(capsys, tmp_path, monkeypatch, case):
     """What an account may not do, or a server does not have, is one line at once, without the password."""
     authority(tmp_path)
@@ -267,6 +270,7 @@ def test_a_credentials_file_is_an_account(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--creds", "--nkey"])
+@pytest.mark.slow
 def test_a_file_that_holds_no_key_is_told_without_quoting_it(capsys, tmp_path, option):
     """A wrong file is an error that names the option, and nothing of the file's text."""
     (tmp_path / "wrong").touch(mode=0o600)
@@ -308,6 +312,7 @@ def test_a_server_that_is_not_there_is_told(capsys):
     assert "nats://127.0.0.1:1: nothing listens there" in ended.err
 
 
+@pytest.mark.slow
 def test_commands_before_init_say_so(capsys, server):
     """A bucket that is missing names the command that makes it."""
     ended = call(capsys, "cluster", "status", "--nats", server.url)
@@ -403,6 +408,7 @@ def test_instances_are_disabled_and_removed_by_name(tmp_path, server, cluster, s
     assert (key, entry["enabled"], entry["credentials"]) == ("oci-cloud.prod", False, settings[0])
 
 
+@pytest.mark.slow
 def test_contradictory_orders_are_refused(capsys, tmp_path, settings):
     """An instance cannot be written and removed by one command, and a command without work says so."""
     toml = write_instances(tmp_path, prod=settings[0])

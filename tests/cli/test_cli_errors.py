@@ -97,6 +97,7 @@ def test_a_fault_of_a_process_shows_no_traceback():
     assert told.startswith("signal-client-oci: /nowhere/oci.toml: does not exist")
 
 
+@pytest.mark.slow
 def test_a_key_that_others_may_read_is_warned_of(capsys, tmp_path, toml):
     """The warning names the file and the command that closes it; the check goes on."""
     (tmp_path / "prod.pem").chmod(0o644)

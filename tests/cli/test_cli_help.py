@@ -102,6 +102,7 @@ assert "oci" not in sys.modules
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, timeout=30)
 
 
+@pytest.mark.slow
 def test_without_its_extra_one_line_says_how_to_get_it():
     """Who installed the plugin alone is told the command that adds the command line."""
     program = (

@@ -68,6 +68,7 @@ def test_a_run_serves_what_it_does_until_it_is_told_to_stop(tmp_path, sandbox, t
         socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1].strip("/"))), timeout=5)
 
 
+@pytest.mark.slow
 def test_an_address_that_cannot_be_had_is_one_line(capsys, tmp_path, toml):
     """A port in use, and a text that is no address, name the option and the way out, before anything is polled."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -78,6 +79,7 @@ def test_an_address_that_cannot_be_had_is_one_line(capsys, tmp_path, toml):
     assert "--http: '9464' is not HOST:PORT; for example 127.0.0.1:9464" in told
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named(capsys, monkeypatch, tmp_path, toml):
     """Without `prometheus-client` the option says which command installs it."""
     monkeypatch.setattr(status_page, "find_spec", lambda _: None)

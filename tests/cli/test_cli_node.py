@@ -29,6 +29,7 @@ def server(tmp_path):
         yield server
 
 
+@pytest.mark.slow
 def test_a_node_names_what_is_missing_and_how_to_make_it(capsys, server):
     """Without stream and buckets it ends with status 1 and one line."""
     ended = call(capsys, "node", "--nats", server.url, "--appliance", "edge-1")

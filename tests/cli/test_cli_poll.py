@@ -48,6 +48,7 @@ def streams(ended: Ended) -> Counter[str]:
     return Counter(artifact["metadata"]["streamName"] for artifact in ended.artifacts)
 
 
+@pytest.mark.slow
 def test_artifacts_go_to_stdout_and_the_report_to_stderr(capsys, toml):
     """A pipe carries nothing but artifacts."""
     ended = call(capsys, "poll", toml)
@@ -57,6 +58,7 @@ def test_artifacts_go_to_stdout_and_the_report_to_stderr(capsys, toml):
     assert "\x1b" not in ended.out + ended.err
 
 
+@pytest.mark.slow
 def test_with_state_nothing_comes_twice(capsys, tmp_path, tenancy, toml):
     """The second poll goes on where the first one ended."""
     state = tmp_path / "prod.state"
@@ -67,17 +69,20 @@ def test_with_state_nothing_comes_twice(capsys, tmp_path, tenancy, toml):
     assert streams(call(capsys, "poll", toml, "--state", state)) == {"oci_cloud_logging": 1}
 
 
+@pytest.mark.slow
 def test_without_state_every_poll_is_a_first_one(capsys, toml):
     """Nothing is kept anywhere unless asked for."""
     assert call(capsys, "poll", toml).artifacts == call(capsys, "poll", toml).artifacts
 
 
 @pytest.mark.parametrize(("since", "expected"), [("3m", 0), ("2h", 2)])
+@pytest.mark.slow
 def test_since_decides_how_far_a_first_poll_reaches_back(capsys, toml, since, expected):
     """Events before it are left out."""
     assert len(call(capsys, "poll", toml, "--since", since, "--source", "audit").artifacts) == expected
 
 
+@pytest.mark.slow
 def test_since_is_told_to_be_useless_with_a_position(capsys, tmp_path, toml):
     """An option that changes nothing says so."""
     arguments = ("poll", toml, "--state", tmp_path / "prod.state", "--since", "2h")
@@ -85,6 +90,7 @@ def test_since_is_told_to_be_useless_with_a_position(capsys, tmp_path, toml):
     assert call(capsys, *arguments).err.startswith("warning: --since has no effect: ")
 
 
+@pytest.mark.slow
 def test_source_switches_the_others_off_for_one_call(capsys, sandbox, toml):
     """Only the named source is asked; its switch in the settings does not matter."""
     ended = call(capsys, "poll", toml, "--source", "logging", "--set", "logging_enabled=false")
@@ -102,6 +108,7 @@ def test_a_failed_poll_shows_the_remedy_and_exits_with_1(capsys, tenancy, toml):
     assert " 0 compartment reads" in ended.err
 
 
+@pytest.mark.slow
 def test_a_degraded_poll_passes_unless_strict(capsys, tenancy, toml):
     """What could be read was read."""
     tenancy.cloud_guard.status = "DISABLED"
@@ -118,6 +125,7 @@ def test_a_state_that_is_no_position_is_left_alone(capsys, tmp_path, toml):
     assert json.loads(other.read_text()) == {"name": "important"}
 
 
+@pytest.mark.slow
 def test_names_in_events_do_not_steer_the_terminal(capsys, tenancy, toml):
     """A compartment's name with escapes and direction marks, quoted in an error, is shown harmless."""
     ocid = tenancy.add_compartment(

@@ -137,6 +137,7 @@ def test_a_failing_instance_is_seen_at_any_size(width, height):
     assert not [line for line in lines_on(table, screen) if "NOT_AUTHENTICATED" in line]
 
 
+@pytest.mark.slow
 def test_many_troubled_instances_are_counted_worst_first():
     """The first are named, the others counted; degraded ones after failed ones."""
     screen = screen_of(200, 24)

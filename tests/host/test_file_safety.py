@@ -384,6 +384,7 @@ def test_an_unreadable_copy_overwrites_nothing_that_has_its_name(tmp_path, victi
     assert path.with_name("prod.state.unreadable.3").read_text() == "damage"
 
 
+@pytest.mark.slow
 def test_a_file_far_larger_than_a_checkpoint_is_not_read_as_a_whole(tmp_path):
     """Sixteen mebibytes at most are read; a file beyond that is moved aside as it is."""
     path = tmp_path / "prod.state"

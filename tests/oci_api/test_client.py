@@ -80,6 +80,7 @@ def eventually(holds, seconds=5.0):
     return holds()
 
 
+@pytest.mark.slow
 def test_request_is_signed_and_names_the_plugin():
     """The signature covers date, target and host, and the user agent tells who asks."""
     with responses.RequestsMock(target=seam.TARGET) as mocked:
@@ -368,6 +369,7 @@ def over_tls(server):
     return seam.settings(endpoint_template=f"https://localhost:{server.port}/{{region}}/{{service}}")
 
 
+@pytest.mark.slow
 def test_certificate_is_always_verified(tmp_path):
     """A certificate of an unknown authority ends the connection before anything is sent."""
     with LoopbackServer(http_answer("200 OK", b"[]"), certificate(tmp_path)) as server:
@@ -416,6 +418,7 @@ def test_no_thread_is_left():
 
 
 @pytest.mark.parametrize("compresses", [False, True])
+@pytest.mark.slow
 def test_the_memory_of_an_answer_is_claimed(sandbox, tenancy, compresses):
     """Exactly as many bytes are claimed as the decoded body has, compressed or not."""
     if compresses:

@@ -31,6 +31,7 @@ def test_what_fits_is_claimed_at_once():
     assert not memory.is_full
 
 
+@pytest.mark.slow
 def test_a_claim_waits_until_an_answer_is_mapped():
     """While finished answers fill the memory, a reader waits; it goes on when one of them is given back."""
     memory = PageMemory(100)

@@ -221,6 +221,7 @@ def test_scanning_a_page_has_an_end(monkeypatch):
         split_list_events(in_list(b"[" * 100_000 + b"]" * 100_000 + b"x"))
 
 
+@pytest.mark.slow
 def test_rows_are_counted_too():
     """A list of small objects is decoded when it is short enough, and refused when it is not or is none."""
     decoder = msgspec.json.Decoder(list[dict[str, int]])

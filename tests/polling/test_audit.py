@@ -46,6 +46,7 @@ def test_the_request(oci, instance, clock):
     assert ids(host) == ["event-1"]
 
 
+@pytest.mark.slow
 def test_the_next_window_goes_on_from_the_last(oci, instance, clock):
     """The second poll starts the overlap before the first one's end, and ends a minute before its own now."""
     oci.audit(Answer([]))
@@ -90,6 +91,7 @@ def test_a_token_with_odd_characters_arrives_as_it_came(oci, instance):
     assert oci.asked[1].query["page"] in {token, token.encode().decode("latin-1")}
 
 
+@pytest.mark.slow
 def test_the_same_token_twice_is_an_error(oci, instance, clock):
     """The window fails and stays; what its pages held is delivered, once, also when it is read again."""
     oci.audit(

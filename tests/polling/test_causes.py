@@ -28,6 +28,7 @@ def _error(report, source="audit"):
 
 
 @pytest.mark.parametrize("refusing", [HOME, FAR])
+@pytest.mark.slow
 def test_a_region_that_refuses_a_key_which_another_accepts_is_named(world, refusing):
     """A 401 of one region alone is told of that region by every source and by the list, never of the key."""
     tenancy = world.tenancy(HOME, FAR, compartments=2)
@@ -71,6 +72,7 @@ def test_how_many_compartments_failed_in_which_regions(world, region, told):
 
 @pytest.mark.parametrize("include_subcompartments", [True, False])
 @pytest.mark.parametrize("polls", [1, 2])
+@pytest.mark.slow
 def test_a_scope_that_does_not_exist_is_told_as_that(world, include_subcompartments, polls):
     """The scope is blamed in every poll, with or without a list, and no policy is asked for."""
     tenancy = world.tenancy(compartments=1)
@@ -83,6 +85,7 @@ def test_a_scope_that_does_not_exist_is_told_as_that(world, include_subcompartme
 
 
 @pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.slow
 def test_a_scope_that_was_deleted_is_told(world, readable):
     """A poll warns of a deleted scope as the connection test does, and asks for no policy."""
     tenancy = world.tenancy(compartments=1)
@@ -132,6 +135,7 @@ def test_a_stop_while_a_service_hangs_says_how_long_it_did(world):
 
 
 @pytest.mark.parametrize("status", [401, 503])
+@pytest.mark.slow
 def test_one_cause_is_told_once(world, caplog, status):
     """What stops every source and the list is one line of the log, which names them; the report has it at each."""
     tenancy = world.tenancy()

@@ -186,6 +186,7 @@ def test_without_details_the_summary_is_delivered(guard, host):
     [denied(), Answer({"code": "x", "message": "y"}, status=500), Answer(b"<html>"), Answer(b""), Answer([])],
     ids=["404", "500", "HTML", "empty", "list"],
 )
+@pytest.mark.slow
 def test_where_details_fail_the_summary_comes_with_a_warning(guard, host, details):
     """No problem is held back for want of its details, and it has the id that it has with them."""
     guard.problems = [problem(1), problem(2)]
@@ -200,6 +201,7 @@ def test_where_details_fail_the_summary_comes_with_a_warning(guard, host, detail
     assert "read cloud-guard-problems" in warning["remedy"]
 
 
+@pytest.mark.slow
 def test_the_id_does_not_depend_on_the_details(guard, host, instance):
     """Summary and full text of one version have the same id."""
     guard.problems = [problem(1)]
@@ -237,6 +239,7 @@ def test_a_problem_is_delivered_when_it_changes(guard, host, clock):
     assert delivered(host)[-2:] == [(1, "RESOLVED", "CRITICAL"), (1, "OPEN", "CRITICAL")]
 
 
+@pytest.mark.slow
 def test_a_problem_that_paging_misses_once_is_not_new_afterwards(guard, host, clock):
     """A list changes while it is read; a problem that one listing does not show is still known by the next."""
     guard.problems = [problem(1), problem(2)]
@@ -262,6 +265,7 @@ def test_every_state_is_collected(guard, host):
     ]
 
 
+@pytest.mark.slow
 def test_the_first_poll_takes_open_ones_of_any_age_and_closed_ones_of_the_lookback(guard, host, clock):
     """What was closed long ago is old news; what is open is news, and what is closed later is delivered."""
     guard.problems = [
@@ -301,6 +305,7 @@ def test_a_risk_level_that_nobody_knows_is_collected(guard, host):
     assert delivered(host) == [(1, "OPEN", "APOCALYPTIC")]
 
 
+@pytest.mark.slow
 def test_a_problem_that_becomes_riskier_is_delivered(guard, host, clock):
     """What was below the least risk level is not taken as known."""
     guard.problems = [problem(1, risk="LOW")]
@@ -328,6 +333,7 @@ def test_between_two_intervals_nothing_is_asked(guard, host, clock):
     assert statuses == ["ok", "skipped", "skipped", "ok", "skipped", "skipped", "ok", "skipped"]
 
 
+@pytest.mark.slow
 def test_a_failed_poll_does_not_begin_an_interval(oci, host, clock):
     """What could not be read is tried again by the next poll."""
     oci.answer("cloudguard", "/configuration", Answer(b"<html>"))
@@ -348,6 +354,7 @@ def test_a_clock_that_went_back_does_not_stop_the_collection(host, clock):
     assert host.source("cloud_guard")["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_pages_are_followed(guard, host):
     """Lists of several pages are read to their end, each list with its own tokens."""
     guard.page_size = 2
@@ -438,6 +445,7 @@ def test_an_answer_without_items_is_a_failure(oci, host, body):
     assert report["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_another_scope_starts_again(guard, host, clock):
     """A scope that is changed has its own problems: all that are open come, also those of the old scope."""
     guard.problems = [problem(1)]
@@ -502,6 +510,7 @@ def test_the_scope_before_is_kept_for_ninety_days(guard, host, clock):
     assert not parse(host.checkpoint).problems.left.scope
 
 
+@pytest.mark.slow
 def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host, clock, monkeypatch):
     """A checkpoint that grew too large half-way costs the versions that had to go, and none of the later ones."""
     guard.problems = [problem(number) for number in range(1, 8)]
@@ -517,6 +526,7 @@ def test_what_is_delivered_after_versions_were_dropped_is_remembered(guard, host
 
 
 @pytest.mark.parametrize("wrong", [400, -400])
+@pytest.mark.slow
 def test_a_clock_that_was_wrong_before_the_first_reading_leaves_nothing_out(oci, host, clock, wrong):
     """A first poll that is refused far in the future or the past: what was closed within the lookback comes."""
     clock.advance(days=wrong)

@@ -198,6 +198,7 @@ def test_a_denied_compartment_is_found_among_many(oci, instance, clock):
     assert len(oci.paths(SEARCH)) - count == 2
 
 
+@pytest.mark.slow
 def test_a_page_that_never_comes_is_read_compartment_by_compartment(oci, instance):
     """Where a query of several fails for ever, each is asked for alone, so that one cannot hold up the others."""
     sick = rows(3)[1]["id"]

@@ -281,6 +281,7 @@ def test_the_hosts_checkpoint_is_not_touched(tenancy, host, clock):
     assert snapshots[0] != snapshots[-1]
 
 
+@pytest.mark.slow
 def test_a_context_may_be_empty(cloud):
     """Without a clock and limits, the real time and the contract's defaults hold."""
     tenancy = cloud.add_tenancy("real", (HOME,), clock=lambda: datetime.now(timezone.utc))
@@ -542,6 +543,7 @@ def test_the_log_line_that_operators_look_for(tenancy, host, clock, caplog):
     ]
 
 
+@pytest.mark.slow
 def test_failures_are_logged_with_code_and_remedy(tenancy, host, caplog):
     """A WARNING line has the code, the instance, what is wrong and what to do, in one line each."""
     caplog.set_level(logging.INFO, logger="signal_client_oci")

@@ -237,6 +237,7 @@ def test_the_list_is_taken_every_quarter_of_an_hour(oci, whole, clock):
     assert len(set(read(oci))) == 5
 
 
+@pytest.mark.slow
 def test_another_process_takes_its_own_list(oci, whole, clock, monkeypatch):
     """What is kept in memory is no part of the checkpoint."""
     oci.compartments(Answer(TREE))

@@ -1045,6 +1045,7 @@ def test_what_was_cut_off_while_it_arrived_is_asked_for_in_smaller_pieces():
     assert max(spans[before:]) <= spans[0] / 2
 
 
+@pytest.mark.slow
 def test_pages_that_are_too_many_are_read_in_shorter_pieces(monkeypatch):
     """A window with more pages than may be is cut; every record comes once, and the report tells."""
     monkeypatch.setattr(paging, "PAGES_A_SLICE", 5)

@@ -307,6 +307,7 @@ def test_rows_that_logging_shows_late_come_once(world):
 
 
 @pytest.mark.fast
+@pytest.mark.slow
 def test_with_logging_on_each_event_comes_once_through_audit(world):
     """Logging's own search finds the audit events too and leaves them to Audit."""
     tenancy = world.tenancy(compartments=1)

@@ -25,6 +25,7 @@ def test_every_odd_record_is_json_of_its_own(tenancy, service, least):
     assert max(len(one.raw) for one in emitted) > 5 << 20
 
 
+@pytest.mark.slow
 def test_odd_events_are_served_in_one_sound_page(tenancy, connect, clock):
     """The bytes of the page are the records' bytes with commas between them."""
     emitted = emit_malformed_records(tenancy, "audit", HOME, tenancy.ocid)

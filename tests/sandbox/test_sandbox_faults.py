@@ -46,6 +46,7 @@ def test_a_status_has_the_services_error_body(events, sandbox, status, code):
     assert sandbox.requests[-1].status == status
 
 
+@pytest.mark.slow
 def test_code_and_message_can_be_chosen(events, sandbox):
     """For the messages that only some situations have."""
     sandbox.faults.add(
@@ -205,6 +206,7 @@ def test_a_gzip_bomb_of_a_gibibyte_is_made_without_one():
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.slow
 def test_a_redirect_leads_to_its_target(events, sandbox, status):
     """A client that follows is recorded there, with whether the signature came along."""
     with RedirectTarget() as target:
@@ -256,6 +258,7 @@ def test_a_page_token_can_repeat_itself_where_there_is_only_one_page(connect, te
     assert refused.value.status == 400
 
 
+@pytest.mark.slow
 def test_an_empty_page_token_comes_with_the_last_page_only(events, sandbox):
     """The end of the list is then an empty header, and nothing is cut off."""
     sandbox.faults.add(InjectedFault(kind="empty_page_token"))
@@ -277,6 +280,7 @@ def test_an_expired_token_stays_refused_and_a_new_listing_works(events, sandbox)
     assert events(page=again.next_page).status == 200
 
 
+@pytest.mark.slow
 def test_clock_skew_is_told_by_the_date_header(events, sandbox):
     """A 401 whose Date is an hour ahead."""
     sandbox.faults.add(InjectedFault(kind="clock_skew", seconds=3600))

@@ -175,6 +175,7 @@ def test_generated_loads_are_served(tmp_path):
 
 
 @pytest.mark.parametrize("trusts", [True, False])
+@pytest.mark.slow
 def test_https_needs_the_sandboxs_own_authority(clock, tmp_path, trusts):
     """A client that does not know the authority refuses to talk, and one that does is served."""
     with Sandbox(clock=clock, tls=server_context()) as sandbox:

@@ -301,6 +301,7 @@ def test_throttling_in_one_region_leaves_the_others_alone(office):
     assert office.first(4) == ["free"] * 4
 
 
+@pytest.mark.slow
 def test_the_number_in_flight_recovers(office):
     """A lane that was cut back by throttling uses its whole width again after good answers."""
     for _ in range(4):

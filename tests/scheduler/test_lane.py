@@ -88,6 +88,7 @@ class VirtualWorkers:
         return self.get(0.0)
 
 
+@pytest.mark.slow
 def test_a_rate_is_kept(dispatcher, monkeypatch):
     """Requests that a service refuses above its rate are all answered, in time, and few of them are refused."""
     monkeypatch.setattr(workers, "_FIRST_DELAY", 0.5)

@@ -209,6 +209,7 @@ def test_malformed_declaration_harms_nothing(tmp_path, content):
     assert _in_new_process(tmp_path, script) == ["eu-frankfurt-1"]
 
 
+@pytest.mark.slow
 def test_importing_does_not_import_the_sdk(tmp_path):
     """The module itself costs no import of the SDK."""
     script = "import sys, signal_client_oci.settings.regions; print('oci' in sys.modules)"

@@ -503,6 +503,7 @@ def test_any_json_gives_settings_or_the_one_error(changes):
     assert all(isinstance(text, str) and text.encode() is not None for text in outcome)
 
 
+@pytest.mark.slow
 def test_the_form_loads_no_large_library():
     """The table of fields and the form are there without any library, and without what only reading needs."""
     script = (

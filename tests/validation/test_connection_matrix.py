@@ -632,6 +632,7 @@ def test_remedy_names_the_groups_of_the_user(world):
     assert "The user is in no group" in by_name(world.validated())["audit"]["remedy"]
 
 
+@pytest.mark.slow
 def test_remedy_names_a_group_by_its_ocid_where_its_name_is_odd(world):
     """A name with quotes or spaces never gets into a statement."""
     world.tenancy.deny("audit")
@@ -642,6 +643,7 @@ def test_remedy_names_a_group_by_its_ocid_where_its_name_is_odd(world):
     assert "all-resources" not in remedy
 
 
+@pytest.mark.slow
 def test_remedy_does_not_take_the_first_groups_for_all(world):
     """Where the list of groups goes on, the one that is known is named as one of them and put into no statement."""
     world.tenancy.deny("audit")

@@ -153,6 +153,7 @@ def test_inspected_tls_with_its_authority_in_the_bundle(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("host", "days", "code"), [("gateway.example", 2, "TLS_WRONG_HOST"), ("localhost", -1, "TLS_EXPIRED")]
 )
+@pytest.mark.slow
 def test_certificate_of_another_host_or_time(tmp_path, monkeypatch, host, days, code):
     """A trusted certificate that is another host's or has expired is told from an unknown one."""
     pem = certificate(tmp_path, host, days=days)
@@ -217,6 +218,7 @@ def test_template_that_leads_elsewhere(status):
     assert "Blocked" not in str(answer)
 
 
+@pytest.mark.slow
 def test_login_page_of_a_network():
     """A redirect to a portal is refused, and its page with status 200 is not taken for data."""
     with LoopbackServer(http_answer("200 OK", BLOCK_PAGE, "Content-Type: text/html")) as portal:

@@ -171,6 +171,7 @@ def test_settings_of_any_kind_are_answered(given):
 
 
 @pytest.mark.parametrize("source", ["audit", "logging", "cloud_guard"])
+@pytest.mark.slow
 def test_source_that_is_switched_off_is_not_asked(world, source):
     """Its check is skipped, its service hears nothing, and the verdict is that of the others."""
     answer = world.validated(**{f"{source}_enabled": False})
@@ -218,6 +219,7 @@ def test_scope_is_what_is_asked_for(world):
     assert "'prod' and what is below it" in by_name(answer)["compartments"]["message"]
 
 
+@pytest.mark.slow
 def test_root_alone_needs_no_list(world):
     """Without sub-compartments nothing has to be listed."""
     answer = world.validated(include_subcompartments=False)
@@ -241,6 +243,7 @@ def test_all_regions_are_the_ready_ones(world):
     assert {one.region for one in world.asked("list_events")} == {HOME, OTHER}
 
 
+@pytest.mark.slow
 def test_of_many_regions_the_first_are_tried(world):
     """To stay quick not every region is tried, and the message says how many were."""
     for region in ("uk-london-1", "us-phoenix-1", "ap-tokyo-1", "ap-osaka-1", "eu-paris-1", "eu-milan-1"):
@@ -275,6 +278,7 @@ def test_connection_that_stays_broken_is_reported(world):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.slow
 def test_nothing_else_is_tried_again(world, status):
     """The connection test waits for nobody: an error of the service is its finding."""
     world.fault("status", operation="list_events", status=status)
@@ -289,6 +293,7 @@ def test_nothing_else_is_tried_again(world, status):
         ("logging", "can be collected; whether Logging Search can be collected is not known"),
     ],
 )
+@pytest.mark.slow
 def test_what_was_throttled_was_not_tested(world, service, told):
     """A 429 proves nothing: the summary never says of a source that only answered 429 that it can be collected."""
     world.fault("status", service=service, status=429)
@@ -316,6 +321,7 @@ def test_a_wrong_scope_needs_no_policy(world, include_subcompartments, is_delete
     assert not world.asked("list_user_group_memberships")
 
 
+@pytest.mark.slow
 def test_a_search_that_works_is_not_said_to_be_impossible(world):
     """The search of a deleted compartment finds nothing; the summary and the check do not contradict each other."""
     answer = world.validated(compartment_ocid=world.gone)
@@ -438,6 +444,7 @@ def _raise(*_args, **_kwargs):
         ("cloud_guard", "check_cloud_guard"),
     ],
 )
+@pytest.mark.slow
 def test_unexpected_exception_of_a_check_stays_there(world, monkeypatch, caplog, name, function):
     """It becomes a failed check without its text, in the answer as in the log; the others are made."""
     monkeypatch.setattr(connection, function, _raise)

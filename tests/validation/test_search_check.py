@@ -36,6 +36,7 @@ def audit(world, **settings):
     return by_name(validated(world.tenancy.settings(audit_mode="search", **settings)))["audit"]
 
 
+@pytest.mark.slow
 def test_a_complete_search_passes(world):
     """Every region is searched; what ListEvents has of a few compartments is all found."""
     emitted(world, world.tenancy.ocid, world.prod)
@@ -81,6 +82,7 @@ def test_what_cannot_be_listed_is_told_apart(world):
 
 
 @pytest.mark.parametrize("regions", [(HOME, OTHER), (OTHER,)])
+@pytest.mark.slow
 def test_a_refused_search_names_the_three_statements(world, regions):
     """A 404 of the search is not Logging's to explain: the statements are those that searching Audit needs."""
     for region in regions:

@@ -82,6 +82,7 @@ def test_hostile_names_are_label_values(accept):
     assert not any(line.startswith("signal_client_fake") for line in text.decode().splitlines())
 
 
+@pytest.mark.slow
 def test_labels_are_bounded_by_what_is_watched():
     """The number of series depends on the instances, never on what polls bring; a forgotten instance is gone."""
     news = BoardNews("prod")

@@ -171,6 +171,7 @@ def test_an_heir_of_an_heir_does_not_send_it_again_either(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_an_owner_before_writes_no_checkpoint_however_late_it_wakes_up(nats_server):
     """From the take-over on each of its writes fails, and the epoch in the bucket is the new one's."""
 
@@ -206,6 +207,7 @@ def test_epochs_rise_although_the_leases_were_lost(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_take_over_goes_on_although_a_work_queue_cannot_be_read_back(nats_server, caplog):
     """What was not checkpointed may be repeated, as `cluster init` has warned, and the log says so."""
 
@@ -360,6 +362,7 @@ def test_a_record_larger_than_a_message_is_stored_whole_beside_it(nats_server):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_metadata_larger_than_a_message_is_stored_whole_too():
     """The message keeps what the contract always has, and names both objects."""
     large = artifact(1, "{}", streamName="oci_cloud_audit", tags=["x" * 100] * 100)

@@ -43,6 +43,7 @@ def instance(name="prod", **settings):
 
 
 @pytest.mark.parametrize("name", ["prod", "Prod EU", "a.b", "nord/süd", "*", "x>"])
+@pytest.mark.slow
 def test_every_name_of_a_file_is_an_entry_that_is_found_again(server, name):
     """Names that are no token of a key are encoded; the second call finds the entry unchanged."""
 
@@ -58,6 +59,7 @@ def test_every_name_of_a_file_is_an_entry_that_is_found_again(server, name):
     assert keys == [integration_key(name)]
 
 
+@pytest.mark.slow
 def test_an_entry_under_a_key_of_the_hosts_own_is_changed_and_removed_there(server):
     """A name with a dot that the host wrote as it is gets no second entry."""
     key, theirs = "oci-cloud.prod.eu", json.dumps({"enabled": True}).encode()

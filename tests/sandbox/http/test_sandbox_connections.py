@@ -14,6 +14,7 @@ OTHER = "eu-frankfurt-1"
 
 
 @pytest.mark.parametrize("kind", ["truncated", "reset", "reset_mid_body"])
+@pytest.mark.slow
 def test_broken_connections_are_connection_errors(events, sandbox, kind):
     """Before the head or in the middle of the body; the next request works again."""
     sandbox.faults.add(InjectedFault(kind=kind, times=1))
@@ -112,6 +113,7 @@ def test_a_rate_limit_throttles_each_tenancy_region_and_service(sandbox, tenancy
     assert [client.get_tenancy(tenancy.ocid).status for _ in range(3)] == [200, 200, 200]
 
 
+@pytest.mark.slow
 def test_answers_can_be_compressed(events, sandbox):
     """As the real services may do."""
     plain = events().data

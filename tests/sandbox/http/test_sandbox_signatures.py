@@ -33,6 +33,7 @@ def test_a_signed_request_is_answered_with_the_clients_request_id_and_a_suffix(t
 
 
 @pytest.mark.parametrize("part", ["user", "fingerprint", "tenancy", "key_content"])
+@pytest.mark.slow
 def test_no_part_of_the_credentials_may_be_wrong(tenancy, connect, part):
     """One message for all: the service does not tell which part it was."""
     wrong = {
@@ -58,6 +59,7 @@ def test_a_revoked_key_is_unknown_and_another_can_be_registered(tenancy, connect
     assert other.get_tenancy(tenancy.ocid).status == 200
 
 
+@pytest.mark.slow
 def test_a_key_of_another_tenancy_opens_nothing(tenancy, sandbox, connect):
     """A user of one tenancy is nobody in another."""
     stranger = sandbox.add_tenancy("stranger")
@@ -146,11 +148,13 @@ QUERY = (
 
 
 @pytest.mark.parametrize("body", [b"", QUERY])
+@pytest.mark.slow
 def test_a_request_signed_by_hand_is_accepted(tenancy, body):
     """The hand-made signature is right, so that the wrong ones below prove something."""
     assert Signed(tenancy, "POST" if body else "GET", body).send() == 200
 
 
+@pytest.mark.slow
 def test_x_date_may_stand_in_for_date(tenancy):
     """Browsers cannot set Date, so OCI accepts x-date."""
     request = Signed(tenancy)

@@ -18,6 +18,7 @@ def listed(pages, client, compartment, start, end):
     return [event["eventId"] for page in pages(client.list_events, compartment, start, end) for event in page]
 
 
+@pytest.mark.slow
 def test_an_event_is_found_in_exactly_its_region_and_compartment(tenancy, connect, pages, clock):
     """Neither another region nor a compartment above or below shows an event."""
     parent = tenancy.add_compartment("parent")
@@ -115,6 +116,7 @@ def test_a_deleted_compartment_stays_readable(tenancy, connect, pages, clock):
 
 
 @pytest.mark.parametrize("change", ["token", "query", "expired"])
+@pytest.mark.slow
 def test_a_token_that_does_not_fit_is_refused(tenancy, connect, clock, change):
     """Garbage, a token of another query and one of an expired listing are each a 400."""
     for _ in range(101):

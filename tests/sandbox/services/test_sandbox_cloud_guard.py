@@ -37,6 +37,7 @@ def ids(items):
     return {item["id"] for item in items}
 
 
+@pytest.mark.slow
 def test_by_default_only_recent_open_problems_of_the_compartment_are_listed(tenancy, listed, clock):
     """Closed ones, old ones and those of compartments below need to be asked for."""
     below = tenancy.add_compartment("below")
@@ -80,6 +81,7 @@ def test_a_subtree_needs_an_access_level(tenancy, listed):
         assert refused.value.status == status
 
 
+@pytest.mark.slow
 def test_only_the_reporting_region_knows_problems(tenancy, listed, connect):
     """Another region answers with an empty list, and with the configuration that names the right one."""
     problem = tenancy.add_problem()
@@ -90,6 +92,7 @@ def test_only_the_reporting_region_knows_problems(tenancy, listed, connect):
     assert refused.value.status == 404
 
 
+@pytest.mark.slow
 def test_disabled_and_never_enabled_differ(tenancy, connect, listed):
     """Disabled: a status and an empty list. Never enabled: a 404 that says so."""
     tenancy.add_problem()
@@ -246,6 +249,7 @@ def test_each_operation_can_be_denied_alone(tenancy, connect):
     assert refused.value.status == 404
 
 
+@pytest.mark.slow
 def test_a_raw_problem_is_sent_byte_for_byte(tenancy, connect):
     """An odd problem is the same odd text in the list and in its details."""
     raw = b'{"id":17,"riskScore":1.50}'

@@ -37,6 +37,7 @@ def test_a_subtree_below_the_tenancy_is_refused(tree, connect):
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
 
+@pytest.mark.slow
 def test_pages_follow_the_limit(tenancy, tree, connect, pages):
     """Seven compartments at three a page are three pages."""
     for number in range(3):
