@@ -27,7 +27,7 @@ _LONG_WAIT: Final = 0.02
 _FIRST_WINDOW: Final = 4
 _LEAST_WINDOW: Final = 2
 _FEW_BYTES: Final = 2 * 1024 * 1024
-_MANY_BYTES: Final = 4 * 1024 * 1024
+_MANY_BYTES: Final = 3 * 1024 * 1024
 
 
 @dataclass(eq=False)
