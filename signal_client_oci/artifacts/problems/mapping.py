@@ -65,12 +65,12 @@ def _usual_problem(problem: ProblemFields, finding: RuleFinding, change: str) ->
     return metadata
 
 
-def _has_more(problem: ProblemFields) -> object:
+def _has_more(problem: ProblemFields) -> bool:
     """Return whether a problem has what only its details have, or only few summaries."""
-    return (
+    return bool(
         problem.comment
         or problem.auto_resolve_date
-        or problem.peak_risk_score
+        or problem.peak_risk_score is not None  # zero is one too
         or problem.impacted_resource_id
         or problem.impacted_resource_name
         or problem.impacted_resource_type
