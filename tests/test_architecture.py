@@ -7,7 +7,7 @@ import configparser
 import re
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -309,3 +309,30 @@ def test_no_old_word_is_left(word, texts):
     phrase = re.compile(rf"\b{word}s?\b", re.IGNORECASE)
     found = {name for name, text in texts.items() if phrase.search(text)}
     assert found - OLD_WORDS_LEFT.get(word, set()) == set()
+
+
+@pytest.mark.slow
+def test_no_struct_is_examined_in_a_poll():
+    """A struct that is decoded has its decoder made at import: two threads that first use it at once crash Python.
+
+    `msgspec.convert` takes a type only, and needs such a decoder beside it; the kinds of `lenient_decode` are those
+    of fields, and no structs.
+    """
+    calls, at_import = Counter[str](), Counter[str]()
+    with_a_type = set()
+    for name, tree in modules().items():
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        for statement in tree.body:
+            for node in ast.walk(statement):
+                if not isinstance(node, ast.Call):
+                    continue
+                called = ast.unparse(node.func)
+                calls[called] += 1
+                at_import[called] += not isinstance(statement, functions)
+                if called == "msgspec.convert" or any(keyword.arg == "type" for keyword in node.keywords):
+                    with_a_type.add((name, called))
+    assert calls["msgspec.json.Decoder"] == at_import["msgspec.json.Decoder"] > 0
+    assert {(name, called) for name, called in with_a_type if called.startswith("msgspec.")} == {
+        ("state.checkpoint", "msgspec.convert"),
+        ("artifacts.lenient_decode", "msgspec.json.decode"),
+    }

@@ -116,6 +116,10 @@ class _Stored(msgspec.Struct):
     cloud_guard: _StoredProblems
 
 
+_PREPARED: Final = msgspec.json.Decoder(_Stored)
+"""Keeps what msgspec knows of the type: two threads that find it out at once, in `convert`, crash Python (0.22)."""
+
+
 def is_larger(checkpoint: Mapping[str, Any], max_bytes: int) -> bool:
     """Return whether a checkpoint of ours has more than `max_bytes` as compact JSON."""
     # base64 is as long in JSON as it is: the longest text needs not be encoded to be measured

@@ -1,7 +1,10 @@
 """Promise 9: a tenancy that is throttled, hanging or broken for ever changes nothing for another instance."""
 
 import gc
+import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 
@@ -147,3 +150,40 @@ def test_a_broken_tenancy_does_not_eat_memory(world, monkeypatch):
 
     warm = kept_after_polls(8)
     assert kept_after_polls(20) - warm < 200
+
+
+FIRST_POLLS = """
+import json, sys, threading
+from datetime import datetime
+from signal_client_oci import plugin
+calls, starts = json.load(sys.stdin), threading.Barrier(8)
+sys.setswitchinterval(1e-6)
+def poll(call):
+    context = {"now": lambda: datetime.fromisoformat(call["now"])}
+    starts.wait()
+    *_, report = plugin.signal_client_poll(connector="oci-cloud", context=context, **call["arguments"])
+    print(report["status"], flush=True)
+threads = [threading.Thread(target=poll, args=[call]) for call in calls]
+for each in threads: each.start()
+for each in threads: each.join()
+"""
+
+
+@pytest.mark.slow
+def test_first_polls_that_begin_at_once_end(world):
+    """Eight instances that go on from their checkpoints in the same moment, in a process that has just started.
+
+    What is found out at the first use alone must not be found out by two threads at once: msgspec then crashes Python.
+    """
+    calls = []
+    for number in range(8):
+        instance = Instance(world.tenancy(HOME), f"instance-{number}")
+        instance.poll()
+        settings, stored = instance.settings, json.loads(instance.stored)
+        arguments = {"instance": instance.name, "settings": settings, "checkpoint": stored}
+        calls.append({"arguments": arguments, "now": world.clock().isoformat()})
+    command = [sys.executable, "-c", FIRST_POLLS]
+    done = subprocess.run(
+        command, input=json.dumps(calls), capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["ok"] * 8, "")

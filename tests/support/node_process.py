@@ -76,6 +76,7 @@ class NodeProcess:
 
     def pause(self) -> None:
         """Stop it (SIGSTOP) until `resume`."""
+        assert self.is_running, f"{self.name} ended by itself: {self.log.read_text(encoding='utf-8')}"
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -30,7 +30,7 @@ _NEEDED = ("cli.app", "cli.commands.run", "cli.commands.poll", "cli.commands.nod
 _NEEDED_OF_A_NODE = ("host.nats.node.running", "cli.status_page")
 _MESSAGE_BYTES = 128 * 1024
 _NUMBER = 4
-_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 60.0
 
 
 class Preloaded:

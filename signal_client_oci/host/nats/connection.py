@@ -26,7 +26,13 @@ __all__ = ["TRANSIENT", "Connection", "connect", "explain"]
 _log = logging.getLogger(__name__)
 _RECONNECT_SECONDS: Final = 0.5
 
-TRANSIENT: Final = (nats.errors.Error, JetStreamError, asyncio.TimeoutError, OSError)
+TRANSIENT: Final = (
+    nats.errors.Error,
+    JetStreamError,
+    asyncio.TimeoutError,
+    asyncio.InvalidStateError,  # a watch whose answer comes when its time is just over (nats-py 2.16, js/kv.py)
+    OSError,
+)
 """What a request to NATS raises when it could not be sent or was not answered; trying again may help."""
 
 

@@ -189,6 +189,12 @@ class TileStatus(msgspec.Struct, frozen=True):
     field_errors: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+_DECODERS: Final[dict[type[Any], msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(kind)
+    for kind in (IntegrationEntry, Lease, CheckpointEnvelope, NodeStatus, TileStatus)
+}
+
+
 def artifacts_subject(appliance: str) -> str:
     """Return the subject of an appliance's artifacts; raises ValueError for an ID that cannot be part of one."""
     if not _APPLIANCE.fullmatch(appliance):
@@ -241,11 +247,12 @@ def to_value(value: msgspec.Struct) -> bytes:
 def from_value(stored: bytes, kind: type[_T]) -> _T:
     """Return a stored value; raises `msgspec.DecodeError`, whose text quotes nothing of it."""
     try:
-        return msgspec.json.decode(stored, type=kind)
+        value: _T = _DECODERS[kind].decode(stored)
     except UnicodeDecodeError:
         raise msgspec.DecodeError("the text is not UTF-8") from None
     except RecursionError:
         raise msgspec.DecodeError("the values are nested too deeply") from None
+    return value
 
 
 def try_value(stored: bytes, kind: type[_T]) -> _T | None:

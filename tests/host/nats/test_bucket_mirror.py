@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from nats.errors import OutboundBufferLimitError
@@ -57,6 +58,34 @@ async def _mirror_over_a_death(server: NatsServer) -> None:
         await connection.close()
 
 
+async def _mirror_over_a_failed_watch(server: NatsServer) -> int:
+    """Let the first watch fail as nats-py's does when its consumer's answer comes too late; return the watches."""
+    connection = await connect(ServerAccess((server.url,)), "test", request_seconds=2.0, ping_seconds=0.5)
+    for resource in needed_resources("edge", 1, StreamLimits()):
+        await connection.js.add_stream(resource.config)
+    bucket = await open_bucket(connection, LEASES)
+    await bucket.put("there", b"1")
+    watch, watches = bucket.kv.watch, 0
+
+    async def late_once(*arguments: Any, **named: Any) -> Any:
+        nonlocal watches
+        watches += 1
+        if watches == 1:
+            raise asyncio.InvalidStateError("invalid state")
+        return await watch(*arguments, **named)
+
+    bucket.kv.watch = late_once  # type: ignore[method-assign]
+    mirror = BucketMirror(bucket, lambda: None, monotonic=Ticks())
+    running = asyncio.ensure_future(mirror.run())
+    try:
+        await until(lambda: _is(mirror.is_current and "there" in mirror.entries), SECONDS)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await connection.close()
+    return watches
+
+
 async def _is(value: object) -> object:
     return value
 
@@ -66,3 +95,10 @@ def test_changes_arrive_also_after_the_server_has_died(tmp_path):
     """Within ten seconds, without the time that had no connection; what was put meanwhile was refused, not queued."""
     with NatsServer(tmp_path / "nats") as server:
         asyncio.run(_mirror_over_a_death(server))
+
+
+@pytest.mark.slow
+def test_a_watch_whose_answer_came_too_late_is_made_anew(tmp_path):
+    """The node goes on with the next watch instead of ending."""
+    with NatsServer(tmp_path / "nats") as server:
+        assert asyncio.run(_mirror_over_a_failed_watch(server)) == 2

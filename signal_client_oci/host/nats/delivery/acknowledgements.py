@@ -42,6 +42,9 @@ class _Reply(msgspec.Struct):
     error: _Error | None = None
 
 
+_REPLY: Final = msgspec.json.Decoder(_Reply)
+
+
 class Acknowledgements:
     """One subscription for the answers to all messages of a node."""
 
@@ -78,7 +81,7 @@ def _read(message: Msg) -> Acknowledgement:
             refusal=f"no stream takes the artifacts; check that {STREAM} exists and has the subject"
         )
     try:
-        reply = msgspec.json.decode(message.data, type=_Reply)
+        reply = _REPLY.decode(message.data)
     except msgspec.MsgspecError:
         return Acknowledgement(refusal="the server's answer is not an acknowledgement of JetStream")
     if reply.error is None:
