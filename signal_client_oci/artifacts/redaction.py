@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from signal_client_oci.artifacts.sanitize import sanitize
-from signal_client_oci.artifacts.secrets.hints import may_contain_secret, text_may_contain_secret
+from signal_client_oci.artifacts.secrets.hints import lower_case, may_contain_secret, text_may_contain_secret
 from signal_client_oci.artifacts.secrets.json_values import value_spans
 from signal_client_oci.artifacts.secrets.known import KnownSecret, known_secrets, session_token
 from signal_client_oci.artifacts.secrets.names import is_opaque
@@ -81,7 +81,7 @@ def mask_record(text: bytes, characters: str | None, signed: AuditData | None) -
     secrets: list[Secret] = []
     if signed and characters is not None:
         text, rest = _mask_known(text, known_secrets(text, signed), secrets)
-        lower = rest.lower()
+        lower = lower_case(rest)
         if secrets and not text_may_contain_secret(rest, lower):
             return Masked(text, secrets, _may_hold(lower, secrets))
     text = mask_text(text, secrets, looked=not secrets)
@@ -154,7 +154,7 @@ def _may_hold(rest: str, secrets: Iterable[Secret]) -> bool:
         return True
     for secret in secrets:
         if not secret.plain.startswith(b"ST$"):
-            lower = secret.plain.decode("utf-8", "replace").lower()
+            lower = lower_case(secret.plain.decode("utf-8", "replace"))
             # the whole of a long one is looked for in many times the time of its beginning
             if lower[:_BEGINNING] in rest and lower in rest:
                 return True

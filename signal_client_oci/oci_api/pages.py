@@ -4,8 +4,9 @@ The texts are exact slices of what the service sent. A page that is JSON from en
 fast; one with a malformed element by a scanner that knows only strings, brackets and commas, so that the malformed
 element is cut out and delivered like the others.
 
-A body of many tiny records would take many times its size as objects. So they are counted before any is made: first
-the commas, which are an upper bound, then, where there are many, the elements themselves, without keeping them.
+A body of many tiny records would take many times its size as objects. So a list of events is cut in parts of a bounded
+size. Elsewhere they are counted before any is made: first the commas behind a harmless beginning, which are an upper
+bound of what follows it, then, where there are many, the elements themselves, without keeping them.
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ __all__ = [
 
 BOM: Final = b"\xef\xbb\xbf"
 
-_SMALL_BYTES: Final = 512 * 1024  # cannot hold more elements than may be made at once
-_FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
-_MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # an ordinary larger body has more commas than that anyway
+_PART_BYTES: Final = 64 * 1024
+_BEGINNING: Final = 16  # bytes in which elements begin alike, with the same key
+_UNCOUNTED_BYTES: Final = 512 * 1024  # elements of two bytes each are no more than may be made at once
+_BYTES_A_COMMA: Final = 20  # elements of as many bytes take three times the body as objects
+_MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # in a larger body the elements are counted
 
 T = TypeVar("T")
 PageErrorKind = Literal["unexpected", "truncated", "too_large"]
@@ -167,6 +170,9 @@ def split_list_events(body: bytes, bounds: Bounds = ORDINARY_PAGE) -> list[bytes
     body is anything but one whole JSON list, or holds more than `bounds`.
     """
     body = _sized(body, bounds)
+    texts = _texts_by_parts(body, bounds)
+    if texts is not None:
+        return texts
     if _may_be_decoded(body, bounds, _COUNTED_LIST):
         try:
             return _limited(list(map(bytes, _LIST.decode(body))), bounds)
@@ -262,13 +268,38 @@ def _sized(body: bytes, bounds: Bounds) -> bytes:
     return body.removeprefix(BOM)
 
 
+def _texts_by_parts(body: bytes, bounds: Bounds) -> list[bytes] | None:
+    """Cut a list of objects that begin alike part by part; None where that is not possible.
+
+    Where a part may end is guessed by how the elements begin: a wrong guess gives a part that is not JSON.
+    """
+    if not body.startswith(b"[{"):
+        return None
+    begins_next = b"}," + body[1 : 1 + _BEGINNING]
+    texts: list[bytes] = []
+    whole, start = memoryview(body), 1
+    try:
+        while len(body) - start > _PART_BYTES:
+            end = body.rfind(begins_next, start, start + _PART_BYTES)
+            if end < 0:
+                return None
+            texts += map(bytes, _LIST.decode(b"".join((b"[", whole[start : end + 1], b"]"))))
+            _limited(texts, bounds)
+            bounds.check()
+            start = end + 2
+        texts += map(bytes, _LIST.decode(b"".join((b"[", whole[start:]))))
+    except _UNREADABLE:
+        return None
+    return _limited(texts, bounds)
+
+
 def _may_be_decoded(body: bytes, bounds: Bounds, counted: msgspec.json.Decoder[Any]) -> bool:
     """Tell whether msgspec may decode a body: few enough objects would be made of it. Raise if they are too many.
 
     False where they cannot be counted, because the body or one of its elements is malformed.
     """
     size = len(body)
-    if size <= _SMALL_BYTES or (size <= _MAX_BYTES_FOR_COMMAS and body.count(b",") < _FEW_COMMAS):
+    if size <= _MAX_BYTES_FOR_COMMAS and body.count(b",", _UNCOUNTED_BYTES) * _BYTES_A_COMMA <= size:
         return True
     _budget.left = bounds.records
     try:

@@ -7,10 +7,11 @@ import tracemalloc
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts import json_scan
+from signal_client_oci.oci_api import pages
 from signal_client_oci.oci_api.pages import (
     Bounds,
     PageError,
@@ -211,6 +212,49 @@ def test_many_records_are_refused_without_being_made(split, page_of, text):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * len(page) + (8 << 20)
+
+
+EVENTS = st.recursive(
+    st.integers() | st.text('{}[],:" ax\\') | st.just('},{"eventType":1'),
+    lambda inner: (
+        st.lists(st.fixed_dictionaries({"eventType": inner}), max_size=3) | st.lists(inner, max_size=3)
+    ),
+    max_leaves=8,
+).map(lambda value: json.dumps({"eventType": value}, separators=(",", ":")).encode())
+
+
+@pytest.mark.slow
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(EVENTS, max_size=12), odd=st.none() | st.sampled_from([b"null", b'{"a":1}', b'{"a":\x01}'])
+)
+def test_a_list_that_is_cut_in_parts_gives_the_same_texts(monkeypatch, texts, odd):
+    """Wherever its parts end: events whose own lists begin as they do, and strings that look like the end of one."""
+    monkeypatch.setattr(pages, "_PART_BYTES", 40)
+    monkeypatch.setattr(pages, "_BEGINNING", len(b'{"eventType":'))
+    texts = [*texts, *[odd] * (odd is not None), *texts]
+    assert split_list_events(in_list(*texts)) == texts
+
+
+def test_the_parts_of_a_list_are_bounded(monkeypatch):
+    """A large event with many tiny ones behind it is no part: what cannot be cut is counted first."""
+    monkeypatch.setattr(pages, "_LIST", None)  # nothing may be made of it
+    large = b'{"a":"' + b"x" * 600_000 + b'"}'
+    with pytest.raises(PageTooLargeError):
+        split_list_events(in_list(large, *[b"{}"] * 400_000))
+
+
+def test_the_deadline_is_asked_between_the_parts_of_a_list():
+    """What the check raises ends the cutting before the next part."""
+    text, asked = b'{"eventType":"' + b"x" * 1000 + b'"}', []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise _EndedError
+
+    with pytest.raises(_EndedError):
+        split_list_events(in_list(*[text] * 1000), Bounds(5000, 1 << 22, check))
 
 
 def test_scanning_a_page_has_an_end(monkeypatch):
