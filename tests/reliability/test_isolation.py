@@ -156,16 +156,17 @@ FIRST_POLLS = """
 import json, sys, threading
 from datetime import datetime
 from signal_client_oci import plugin
-calls, starts = json.load(sys.stdin), threading.Barrier(8)
+calls, starts, ended = json.load(sys.stdin), threading.Barrier(8), []
 sys.setswitchinterval(1e-6)
 def poll(call):
     context = {"now": lambda: datetime.fromisoformat(call["now"])}
     starts.wait()
     *_, report = plugin.signal_client_poll(connector="oci-cloud", context=context, **call["arguments"])
-    print(report["status"], flush=True)
+    ended.append(report["status"])
 threads = [threading.Thread(target=poll, args=[call]) for call in calls]
 for each in threads: each.start()
 for each in threads: each.join()
+print(*ended)
 """
 
 

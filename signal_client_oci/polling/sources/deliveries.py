@@ -54,42 +54,34 @@ class RecordMapper:
         turns, harmless = Turns(texts), HarmlessTexts(texts if origin.redact else ())
         while turns.has_more:
             is_empty = True
-            records = self._records(turns.next_turn(), origin, delivered_before)
-            for tag, artifacts, digests in self._new(records, harmless, tags, own_tag, add):
+            read = self._new(turns.next_turn(), origin, harmless, tags, add, delivered_before)
+            for tag, artifacts, digests in read:
                 is_empty = False
                 yield Delivery(artifacts, digests, RecordsKey(stream, tag, end))
             if is_empty:
                 yield Delivery([], [], RecordsKey(stream, own_tag, end))
 
-    def _records(
-        self, texts: Iterable[tuple[int, bytes]], origin: Origin, delivered_before: Mapping[str, int]
-    ) -> Iterator[tuple[int, WindowedRecord]]:
-        """Yield the records that are this source's to deliver in this poll, with their numbers."""
+    def _new(  # noqa: PLR0913  (what is the same for the whole page)
+        self,
+        texts: Iterable[tuple[int, bytes]],
+        origin: Origin,
+        harmless: HarmlessTexts,
+        tags: Mapping[str, bytes],
+        add: Callable[[bytes], bool],
+        delivered_before: Mapping[str, int],
+    ) -> Iterator[tuple[bytes, list[Artifact], list[bytes]]]:
+        """Yield what this source has to deliver, records in a row that have their tag in common together."""
         read, is_excluded, counts = self._api.read, self._api.is_excluded, self.counts
+        own_tag = tag = next(iter(tags.values()))
+        artifacts: list[Artifact] = []
+        digests: list[bytes] = []
         for number, text in texts:
             record = read(text, origin)
             if is_excluded(record):
                 counts["left_to_audit"] += 1
-            elif delivered_before and _was_delivered(record, delivered_before):
-                counts["duplicates"] += 1
-            else:
-                yield number, record
-
-    def _new(
-        self,
-        records: Iterable[tuple[int, WindowedRecord]],
-        harmless: HarmlessTexts,
-        tags: Mapping[str, bytes],
-        own_tag: bytes,
-        add: Callable[[bytes], bool],
-    ) -> Iterator[tuple[bytes, list[Artifact], list[bytes]]]:
-        """Yield what is not known yet, records in a row that have their tag in common together."""
-        counts, tag = self.counts, own_tag
-        artifacts: list[Artifact] = []
-        digests: list[bytes] = []
-        for number, record in records:
+                continue
             digest = digest_of(record.id)
-            if not add(digest):
+            if (delivered_before and _was_delivered(record, delivered_before)) or not add(digest):
                 counts["duplicates"] += 1
                 continue
             mapped = self._mapped(record, harmless=harmless.has(number))
