@@ -81,9 +81,10 @@ class SeenRecords:
 
     def add(self, digest: bytes) -> bool:
         """Remember `digest` for the rest of the poll; False if it was known already."""
-        before = len(self._known)
+        if digest in self._known:
+            return False
         self._known.add(digest)
-        return len(self._known) != before
+        return True
 
     def commit(self, digests: Iterable[bytes], tag: bytes, end: int) -> None:
         """Keep added digests of one compartment for later polls, under the window that ends at minute `end`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from signal_client_oci.artifacts.envelope import MappedRecord, Origin, unmapped
+from signal_client_oci.artifacts.envelope import Origin, unmapped
 from signal_client_oci.artifacts.secrets.harmless_texts import HarmlessTexts
 from signal_client_oci.contract import Artifact
 from signal_client_oci.polling.paging import Turns
@@ -84,7 +84,10 @@ class RecordMapper:
             if (delivered_before and _was_delivered(record, delivered_before)) or not add(digest):
                 counts["duplicates"] += 1
                 continue
-            mapped = self._mapped(record, harmless=harmless.has(number))
+            try:
+                mapped = record.to_artifact(harmless=harmless.has(number))
+            except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
+                mapped = unmapped(record, self._api.source, error)
             if mapped.redacted:
                 counts["redacted"] += mapped.redacted
             if mapped.parse_error:
@@ -98,12 +101,6 @@ class RecordMapper:
             digests.append(digest)
         if digests:
             yield tag, artifacts, digests
-
-    def _mapped(self, record: WindowedRecord, *, harmless: bool) -> MappedRecord:
-        try:
-            return record.to_artifact(harmless=harmless)
-        except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
-            return unmapped(record, self._api.source, error)
 
 
 def _was_delivered(record: WindowedRecord, delivered_before: Mapping[str, int]) -> bool:
