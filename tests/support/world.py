@@ -267,8 +267,11 @@ def nothing_left(world: World) -> Iterator[None]:
     assert eventually(lambda: open_files() == before[2]), f"files: {before[2]} -> {open_files()}"
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
-    """Wait for what another thread is about to do; True as soon as it is done."""
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait for what another thread is about to do; True as soon as it is done.
+
+    The seconds are only how long a busy machine may take; a request that nobody ends hangs for a minute.
+    """
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
