@@ -54,7 +54,8 @@ BOM: Final = b"\xef\xbb\xbf"
 _PART_BYTES: Final = 64 * 1024
 _BEGINNING: Final = 16  # bytes in which elements begin alike, with the same key
 _UNCOUNTED_BYTES: Final = 512 * 1024  # elements of two bytes each are no more than may be made at once
-_BYTES_A_COMMA: Final = 20  # elements of as many bytes take three times the body as objects
+_FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
+_BYTES_A_COMMA: Final = 20  # of ordinary records; where there are fewer, the elements are tiny
 _MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # in a larger body the elements are counted
 
 T = TypeVar("T")
@@ -305,7 +306,8 @@ def _may_be_decoded(body: bytes, bounds: Bounds, counted: msgspec.json.Decoder[A
     False where they cannot be counted, because the body or one of its elements is malformed.
     """
     size = len(body)
-    if size <= _MAX_BYTES_FOR_COMMAS and body.count(b",", _UNCOUNTED_BYTES) * _BYTES_A_COMMA <= size:
+    few = min(_FEW_COMMAS, size // _BYTES_A_COMMA)
+    if size <= _MAX_BYTES_FOR_COMMAS and body.count(b",", _UNCOUNTED_BYTES) <= few:
         return True
     _budget.left = bounds.records
     try:

@@ -202,7 +202,7 @@ def test_a_page_is_as_large_as_it_may_be(split, page_of):
 @pytest.mark.deep
 @pytest.mark.slow
 @WAY
-@pytest.mark.parametrize("text", [b"{}", b"0"], ids=["objects", "numbers"])
+@pytest.mark.parametrize("text", [b"{}", b"0", b'{"a":"0123456789"}'], ids=["objects", "numbers", "short"])
 def test_many_records_are_refused_without_being_made(split, page_of, text):
     """Counting a body of tiny records takes less memory than the body, whatever the records are."""
     page = page_of(*[text] * 400_000)
