@@ -84,8 +84,9 @@ class RecordMapper:
             if (delivered_before and _was_delivered(record, delivered_before)) or not add(digest):
                 counts["duplicates"] += 1
                 continue
+            is_harmless = harmless.has(number)
             try:
-                mapped = record.to_artifact(harmless=harmless.has(number))
+                mapped = record.to_artifact(harmless=is_harmless)
             except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
                 mapped = unmapped(record, self._api.source, error)
             if mapped.redacted:
