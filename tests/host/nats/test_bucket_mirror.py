@@ -13,7 +13,7 @@ from support.nats_server import NatsServer
 
 from signal_client_oci.host.nats.access import ServerAccess
 from signal_client_oci.host.nats.bucket_mirror import BucketMirror
-from signal_client_oci.host.nats.buckets import open_bucket
+from signal_client_oci.host.nats.buckets import Bucket, open_bucket
 from signal_client_oci.host.nats.connection import connect
 from signal_client_oci.host.nats.layout import LEASES
 from signal_client_oci.host.nats.resources import StreamLimits, needed_resources
@@ -21,11 +21,16 @@ from signal_client_oci.host.nats.resources import StreamLimits, needed_resources
 SECONDS = 10.0
 
 
-async def _mirror_over_a_death(server: NatsServer) -> None:
+async def _leases(server: NatsServer) -> Bucket:
+    """Make what a cluster needs, and open the bucket of the leases on a connection of its own."""
     connection = await connect(ServerAccess((server.url,)), "test", request_seconds=2.0, ping_seconds=0.5)
     for resource in needed_resources("edge", 1, StreamLimits()):
         await connection.js.add_stream(resource.config)
-    bucket = await open_bucket(connection, LEASES)
+    return await open_bucket(connection, LEASES)
+
+
+async def _mirror_over_a_death(server: NatsServer) -> None:
+    bucket = await _leases(server)
     await bucket.put("old", b"1")
     await bucket.put("gone", b"1")
     ticks = Ticks()
@@ -55,15 +60,12 @@ async def _mirror_over_a_death(server: NatsServer) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await connection.close()
+        await bucket.connection.close()
 
 
 async def _mirror_over_a_failed_watch(server: NatsServer) -> int:
     """Let the first watch fail as nats-py's does when its consumer's answer comes too late; return the watches."""
-    connection = await connect(ServerAccess((server.url,)), "test", request_seconds=2.0, ping_seconds=0.5)
-    for resource in needed_resources("edge", 1, StreamLimits()):
-        await connection.js.add_stream(resource.config)
-    bucket = await open_bucket(connection, LEASES)
+    bucket = await _leases(server)
     await bucket.put("there", b"1")
     watch, watches = bucket.kv.watch, 0
 
@@ -82,7 +84,7 @@ async def _mirror_over_a_failed_watch(server: NatsServer) -> int:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await connection.close()
+        await bucket.connection.close()
     return watches
 
 
