@@ -57,10 +57,28 @@ def test_a_demo_that_fails_exits_with_1_and_keeps_its_logs(capsys, tmp_path, mon
     assert (tmp_path / "new" / "nats" / "nats-server.log").exists()
 
 
+def test_no_connection_of_another_process_takes_a_servers_port_while_it_is_down(tmp_path):
+    """A server's port is none of those that systems give to connections (from 16,000 on), and no other server's."""
+    ports = [NatsProcess(tmp_path).port for _ in range(100)]
+    assert len(set(ports)) == len(ports)
+    assert max(ports) < 16_000
+
+
+def test_a_server_whose_port_is_taken_says_so(tmp_path):
+    """Its error has the last line of the log, which names the port."""
+    with NatsProcess(tmp_path / "one") as one:
+        other = NatsProcess(tmp_path / "other")
+        other.port = one.port
+        with pytest.raises(NatsServerError, match=f"did not start: .*{one.port}.* address already in use"):
+            other.start()
+
+
 def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path):
     """A configuration that the server refuses leaves no process, and names the log."""
     server = NatsProcess(tmp_path, "no such option: 1")
-    with pytest.raises(NatsServerError, match=r"did not start; its log: .*nats-server\.log"):
+    with pytest.raises(
+        NatsServerError, match=r"did not start: .*Parse error on line 4.*; its log: .*nats-server\.log"
+    ):
         server.start()
     with pytest.raises(NatsServerError, match="does not run"):
         _ = server.pid

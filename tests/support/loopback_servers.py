@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from signal_client_oci.cli.demo.nats_process import lasting_port
 from signal_client_oci.sandbox.data.keys import shared_private_key_pem
 
 
@@ -26,8 +27,7 @@ def http_answer(status, body=b"", *headers):
 
 def closed_port():
     """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return lasting_port()
 
 
 class LoopbackServer:

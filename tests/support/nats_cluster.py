@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 
 from typing_extensions import Self
 
+from signal_client_oci.cli.demo.nats_process import lasting_port
 from support.nats_server import NatsServer
 
 __all__ = ["NatsCluster"]
@@ -24,15 +24,17 @@ class NatsCluster:
         self.servers: dict[str, NatsServer] = {}
 
     def __enter__(self) -> Self:
-        ports = _free_ports()
+        ports = [lasting_port() for _ in range(_SIZE)]  # a route has to be known before its server runs
         routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
-        for number, port in enumerate(ports, 1):
-            config = (
-                f"server_name: server-{number}\n"
-                f"cluster {{ name: test, listen: 127.0.0.1:{port}, routes: [{routes}] }}\n"
-            )
-            server = NatsServer(self._folder / f"server-{number}", config)
-            self.servers[f"server-{number}"] = self._stack.enter_context(server)
+        with ExitStack() as stack:
+            for number, port in enumerate(ports, 1):
+                config = (
+                    f"server_name: server-{number}\n"
+                    f"cluster {{ name: test, listen: 127.0.0.1:{port}, routes: [{routes}] }}\n"
+                )
+                server = NatsServer(self._folder / f"server-{number}", config)
+                self.servers[f"server-{number}"] = stack.enter_context(server)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,10 +44,3 @@ class NatsCluster:
     def urls(self) -> list[str]:
         """The addresses for clients."""
         return [server.url for server in self.servers.values()]
-
-
-def _free_ports() -> list[int]:
-    """Return ports that were free a moment ago: a route has to be known before its server runs."""
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(_SIZE)]
-        return [one.getsockname()[1] for one in taken]

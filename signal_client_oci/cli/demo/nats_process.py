@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,10 +18,12 @@ from typing import Final
 
 from typing_extensions import Self
 
-__all__ = ["NatsProcess", "NatsServerError", "find_nats_server"]
+__all__ = ["NatsProcess", "NatsServerError", "find_nats_server", "lasting_port"]
 
 _START_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.01
+_LASTING_PORTS: Final = range(10_000, 16_000)  # below those that Linux, macOS and gVisor give to connections
+_NEXT_PORT: Final = itertools.cycle(random.sample(_LASTING_PORTS, len(_LASTING_PORTS)))
 
 
 class NatsServerError(RuntimeError):
@@ -29,14 +34,14 @@ class NatsProcess:
     """A server with JetStream on a free port of 127.0.0.1; a context manager that leaves no process.
 
     `folder` gets its store (which outlives `kill`), configuration and log. `config` is further text
-    of the configuration file. The port is chosen by the first `start` and kept.
+    of the configuration file. The port is the same after each `start`.
     """
 
     def __init__(self, folder: Path, config: str = "", executable: Path | None = None) -> None:
         self.folder = folder
         self.config = config
         self.executable = executable or find_nats_server()
-        self.port = 0
+        self.port = lasting_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -85,7 +90,7 @@ class NatsProcess:
                 start_new_session=True,  # Ctrl-C on the terminal is for the demo, which stops it in turn
             )
         try:
-            self.port = self._wait_for_port()
+            self._wait_until_it_listens()
         except BaseException:
             self.kill()
             raise
@@ -100,22 +105,40 @@ class NatsProcess:
 
     def _configuration(self) -> str:
         return (
-            f"listen: 127.0.0.1:{self.port or -1}\n"
+            f"listen: 127.0.0.1:{self.port}\n"
             f"ports_file_dir: {json.dumps(str(self.folder))}\n"
             f"jetstream {{ store_dir: {json.dumps(str(self.store))} }}\n"
             f"{self.config}\n"
         )
 
-    def _wait_for_port(self) -> int:
-        """Return the port that the server wrote into its ports file, which it does when it listens."""
+    def _wait_until_it_listens(self) -> None:
+        """Wait for the server's ports file, which it writes when it accepts clients."""
         until = time.monotonic() + _START_SECONDS
         process = self._process
         while process is not None and process.poll() is None and time.monotonic() < until:
             with suppress(ValueError, LookupError):
                 (ports,) = self.folder.glob("*.ports")
-                return int(json.loads(ports.read_text(encoding="utf-8"))["nats"][0].rpartition(":")[2])
+                if json.loads(ports.read_text(encoding="utf-8"))["nats"]:
+                    return
             time.sleep(_LOOK_SECONDS)
-        raise NatsServerError(f"the NATS server did not start; its log: {self.log}")
+        raise NatsServerError(f"the NATS server did not start: {self._last_line()}; its log: {self.log}")
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[-1].rpartition("] ")[2] if lines else "it wrote no log"
+
+
+def lasting_port() -> int:
+    """Return a free port of 127.0.0.1 that stays free while nobody listens there.
+
+    It is not of the range from which the system takes a port for each connection, so that none can
+    take the port of a server before it starts, or while it is down. A process gets each port once.
+    """
+    for _ in _LASTING_PORTS:
+        port = next(_NEXT_PORT)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise NatsServerError(f"no port of 127.0.0.1 is free from {_LASTING_PORTS[0]} to {_LASTING_PORTS[-1]}")
 
 
 def find_nats_server() -> Path:
