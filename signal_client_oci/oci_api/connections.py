@@ -38,18 +38,23 @@ class Sender(Protocol):
 
 
 class _Current(threading.local):
-    """The sender of the request that the current thread sends: urllib3 makes connections without a way to pass it."""
+    """Of the request that the current thread sends: urllib3 makes connections without a way to pass it."""
 
     sender: Sender | None = None
+    target = ""
 
 
 _current: Final = _Current()
 
 
 @contextlib.contextmanager
-def sending(sender: Sender) -> Iterator[None]:
-    """Let connections that are used by this thread belong to `sender` until the end of the `with` block."""
-    _current.sender = sender
+def sending(sender: Sender, target: str) -> Iterator[None]:
+    """Let connections that are used by this thread belong to `sender` until the end of the `with` block.
+
+    `target` is the path and query that they send, as they were signed; urllib3 would encode them once more, which takes
+    as long as all else that it does before sending.
+    """
+    _current.sender, _current.target = sender, target
     try:
         yield
     finally:
@@ -68,8 +73,8 @@ class _PlainConnection(HTTPConnection):
             raise Failure("PLAIN_HTTP_REFUSED")
         return sock
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        super().request(*args, **kwargs)
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (see `sending`)
+        super().request(method, _current.target, *args, **kwargs)
         _watch(self.sock)
 
 
@@ -99,8 +104,8 @@ class _VerifiedConnection(HTTPSConnection):
             self.close()
             raise Failure("TLS_FAILED", detail="the server showed no certificate")
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        super().request(*args, **kwargs)
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (see `sending`)
+        super().request(method, _current.target, *args, **kwargs)
         _watch(self.sock)
 
 

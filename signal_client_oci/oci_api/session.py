@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, ValuesView
 from functools import cached_property, lru_cache
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 from oci._vendor.requests.models import PreparedRequest
 from oci._vendor.requests.structures import CaseInsensitiveDict
@@ -25,6 +26,7 @@ _FIXED_ANSWERS: Final = (
     "is_instance_principal_or_resource_principal_signer",
     "update_endpoint_template_for_options",
 )
+_LONGEST_REMEMBERED: Final = 128  # characters; page tokens are longer, and come once
 
 
 def work_out_once(base_client: Any) -> None:
@@ -74,8 +76,8 @@ class _Request(PreparedRequest):  # type: ignore[misc]  # the SDK has no types
 
     @cached_property
     def path_url(self) -> str:
-        """Path and query of the URL."""
-        return str(super().path_url)
+        """Path and query of the URL, which `_checked` gave a path and no fragment."""
+        return str(self.url[self.url.find("/", len("https://")) :])
 
 
 class _Headers(CaseInsensitiveDict):  # type: ignore[misc]  # as above
@@ -110,8 +112,20 @@ _HEADERS: Final = _Headers(default_headers())
 
 def _url(url: str, params: Mapping[str, Any] | None) -> str:
     """Return a URL with parameters, encoded as `requests` does it."""
-    query = PreparedRequest._encode_params(params or {})  # noqa: SLF001
+    query = _query(params or {})
     return f"{_checked(url)}?{query}" if query else _checked(url)
+
+
+def _query(params: Mapping[str, Any]) -> str:
+    if all(isinstance(value, str) and len(value) <= _LONGEST_REMEMBERED for value in params.values()):
+        return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params.items())
+    return str(PreparedRequest._encode_params(params))  # noqa: SLF001
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """Return a name or value of a query as it is sent; the same times and compartments are asked for all the time."""
+    return quote_plus(text)
 
 
 @lru_cache(maxsize=512)

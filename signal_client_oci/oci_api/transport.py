@@ -109,8 +109,8 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
             return self._tls
 
     def request_url(self, request: Any, proxies: Any) -> str:  # noqa: ARG002
-        """Return what is asked for: a path, because a proxy is only used through a tunnel."""
-        return str(request.path_url)
+        """Return what urllib3 is told; what is asked for, a path also through a proxy's tunnel, is `sending`'s."""
+        return "/"
 
     def build_response(self, req: Any, resp: Any) -> Response:
         """Return an answer whose body is not read yet."""
@@ -154,7 +154,7 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
         """
         end = self._end_of_request()
         try:
-            with sending(self):
+            with sending(self, request.path_url):
                 response = super().send(request, stream=True, timeout=_timeouts(end))
                 try:
                     read_body(response, self._body_limits(end))

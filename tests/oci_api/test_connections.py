@@ -48,10 +48,10 @@ def test_a_connection_takes_its_tls_from_the_sender(authority):
     """What the pool says of verification does not count: the sender's authorities decide, and it learns the socket."""
     with LoopbackServer(http_answer("200 OK", b"yes"), authority.issue()) as server:
         sender = Sender(authority.pem)
-        with sending(sender):
+        with sending(sender, "/"):
             assert request(server) == b"yes"
         assert len(sender.sockets) == 1
-        with sending(Sender(None)), pytest.raises(urllib3.exceptions.SSLError):
+        with sending(Sender(None), "/"), pytest.raises(urllib3.exceptions.SSLError):
             request(server)
         assert len(server.heads) == 1
 
@@ -59,7 +59,7 @@ def test_a_connection_takes_its_tls_from_the_sender(authority):
 def test_a_connection_without_a_sender_sends_nothing(authority):
     """Where no transport sends in this thread there is nothing to verify with, so nothing goes out."""
     with LoopbackServer(http_answer("200 OK"), authority.issue()) as server:
-        with sending(Sender(authority.pem)):
+        with sending(Sender(authority.pem), "/"):
             pass
         with pytest.raises(Failure, match="TLS_FAILED"):
             request(server)

@@ -9,6 +9,9 @@ from datetime import datetime, timezone
 import oci.base_client
 import pytest
 import responses
+from hypothesis import given
+from hypothesis import strategies as st
+from oci._vendor.requests.models import PreparedRequest
 from oci.circuit_breaker import NoCircuitBreakerStrategy
 from oci.retry import NoneRetryStrategy
 from support import seam
@@ -16,6 +19,7 @@ from support.loopback_servers import LoopbackServer, http_answer
 
 from signal_client_oci.errors.failure import Failure
 from signal_client_oci.oci_api.client import SERVICES, borrow
+from signal_client_oci.oci_api.session import _url
 
 TIME = datetime(2026, 1, 15, 12, 1, tzinfo=timezone.utc)
 DETAILS = {"timeStart": TIME, "timeEnd": TIME, "searchQuery": "search \"ä\" | where a = 'b&c'"}
@@ -64,6 +68,39 @@ def test_what_is_sent_is_what_the_sdk_sends_by_itself(monkeypatch, service, oper
         expected = sent(lambda: getattr(plain, operation)(*args, **kwargs), is_post=is_post)
         assert sent(lambda: client.call(operation, *args, **kwargs), is_post=is_post) == expected
     assert "authorization" in dict(expected[2])
+
+
+@pytest.mark.parametrize(("service", "operation", "args", "kwargs"), CALLS)
+def test_the_target_that_arrives_is_that_of_the_sdk_by_itself(service, operation, args, kwargs):
+    """Path and query are encoded once, and no part of the way to the socket changes what was signed."""
+    with LoopbackServer(http_answer("200 OK", b"{}")) as server:
+        of = seam.settings(endpoint_template=f"http://127.0.0.1:{server.port}/{{region}}/{{service}}")
+        with borrow(of, seam.api_key(), seam.REGION, service, None) as client:
+            ours = client._sdk.base_client
+            plain = SERVICES[service].sdk_client()(
+                ours.config,
+                signer=ours.signer,
+                service_endpoint=ours.endpoint,
+                retry_strategy=NoneRetryStrategy(),
+                circuit_breaker_strategy=NoCircuitBreakerStrategy(),
+            )
+            client.call(operation, *args, **kwargs)
+            getattr(plain, operation)(*args, **kwargs)
+        ours_sent, plain_sent = (head.split(b"\r\n")[0] for head in server.heads)
+    assert ours_sent == plain_sent
+    assert len(ours_sent.split(b" ")) == 3
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5), st.text(max_size=140) | st.integers() | st.lists(st.text(), max_size=2)
+    )
+)
+def test_parameters_are_encoded_as_requests_does_it(params):
+    """Short texts, whose encoding is remembered, long ones, numbers, lists and what is missing."""
+    expected = PreparedRequest()
+    expected.prepare_url("https://host/path", params)
+    assert _url("https://host/path", params) == expected.url
 
 
 def test_cookies_of_an_answer_are_not_sent_back():
