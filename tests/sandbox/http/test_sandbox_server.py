@@ -6,6 +6,7 @@ import threading
 import pytest
 from support.world import eventually
 
+from signal_client_oci.cli.demo.nats_process import lasting_port
 from signal_client_oci.sandbox import Sandbox
 from signal_client_oci.sandbox.http.http_connection import HttpResponse
 from signal_client_oci.sandbox.http.server import SocketServer
@@ -100,7 +101,7 @@ def test_clients_that_leave_leave_nothing_behind(echo):
 
 def test_closing_twice_is_harmless_and_frees_the_port(clock):
     """A closed sandbox refuses connections; another can take its port."""
-    sandbox = Sandbox(clock=clock)
+    sandbox = Sandbox(clock=clock, port=lasting_port())
     sandbox.close()
     sandbox.close()
     with pytest.raises(ConnectionRefusedError):
