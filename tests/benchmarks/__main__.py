@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = {"full": FULL, "quick": QUICK, "tiny": TINY}[options.size]
     before = os.getloadavg()[0]
     with Bench(copies=sizes.copies) as bench:
+        bench.start()  # where the plugin is not installed this fails, better now than after all other rows
         verdicts = list(_measured(bench, sizes, options.only))
         stages = bench.stages(sizes.passes)
         whole = options.only == list(ROWS)
