@@ -58,7 +58,7 @@ def sending(sender: Sender, target: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _current.sender = None
+        _current.sender, _current.target = None, ""
 
 
 class _PlainConnection(HTTPConnection):

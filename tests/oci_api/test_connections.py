@@ -56,6 +56,18 @@ def test_a_connection_takes_its_tls_from_the_sender(authority):
         assert len(server.heads) == 1
 
 
+def test_a_connection_asks_for_what_the_sender_signed(authority):
+    """Path and query go out as they were signed, whatever the pool is told, and only as long as the sender sends."""
+    with LoopbackServer(http_answer("200 OK"), authority.issue()) as server:
+        for target in ("/20190901/auditEvents?page=%2b%41~'", "/other"):
+            with sending(Sender(authority.pem), target):
+                request(server)
+        assert [head.split(b" ")[1].decode() for head in server.heads] == [
+            "/20190901/auditEvents?page=%2b%41~'",
+            "/other",
+        ]
+
+
 def test_a_connection_without_a_sender_sends_nothing(authority):
     """Where no transport sends in this thread there is nothing to verify with, so nothing goes out."""
     with LoopbackServer(http_answer("200 OK"), authority.issue()) as server:
