@@ -12,6 +12,7 @@ __all__ = ["Line", "Panel", "svg"]
 _WIDTH: Final = 440
 _HEIGHT: Final = 300
 _LEFT, _TOP, _RIGHT, _BOTTOM = 70, 40, 20, 50
+_EDGE: Final = 12  # beyond the last panel: half of its axis' last number does not fit in it
 _COLOURS: Final = ("#0b6e99", "#b35900", "#4f772d")
 
 
@@ -34,7 +35,7 @@ class Panel:
 
 def svg(panels: Sequence[Panel]) -> str:
     """Return the panels side by side as an SVG document."""
-    width = _WIDTH * len(panels)
+    width = _WIDTH * len(panels) + _EDGE
     size = f'viewBox="0 0 {width} {_HEIGHT}" width="{width}" height="{_HEIGHT}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">',
