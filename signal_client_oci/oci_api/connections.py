@@ -51,8 +51,7 @@ _current: Final = _Current()
 def sending(sender: Sender, target: str) -> Iterator[None]:
     """Let connections that are used by this thread belong to `sender` until the end of the `with` block.
 
-    `target` is the path and query that they send, as they were signed; urllib3 would encode them once more, which takes
-    as long as all else that it does before sending.
+    `target` is the path and query that they send, as they were signed: urllib3 would encode what it is told once more.
     """
     _current.sender, _current.target = sender, target
     try:

@@ -26,7 +26,7 @@ _FIXED_ANSWERS: Final = (
     "is_instance_principal_or_resource_principal_signer",
     "update_endpoint_template_for_options",
 )
-_LONGEST_REMEMBERED: Final = 128  # characters; page tokens are longer, and come once
+_LONGEST_REMEMBERED: Final = 128  # characters; of times and OCIDs, while a long page token comes once
 
 
 def work_out_once(base_client: Any) -> None:

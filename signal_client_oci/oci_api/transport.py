@@ -109,7 +109,7 @@ class Transport(HTTPAdapter):  # type: ignore[misc]  # the SDK has no types
             return self._tls
 
     def request_url(self, request: Any, proxies: Any) -> str:  # noqa: ARG002
-        """Return what urllib3 is told; what is asked for, a path also through a proxy's tunnel, is `sending`'s."""
+        """Return a stand-in: the connection sends the target that was signed, a path also through a proxy's tunnel."""
         return "/"
 
     def build_response(self, req: Any, resp: Any) -> Response:

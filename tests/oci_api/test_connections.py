@@ -57,15 +57,25 @@ def test_a_connection_takes_its_tls_from_the_sender(authority):
 
 
 def test_a_connection_asks_for_what_the_sender_signed(authority):
-    """Path and query go out as they were signed, whatever the pool is told, and only as long as the sender sends."""
+    """Path and query go out as they were signed, whatever the pool is told."""
+    targets = ["/20190901/auditEvents?page=%2b%41~'", "/other"]
     with LoopbackServer(http_answer("200 OK"), authority.issue()) as server:
-        for target in ("/20190901/auditEvents?page=%2b%41~'", "/other"):
+        for target in targets:
             with sending(Sender(authority.pem), target):
                 request(server)
-        assert [head.split(b" ")[1].decode() for head in server.heads] == [
-            "/20190901/auditEvents?page=%2b%41~'",
-            "/other",
-        ]
+    assert [head.split(b" ")[1].decode() for head in server.heads] == targets
+
+
+def test_a_target_is_forgotten_with_its_sender():
+    """Also where sending failed, nothing of a request goes out with the next one of the same thread."""
+    with (
+        LoopbackServer(http_answer("200 OK")) as server,
+        POOL_CLASSES["http"]("127.0.0.1", server.port) as pool,
+    ):
+        with pytest.raises(KeyboardInterrupt), sending(Sender(None), "/signed"):
+            raise KeyboardInterrupt
+        pool.request("GET", "/", retries=False)
+    assert [head.split(b"\r\n")[0] for head in server.heads] == [b"GET / HTTP/1.1"]
 
 
 def test_a_connection_without_a_sender_sends_nothing(authority):

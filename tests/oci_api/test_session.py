@@ -93,7 +93,8 @@ def test_the_target_that_arrives_is_that_of_the_sdk_by_itself(service, operation
 
 @given(
     st.dictionaries(
-        st.text(max_size=5), st.text(max_size=140) | st.integers() | st.lists(st.text(), max_size=2)
+        st.text(max_size=5),
+        st.none() | st.text(max_size=140) | st.integers() | st.booleans() | st.lists(st.text(), max_size=2),
     )
 )
 def test_parameters_are_encoded_as_requests_does_it(params):

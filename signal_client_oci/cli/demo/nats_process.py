@@ -132,7 +132,7 @@ def lasting_port() -> int:
     """Return a free port of 127.0.0.1 that stays free while nobody listens there.
 
     It is not of the range from which the system takes a port for each connection, so that none can
-    take the port of a server before it starts, or while it is down. A process gets each port once.
+    take the port of a server before it starts, or while it is down. A process gets each of them in turn.
     """
     for _ in _LASTING_PORTS:
         port = next(_NEXT_PORT)
