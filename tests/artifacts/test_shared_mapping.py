@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 
+import msgspec
 import pytest
 from support.example_records import NAMES, each_path, example, mapped, text_of
 from test_any_json import replaced
 
 from signal_client_oci.artifacts.audit import record as audit
-from signal_client_oci.artifacts.logs import record as logging
+from signal_client_oci.artifacts.logs import fields, general_record
+from signal_client_oci.artifacts.logs.flows import usual_flow
 from signal_client_oci.artifacts.problems import record as cloud_guard
 from signal_client_oci.artifacts.sanitize import is_clean
 
@@ -19,7 +22,7 @@ OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.3
 def alone(source, record):
     """Map a record without what is known of others."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (audit, cloud_guard, logging):
+        for module in (audit, cloud_guard, general_record, usual_flow):
             patch.setattr(module, "is_clean", lambda _text: False)
         return mapped(source, record)
 
@@ -53,15 +56,78 @@ FLOWS = {
 }
 
 
+ENVELOPES = {
+    "of the audit log": {"oracle": {"loggroupid": "_Audit"}},
+    "of no group": {"oracle": {"loggroupid": None}},
+    "of another type": {"type": "com.oraclecloud.loadbalancer.access"},
+    "without a type": {"type": None},
+    "without a subject": {"subject": "-"},
+    "with an id of blanks": {"id": "       "},
+    "with an interface of blanks": {"oracle": {"vnicocid": "       "}},
+    "in a subnet without a name": {"oracle": {"vnicsubnetocid": "null"}},
+    "without an ingestion": {"oracle": {"ingestedtime": None}},
+    "with a number for its time": {"time": 17},
+    "with a number for its resource": {"oracle": {"resourceId": 17}},
+    "with another member": {"oracle": {"password": "hunter2"}},
+    "that is no object": {"oracle": "null"},
+}
+
+
+def assert_mapped_in_one_way(record):
+    """Assert that a record is mapped as the general mapping does it, in the same order."""
+    quick, slow = mapped("logging", record), alone("logging", record)
+    assert list(quick.artifact["metadata"].items()) == list(slow.artifact["metadata"].items())
+    assert quick == slow
+
+
 @pytest.mark.parametrize("changes", FLOWS.values(), ids=FLOWS)
 def test_a_flow_is_mapped_in_one_way(changes):
     """A flow in which nothing is missing is mapped in less time, and every flow as the general mapping does it."""
     record = copy.deepcopy(example("logging_flow_accepted")["record"])
     mapped("logging", record)
     record["logContent"]["data"] |= changes
-    quick, slow = mapped("logging", record), alone("logging", record)
-    assert list(quick.artifact["metadata"].items()) == list(slow.artifact["metadata"].items())
-    assert quick == slow
+    assert_mapped_in_one_way(record)
+
+
+@pytest.mark.parametrize("changes", ENVELOPES.values(), ids=ENVELOPES)
+def test_a_flow_is_mapped_in_one_way_whatever_is_around_it(changes):
+    """A flow is mapped as the general mapping does it, in whatever envelope it comes."""
+    record = copy.deepcopy(example("logging_flow_accepted")["record"])
+    mapped("logging", record)
+    content = record["logContent"]
+    oracle = changes.get("oracle", {})
+    content |= changes | {"oracle": content["oracle"] | oracle if isinstance(oracle, dict) else oracle}
+    assert_mapped_in_one_way(record)
+
+
+@pytest.mark.parametrize("written", ["1772615727000.0", '"1772615727000"', "true", "null", str(2**70)])
+def test_a_flow_is_mapped_in_one_way_at_any_time(written):
+    """A flow is mapped as the general mapping does it, however its time is written."""
+    record = copy.deepcopy(example("logging_flow_accepted")["record"])
+    record["datetime"] = json.loads(written)
+    assert_mapped_in_one_way(record)
+
+
+def test_the_usual_flow_takes_the_quick_way(monkeypatch):
+    """A flow record in which nothing is missing is mapped without the general way."""
+    given = example("logging_flow_accepted")
+    monkeypatch.setattr(usual_flow, "GeneralRecord", None)
+    assert mapped("logging", given["record"]).artifact == given["artifact"]
+
+
+@pytest.mark.parametrize(
+    ("quick", "general"),
+    [
+        (usual_flow._Log, fields.Log),
+        (usual_flow._Content, fields.LogContent),
+        (usual_flow._Oracle, fields.LogOracle),
+        (usual_flow._Flow, fields.KnownFlow),
+    ],
+)
+def test_both_ways_read_the_same_members(quick, general):
+    """The quick way looks at every member that the general way reads, so none of a wrong type escapes it."""
+    read = [{one.encode_name for one in msgspec.structs.fields(kind)} for kind in (quick, general)]
+    assert read[0] == read[1]
 
 
 PROBLEMS = {

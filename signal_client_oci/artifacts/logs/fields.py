@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from signal_client_oci.artifacts.addresses import MAX_PORT
 from signal_client_oci.artifacts.audit.fields import AuditData
 from signal_client_oci.artifacts.lenient_decode import ParseError, decode_leniently
 
@@ -14,20 +13,20 @@ __all__ = [
     "ADDRESS_MEMBERS",
     "AUDIT_GROUPS",
     "AuditLog",
+    "Count",
     "Fields",
     "Flow",
     "KnownFlow",
     "Log",
     "LogContent",
     "LogOracle",
-    "UsualFlow",
+    "Text",
 ]
 
 _TOO_LARGE: Final = 2**62  # no counter, port or time of a record gets there
 Text = str | None
 Count = Annotated[int, msgspec.Meta(gt=-_TOO_LARGE, lt=_TOO_LARGE)]
 Number = Count | None
-Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 # the log groups that hold audit events
 AUDIT_GROUPS: Final = frozenset({"_Audit", "_Audit_Include_Subcompartment"})
 _MAX_DIGITS: Final = 18
@@ -101,24 +100,6 @@ class KnownFlow(Flow, rename="camel", gc=False, forbid_unknown_fields=True):
     """The data of a VCN flow record that has no other members, so that decoding it reads all of it."""
 
     version: str | int | None = None
-
-
-class UsualFlow(KnownFlow, rename="camel", gc=False, forbid_unknown_fields=True):
-    """The data of a VCN flow record in which nothing is missing."""
-
-    action: str
-    bytes_out: Count
-    destination_address: str
-    destination_port: Port
-    end_time: Count
-    flowid: str
-    packets: Count
-    protocol: Count
-    protocol_name: str
-    source_address: str
-    source_port: Port
-    start_time: Count
-    status: str
 
 
 class _AuditContent(msgspec.Struct, gc=False):

@@ -21,13 +21,13 @@ from signal_client_oci.artifacts.lenient_decode import ParseError, decode_fields
 from signal_client_oci.artifacts.logs import (
     database_logs,
     email_logs,
-    flow_logs,
     host_logs,
     network_logs,
     web_logs,
     windows_logs,
 )
-from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle, UsualFlow
+from signal_client_oci.artifacts.logs.fields import Fields, Flow, Log, LogContent, LogOracle
+from signal_client_oci.artifacts.logs.flows import flow_logs
 from signal_client_oci.artifacts.redaction import redact_value
 from signal_client_oci.artifacts.sanitize import sanitize, set_fields
 from signal_client_oci.artifacts.table_rows import table
@@ -40,7 +40,16 @@ if TYPE_CHECKING:
     from signal_client_oci.artifacts.severity import Severity
     from signal_client_oci.artifacts.table_rows import Row
 
-__all__ = ["NO_CONTENT", "add_envelope", "add_place", "flow_metadata", "log_metadata", "open_data", "row_of"]
+__all__ = [
+    "NO_CONTENT",
+    "add_envelope",
+    "add_place",
+    "flow_metadata",
+    "log_metadata",
+    "open_data",
+    "place_metadata",
+    "row_of",
+]
 
 MAX_MESSAGE: Final = 1024  # characters of a record's data that replace a missing message
 MAX_TYPE: Final = 256  # characters of a log type that are looked at
@@ -106,7 +115,7 @@ def log_metadata(log: Log, data: Fields, origin: Origin, timestamp: str) -> Meta
     if log.log_content and _is_audit_copy(data):
         return _audit_copy_metadata(content, data, origin, timestamp)
     mapping = _mapping_of(content, data)
-    metadata, oracle = _place_metadata(*_place_of(content, origin)), content.oracle or NO_ORACLE
+    metadata, oracle = place_metadata(*_place_of(content, origin)), content.oracle or NO_ORACLE
     if row_of(content.type)["mapping"] == "flow":
         _add_vnic(metadata, oracle, clean=False)
     metadata["startTimeUTC"] = timestamp
@@ -172,13 +181,7 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean
     content = log.log_content or NO_CONTENT
     oracle = content.oracle or NO_ORACLE
     place = _place_of(content, origin)
-    if clean and isinstance(flow, UsualFlow):
-        names = flow_logs.flow_names(flow)
-        form = _cached_flow_form(place, names, flow.action, flow.protocol_name, flow.status)
-        usual = flow_logs.usual_flow(flow, oracle, content.id, form) if form else None
-        if usual:
-            return usual
-    metadata = _cached_place(*place).copy() if clean else _place_metadata(*place)
+    metadata = _cached_place(*place).copy() if clean else place_metadata(*place)
     _add_vnic(metadata, oracle, clean=clean)
     metadata["startTimeUTC"] = timestamp
     flow_logs.known_flow(flow, metadata, clean=clean)
@@ -190,7 +193,7 @@ def flow_metadata(log: Log, flow: Flow, origin: Origin, timestamp: str, *, clean
 
 
 def _place_of(content: LogContent, origin: Origin) -> tuple[Any, ...]:
-    """Return where a record comes from, as `_place_metadata` takes it."""
+    """Return where a record comes from, as `place_metadata` takes it."""
     oracle = content.oracle or NO_ORACLE
     return (
         origin,
@@ -203,7 +206,7 @@ def _place_of(content: LogContent, origin: Origin) -> tuple[Any, ...]:
     )
 
 
-def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a record)
+def place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a record)
     origin: Origin,
     log_type: str | None,
     source: str | None,
@@ -233,16 +236,8 @@ def _place_metadata(  # noqa: PLR0913  (the fields that `_place_of` takes from a
     return metadata
 
 
-# only of clean records, whose small size bounds the caches
-_cached_place: Final = lru_cache(maxsize=1024)(_place_metadata)
-
-
-@lru_cache(maxsize=4096)
-def _cached_flow_form(
-    place: tuple[Any, ...], names: flow_logs.FlowNames, action: str, protocol: str, status: str
-) -> flow_logs.FlowForm | None:
-    """Return the form of flows from one place that go the same way and fare alike."""
-    return flow_logs.flow_form(_cached_place(*place), names, action, protocol, status)
+# only of clean records, whose small size bounds the cache
+_cached_place: Final = lru_cache(maxsize=1024)(place_metadata)
 
 
 def _add_vnic(metadata: Metadata, oracle: LogOracle, *, clean: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from signal_client_oci.artifacts.envelope import set_severity
-from signal_client_oci.artifacts.logs.flow_logs import CLIENT, SERVER, Pair, set_end
+from signal_client_oci.artifacts.logs.flows.flow_logs import CLIENT, SERVER, Pair, set_end
 from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.severity import severity_of_word
 

@@ -1,37 +1,32 @@
-"""Maps VCN flow records.
-
-Flows are by far the most frequent records, and in nearly all of them nothing is missing. Those are written into a form
-that is prepared for their like (`flow_form`, `usual_flow`), all others field by field (`known_flow`).
-"""
+"""Maps VCN flow records field by field, whatever they lack; `usual_flow` maps those that lack nothing in less time."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-import msgspec
 
 from signal_client_oci.artifacts.addresses import MAX_PORT, one_ip
 from signal_client_oci.artifacts.logs.fields import Flow
-from signal_client_oci.artifacts.sanitize import are_told, set_fields
+from signal_client_oci.artifacts.sanitize import set_fields
 from signal_client_oci.artifacts.times import utc_text_of_second
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata
-    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle, UsualFlow
+    from signal_client_oci.artifacts.logs.fields import Fields, LogOracle
 
 __all__ = [
     "CLIENT",
+    "EMPTY_STATUSES",
+    "FROM_CLIENT",
+    "FROM_SERVER",
     "SERVER",
-    "FlowForm",
     "FlowNames",
     "Pair",
     "flow",
-    "flow_form",
-    "flow_names",
+    "is_reply",
     "known_flow",
     "set_end",
-    "usual_flow",
+    "shown",
+    "word_for_action",
 ]
 
 Pair = tuple[str, str]
@@ -68,7 +63,7 @@ _SERVICE_PORTS: Final = frozenset(
     }
 )
 # the statuses of a flow record without a flow
-_EMPTY: Final = ("NODATA", "SKIPDATA")
+EMPTY_STATUSES: Final = ("NODATA", "SKIPDATA")
 _VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
 
 
@@ -83,8 +78,8 @@ class FlowNames(NamedTuple):
     packets: str
 
 
-_FROM_CLIENT: Final = FlowNames(*CLIENT, *SERVER, "clientBytes", "clientPackets")
-_FROM_SERVER: Final = FlowNames(*SERVER, *CLIENT, "serverBytes", "serverPackets")
+FROM_CLIENT: Final = FlowNames(*CLIENT, *SERVER, "clientBytes", "clientPackets")
+FROM_SERVER: Final = FlowNames(*SERVER, *CLIENT, "serverBytes", "serverPackets")
 
 
 def flow(data: Fields, oracle: LogOracle, metadata: Metadata) -> None:  # noqa: ARG001  (as all mappings)
@@ -115,7 +110,7 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
         metadata["startTimeUTC"] = moment
     if data.end_time is not None and (moment := utc_text_of_second(data.end_time)):
         metadata["endTimeUTC"] = moment
-    names = flow_names(data)
+    names = FROM_SERVER if is_reply(data.source_port, data.destination_port) else FROM_CLIENT
     source = set_end(metadata, names[:2], data.source_address, data.source_port)
     destination = set_end(metadata, names[2:4], data.destination_address, data.destination_port)
     if data.bytes_out is not None:
@@ -136,85 +131,9 @@ def known_flow(data: Flow, metadata: Metadata, *, clean: bool = False) -> None:
     )
 
 
-class FlowForm(msgspec.Struct, frozen=True, gc=False):
-    """What flows of one log share that go the same way and fare alike.
-
-    `metadata` has all the names of a flow in their order, and the values that are shared; whoever uses it copies it.
-    `names` are those of its ends, `verdict` says in a word whether it was let through.
-    """
-
-    metadata: Metadata
-    names: FlowNames
-    verdict: str
-
-
-def flow_form(place: Metadata, names: FlowNames, action: str, protocol: str, status: str) -> FlowForm | None:
-    """Return the form of flows; None where something of it is missing, or they are records without a flow.
-
-    `place` is what the records of the log share, `names` are those of the flows (`flow_names`).
-    """
-    if "-" in {action, protocol} or status in _EMPTY:
-        return None
-    if not (action and protocol and status and are_told(action, protocol, status)):
-        return None
-    order = (
-        *("senderHost", "oci.vnicId", "oci.subnetId", "startTimeUTC", "endTimeUTC"),
-        *(*names[:-1], "totalBytes", names.packets, "action", "protocol", "message"),
-        *("oci.flowId", "oci.status", "oci.recordId", "oci.ingestedTime"),
-    )
-    shared = {"action": action, "protocol": protocol, "oci.status": status}
-    return FlowForm(place | dict.fromkeys(order, "") | shared, names, _verdict(action))
-
-
-def usual_flow(data: UsualFlow, oracle: LogOracle, record_id: str | None, form: FlowForm) -> Metadata | None:
-    """Map a flow of a clean record in which nothing is missing as `known_flow` does; None for any other.
-
-    `oracle` and `record_id` are of the envelope that Logging puts around it.
-    """
-    start, end = utc_text_of_second(data.start_time), utc_text_of_second(data.end_time)
-    source, destination = _address(data.source_address), _address(data.destination_address)
-    vnic, subnet, ingested, flow_id = oracle.vnicocid, oracle.vnicsubnetocid, oracle.ingestedtime, data.flowid
-    if not (start and end and source and destination):
-        return None
-    if not (vnic and subnet and record_id and ingested and flow_id) or flow_id == "-":
-        return None
-    if not are_told(vnic, subnet, record_id, ingested, flow_id):
-        return None
-    source_ip, source_port, destination_ip, destination_port, carried_bytes, carried_packets = form.names
-    metadata = form.metadata.copy()
-    metadata["senderHost"] = metadata["oci.vnicId"] = vnic
-    metadata["oci.subnetId"] = subnet
-    metadata["startTimeUTC"], metadata["endTimeUTC"] = start, end
-    metadata[source_ip], metadata[source_port] = source.ip, data.source_port
-    metadata[destination_ip], metadata[destination_port] = destination.ip, data.destination_port
-    metadata[carried_bytes] = metadata["totalBytes"] = data.bytes_out
-    metadata[carried_packets] = data.packets
-    route = f"{source.shown}:{data.source_port} -> {destination.shown}:{data.destination_port}"
-    volume = f"{data.packets} packets, {data.bytes_out} bytes"
-    metadata["message"] = f"{data.protocol_name} {route} {form.verdict}, {volume}"
-    metadata["oci.flowId"] = flow_id
-    metadata["oci.recordId"], metadata["oci.ingestedTime"] = record_id, ingested
-    return metadata
-
-
-class _Address(msgspec.Struct, frozen=True, gc=False):
-    """An address, and as it is shown before a port: `[2001:db8::1]`."""
-
-    ip: str
-    shown: str
-
-
-@lru_cache(maxsize=4096)
-def _address(text: str) -> _Address | None:
-    """Return an address of a clean record, None where the text is not one; remembered, because addresses recur."""
-    ip = one_ip(text)
-    return _Address(ip, _shown(ip)) if ip else None
-
-
-def flow_names(data: Flow) -> FlowNames:
-    """Return the metadata names of a flow's ends and of what it carried: a way back begins at the server."""
-    is_reply = (data.destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(data.source_port)
-    return _FROM_SERVER if is_reply else _FROM_CLIENT
+def is_reply(source_port: int | None, destination_port: int | None) -> bool:
+    """Return whether a flow is the way back of another, which began at its destination."""
+    return (destination_port or 0) >= _FIRST_CLIENT_PORT and _is_from_service(source_port)
 
 
 def _is_from_service(port: int | None) -> bool:
@@ -231,15 +150,16 @@ def _protocol(data: Flow) -> str | None:
 
 def _flow_message(data: Flow, protocol: str | None, route: str) -> str:
     """Return a flow as a sentence: "TCP 10.0.0.1:60830 -> 192.0.2.1:443 accepted, 5 packets, 840 bytes"."""
-    if data.status in _EMPTY:
+    if data.status in EMPTY_STATUSES:
         return f"no flow was recorded: {data.status}"
-    message = f"{protocol or 'traffic'} {route} {_verdict(data.action or '')}"
+    message = f"{protocol or 'traffic'} {route} {word_for_action(data.action or '')}"
     if data.packets is None or data.bytes_out is None:
         return message
     return f"{message}, {data.packets} packets, {data.bytes_out} bytes"
 
 
-def _verdict(action: str) -> str:
+def word_for_action(action: str) -> str:
+    """Return in a word whether a flow was let through."""
     return _VERDICTS.get(action.upper(), "seen")
 
 
@@ -251,9 +171,9 @@ def set_end(metadata: Metadata, names: Pair, address: str | None, port: int | No
     if port is None or not 0 <= port <= MAX_PORT:
         return ip or "?"
     metadata[names[1]] = port
-    return f"{_shown(ip or '?')}:{port}"
+    return f"{shown(ip or '?')}:{port}"
 
 
-def _shown(ip: str) -> str:
+def shown(ip: str) -> str:
     """Return an address as it is shown before a port."""
     return f"[{ip}]" if ":" in ip else ip

@@ -1,0 +1,1 @@
+"""Flow records: the usual ones, in which nothing is missing, and all others."""
