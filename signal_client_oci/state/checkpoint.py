@@ -122,10 +122,15 @@ _PREPARED: Final = msgspec.json.Decoder(_Stored)
 
 def is_larger(checkpoint: Mapping[str, Any], max_bytes: int) -> bool:
     """Return whether a checkpoint of ours has more than `max_bytes` as compact JSON."""
-    # base64 is as long in JSON as it is: the longest text needs not be encoded to be measured
-    problems = checkpoint["cloud_guard"]
-    others = {**checkpoint, "cloud_guard": {**problems, "listed": ""}}
-    return len(msgspec.json.encode(others)) + len(problems["listed"]) > max_bytes
+    # base64 is as long in JSON as it is: the longest texts need not be encoded to be measured
+    problems, sources, texts = checkpoint["cloud_guard"], {}, [checkpoint["cloud_guard"]["listed"]]
+    for source, regions in checkpoint["sources"].items():
+        sources[source] = {
+            name: {**one, "digests": dict.fromkeys(one["digests"], "")} for name, one in regions.items()
+        }
+        texts += [text for one in regions.values() for text in one["digests"].values()]
+    others = {**checkpoint, "sources": sources, "cloud_guard": {**problems, "listed": ""}}
+    return len(msgspec.json.encode(others)) + sum(map(len, texts)) > max_bytes
 
 
 def is_too_large(checkpoint: Mapping[str, Any]) -> bool:

@@ -7,12 +7,13 @@ import json
 
 import msgspec
 import pytest
-from support.example_records import NAMES, each_path, example, mapped, text_of
+from support.example_records import NAMES, ORIGIN, each_path, example, mapped, text_of
 from test_any_json import replaced
 
 from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.logs import fields, general_record
 from signal_client_oci.artifacts.logs.flows import usual_flow
+from signal_client_oci.artifacts.logs.record import read_log_record
 from signal_client_oci.artifacts.problems import record as cloud_guard
 from signal_client_oci.artifacts.sanitize import is_clean
 
@@ -113,6 +114,14 @@ def test_the_usual_flow_takes_the_quick_way(monkeypatch):
     given = example("logging_flow_accepted")
     monkeypatch.setattr(usual_flow, "GeneralRecord", None)
     assert mapped("logging", given["record"]).artifact == given["artifact"]
+
+
+def test_a_flow_that_is_not_mapped_yet_shows_nothing_of_its_text():
+    """What a log or a crash report prints of a record has no secret in it."""
+    record = copy.deepcopy(example("logging_flow_accepted")["record"])
+    record["logContent"]["source"] = "password=hunter2"
+    read = read_log_record(text_of(record), ORIGIN)
+    assert repr(read) == f"<UsualFlowRecord {read.id}>"
 
 
 @pytest.mark.parametrize(

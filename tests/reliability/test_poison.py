@@ -157,7 +157,7 @@ def test_any_limits_give_the_same_records(poisoned, limits):
     ("source", "mapping"),
     [
         ("audit", "audit.record.audit_metadata"),
-        ("logging", "logs.record.log_metadata"),
+        ("logging", "logs.general_record.log_metadata"),
         ("cloud_guard", "problems.record.problem_metadata"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signal_client_oci.artifacts.logs.flows.usual_flow import UsualFlowRecord, decode_usual_flow
+from signal_client_oci.artifacts.logs.flows.usual_flow import UsualFlowRecord, read_usual_flow
 from signal_client_oci.artifacts.logs.general_record import GeneralRecord
 
 if TYPE_CHECKING:
@@ -17,5 +17,4 @@ LogRecord = GeneralRecord | UsualFlowRecord
 
 def read_log_record(text: bytes, origin: Origin) -> LogRecord:
     """Return one `results[].data` of SearchLogs as a record; never raises, whatever the bytes."""
-    flow = decode_usual_flow(text)
-    return UsualFlowRecord(text, origin, flow) if flow else GeneralRecord(text, origin)
+    return read_usual_flow(text, origin) or GeneralRecord(text, origin)

@@ -8,7 +8,7 @@ both.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import msgspec
 
@@ -33,7 +33,7 @@ from signal_client_oci.artifacts.times import utc_text_of_epoch, utc_text_of_sec
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import MappedRecord, Metadata, Origin
 
-__all__ = ["UsualFlowRecord", "decode_usual_flow"]
+__all__ = ["UsualFlowRecord", "read_usual_flow"]
 
 # a text that is too long to stand for no value, like `null`
 _Told = Annotated[str, msgspec.Meta(min_length=LONGEST_EMPTY + 1)]
@@ -82,35 +82,42 @@ class _Log(msgspec.Struct, rename="camel", gc=False):
 _decode: Final = msgspec.json.Decoder(_Log).decode
 
 
-class UsualFlowRecord:
-    """A flow record: its identity at once, its artifact when asked; attributes as those of `GeneralRecord`."""
+class UsualFlowRecord(msgspec.Struct, frozen=True, gc=False):
+    """A usual flow, not mapped yet; attributes as those of `GeneralRecord`."""
 
-    __slots__ = ("_log", "compartment", "id", "origin", "text")
-    minute: Final = None
-    from_audit: Final = False
+    text: bytes
+    origin: Origin
+    id: str
+    compartment: str | None
+    log: _Log
+    minute: ClassVar[None] = None
+    from_audit: ClassVar[bool] = False
 
-    def __init__(self, text: bytes, origin: Origin, log: _Log) -> None:
-        self.text, self.origin, self._log = text, origin, log
-        self.id = bytes_identity("log", origin.tenancy_ocid, origin.region, text)
-        self.compartment = log.log_content.oracle.compartmentid or None
+    def __repr__(self) -> str:
+        """Return its id alone: the text may hold a secret."""
+        return f"<{type(self).__name__} {self.id}>"
 
     def to_artifact(self, *, harmless: bool = False) -> MappedRecord:
         """Return the record's artifact; `harmless` says that its text is known to hold no secret."""
         text, origin = self.text, self.origin
-        timestamp = utc_text_of_epoch(self._log.datetime)
-        metadata = _metadata(self._log.log_content, origin) if timestamp and is_clean(text) else None
+        timestamp = utc_text_of_epoch(self.log.datetime)
+        metadata = _metadata(self.log.log_content, origin) if timestamp and is_clean(text) else None
         if timestamp is None or metadata is None:
             return GeneralRecord(text, origin).to_artifact(harmless=harmless)
         return build_artifact(self.id, timestamp, metadata, text, [], redact=origin.redact and not harmless)
 
 
-def decode_usual_flow(text: bytes) -> _Log | None:
-    """Return the fields of a record that is a usual flow, None for any other."""
+def read_usual_flow(text: bytes, origin: Origin) -> UsualFlowRecord | None:
+    """Return a record that is a usual flow, None for any other."""
     try:
         log = _decode(text)
     except DECODE_ERRORS:
         return None
-    return None if log.log_content.oracle.loggroupid in AUDIT_GROUPS else log
+    oracle = log.log_content.oracle
+    if oracle.loggroupid in AUDIT_GROUPS:
+        return None
+    identity = bytes_identity("log", origin.tenancy_ocid, origin.region, text)
+    return UsualFlowRecord(text, origin, identity, oracle.compartmentid or None, log)
 
 
 def _metadata(content: _Content, origin: Origin) -> Metadata | None:
@@ -145,9 +152,10 @@ def _metadata(content: _Content, origin: Origin) -> Metadata | None:
     metadata[destination_ip], metadata[destination_port] = destination.ip, flow.destination_port
     metadata[carried_bytes] = metadata["totalBytes"] = flow.bytes_out
     metadata[carried_packets] = flow.packets
-    route = f"{source.shown}:{flow.source_port} -> {destination.shown}:{flow.destination_port}"
-    volume = f"{flow.packets} packets, {flow.bytes_out} bytes"
-    metadata["message"] = f"{flow.protocol_name} {route} {form.verdict}, {volume}"
+    metadata["message"] = (
+        f"{flow.protocol_name} {source.shown}:{flow.source_port} -> {destination.shown}:{flow.destination_port} "
+        f"{form.verdict}, {flow.packets} packets, {flow.bytes_out} bytes"
+    )
     metadata["oci.flowId"] = flow_id
     metadata["oci.recordId"], metadata["oci.ingestedTime"] = content.id, oracle.ingestedtime
     return metadata
