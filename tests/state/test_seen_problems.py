@@ -36,6 +36,9 @@ def test_a_checkpoint_is_measured_to_the_byte():
     """A checkpoint is larger than one byte less than its JSON has, and not larger than that."""
     state = PollState("ocid1.tenancy.oc1..acme")
     state.problems.deliver(digests(0, 100))
+    for region in ("us-ashburn-1", "eu-frankfurt-1"):
+        for end in (600, 601):
+            state.stream("logging", region).seen.commit(digests(0, end), b"ab", end)
     checkpoint = state.checkpoint()
     size = len(msgspec.json.encode(checkpoint))
     assert is_larger(checkpoint, size - 1)
