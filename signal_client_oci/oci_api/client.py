@@ -30,7 +30,7 @@ from signal_client_oci.errors.service_text import parse_http_date, request_id
 from signal_client_oci.oci_api.limits import LIST_BYTES
 from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
-from signal_client_oci.oci_api.session import Session, work_out_once
+from signal_client_oci.oci_api.session import Session, send_directly, work_out_once
 from signal_client_oci.oci_api.transport import Transport
 from signal_client_oci.settings.api_key import ApiKey
 from signal_client_oci.settings.model import Settings
@@ -156,8 +156,7 @@ class Client(HoldsSecret):
             direct=bool(key.endpoint and key.endpoint.startswith("http://")),
             max_bytes=service.max_bytes,
         )
-        _take_bodies_as_bytes(self._sdk.base_client)
-        self._sdk.base_client.session = Session(self.transport)
+        send_directly(self._sdk.base_client, Session(self.transport))
         work_out_once(self._sdk.base_client)
 
     def __repr__(self) -> str:
@@ -210,20 +209,6 @@ def _origins(key: ClientKey) -> re.Pattern[str]:
         return re.compile(re.escape(f"{parts.scheme}://{parts.netloc}"))
     domain = shipped_domain(key.region)
     return re.compile(rf"https://(?:[a-z0-9-]+\.)+{re.escape(domain)}" if domain else "(?!)")
-
-
-def _take_bodies_as_bytes(base_client: Any) -> None:
-    """Hand bodies on as bytes; error bodies (response type "object") are still read for their code."""
-    read_error_body = base_client.deserialize_response_data
-
-    def body(content: bytes, response_type: Any, allow_control_chars: Any = None) -> Any:
-        if response_type == "object":
-            return read_error_body(
-                content.decode("utf-8", "replace").encode(), response_type, allow_control_chars
-            )
-        return content
-
-    base_client.deserialize_response_data = body
 
 
 class _IdleClients:
