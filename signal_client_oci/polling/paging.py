@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
 from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SECONDS
 
 __all__ = ["PageTokens", "Turns"]
+
+_BLOCK_RECORDS: Final = 16
+_BLOCK_BYTES: Final = 64 * 1024
 
 
 class PageTokens:
@@ -43,16 +46,26 @@ def _mark(token: str) -> bytes:
 class Turns:
     """The records of a page in turns, each so short that deadline and memory can be looked at after it."""
 
-    def __init__(self, texts: Iterable[bytes]) -> None:
+    def __init__(self, texts: Sequence[bytes]) -> None:
         self.has_more = True
-        self._texts = enumerate(texts)
+        self._blocks = _blocks(texts)
 
-    def next_turn(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the records of one turn with their numbers: at least one, unless none is left."""
+    def next_turn(self) -> Iterator[Sequence[bytes]]:
+        """Yield the records of one turn in blocks: at least one block, unless none is left."""
         clock, end, room = time.monotonic, time.monotonic() + TURN_SECONDS, TURN_BYTES
-        for number, text in self._texts:
-            yield number, text
-            room -= len(text)
+        for block in self._blocks:
+            yield block
+            room -= sum(map(len, block))
             if room <= 0 or clock() >= end:
                 return
         self.has_more = False
+
+
+def _blocks(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield records in blocks that can be looked at together; where some of them are large, each by itself."""
+    for first in range(0, len(texts), _BLOCK_RECORDS):
+        block = texts[first : first + _BLOCK_RECORDS]
+        if sum(map(len, block)) <= _BLOCK_BYTES:
+            yield block
+        else:
+            yield from ([text] for text in block)

@@ -13,6 +13,10 @@ from signal_client_oci.artifacts.secrets.hints import may_contain_secret
 PLAIN = [b'{"resourceName":"web-%d","status":"200"}' % number for number in range(64)]
 
 
+def _asked(texts):
+    return HarmlessTexts(are_masked=True).has(texts)
+
+
 @pytest.mark.parametrize("place", [0, 7, 15])
 def test_what_is_suspicious_alone_is_suspicious_among_others(place):
     """No text that may hold a secret is called harmless, wherever among harmless ones it stands."""
@@ -29,23 +33,29 @@ def test_what_is_suspicious_alone_is_suspicious_among_others(place):
     ]
     suspicious = [text for text in texts if may_contain_secret(text)]
     assert len(suspicious) > len(texts) // 2
-    missed = [
-        text for text in suspicious if HarmlessTexts([*PLAIN[:place], text, *PLAIN[place:15]]).has(place)
-    ]
+    missed = [text for text in suspicious if _asked([*PLAIN[:place], text, *PLAIN[place:15]])]
     assert missed == []
 
 
 def test_harmless_texts_are_told_until_the_first_suspicious():
-    """Texts without secrets are called harmless, and nothing is told of a page from its first suspicious texts on."""
-    page = [*PLAIN[:40], b'{"password":"hunter2"}', *PLAIN[40:]]
-    harmless = HarmlessTexts(page)
-    assert [harmless.has(number) for number in range(len(page))] == [True] * 32 + [False] * 33
+    """Blocks without secrets are called harmless, and nothing is told of a page from its first suspicious one on."""
+    harmless = HarmlessTexts(are_masked=True)
+    suspicious = [*PLAIN[:7], b'{"password":"hunter2"}']
+    assert harmless.has(PLAIN[:16])
+    assert harmless.has(PLAIN)
+    assert harmless.has(PLAIN)
+    assert not harmless.has(suspicious)
+    assert not harmless.has(suspicious)
+    assert not harmless.has(PLAIN[:1])
+
+
+def test_nothing_is_told_where_nothing_is_masked():
+    """Where secrets stay, no text is called harmless, and none is looked at."""
+    assert not HarmlessTexts(are_masked=False).has([None])
 
 
 def test_only_objects_are_asked_of_together():
     """Where a text begins or ends with anything but a brace, and where there is none, nothing is called harmless."""
-    assert HarmlessTexts([b'{"a":1}']).has(0)
-    assert not any(
-        HarmlessTexts([text, b"{}"]).has(0) for text in (b"[]", b'{"a":1', b"17", b"", b' {"a":1}')
-    )
-    assert not HarmlessTexts(()).has(0)
+    assert _asked([b'{"a":1}'])
+    assert not any(_asked([text, b"{}"]) for text in (b"[]", b'{"a":1', b"17", b"", b' {"a":1}'))
+    assert not _asked([])

@@ -988,9 +988,9 @@ def _turns(monkeypatch, texts, seconds_a_record):
     turns, lengths = Turns(texts), []
     while turns.has_more:
         length = 0
-        for _ in turns.next_turn():
-            now[0] += seconds_a_record
-            length += 1
+        for block in turns.next_turn():
+            now[0] += seconds_a_record * len(block)
+            length += len(block)
         lengths.append(length)
     return lengths
 
@@ -999,18 +999,19 @@ def _turns(monkeypatch, texts, seconds_a_record):
     ("size", "seconds", "lengths"),
     [
         (10, 0.0001, [500, 500, 0]),
-        (10, 3.0, [1] * 1000 + [0]),
+        (10, 3.0, [16] * 62 + [8, 0]),
+        (5000, 3.0, [1] * 992 + [8, 0]),
         (1 << 20, 0.0, [2] * 500 + [0]),
         (10, 0.0, [1000]),
     ],
-    ids=["quick", "slow", "large", "no time at all"],
+    ids=["quick", "slow and small", "slow", "large", "no time at all"],
 )
 def test_a_turn_is_short_whatever_its_records_are(monkeypatch, size, seconds, lengths):
-    """A turn ends after a time, after some megabytes, and after each record that takes longer; none is left out."""
+    """A turn ends after a time, after some megabytes, and after each block that takes longer; none is left out."""
     found = _turns(monkeypatch, [b"x" * size] * 1000, seconds)
     assert sum(found) == 1000
     assert len(found) == pytest.approx(len(lengths), abs=2)
-    assert max(found) <= max(lengths) + 1
+    assert max(found) <= max(lengths) + 15
 
 
 def test_a_poll_may_end_between_any_two_turns():
@@ -1022,6 +1023,7 @@ def test_a_poll_may_end_between_any_two_turns():
         one.give_up_after = given_up
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(paging, "TURN_SECONDS", 0.0)
+            patch.setattr(paging, "_BLOCK_RECORDS", 1)
             one.poll(stop_after=1)
         assert sum(one.delivered.values()) == given_up
         assert one.result.status == "partial"

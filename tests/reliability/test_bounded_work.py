@@ -137,6 +137,7 @@ def test_should_stop_is_asked_between_the_records_of_a_page(world, monkeypatch, 
     """A poll that is told to stop within a page delivers what it mapped of it, and the next poll the rest."""
     for module in ("paging", "loop"):
         monkeypatch.setattr(f"signal_client_oci.polling.{module}.TURN_SECONDS", 0.0)
+    monkeypatch.setattr("signal_client_oci.polling.paging._BLOCK_RECORDS", 1)
     monkeypatch.setattr("signal_client_oci.polling.deadline.LAST_CALL_SECONDS", 0.0)
     others = {f"{one}_enabled": False for one in {"audit", "logging", "cloud_guard"} - {source}}
     tenancy = world.tenancy()

@@ -13,28 +13,25 @@ from signal_client_oci.artifacts.secrets.hints import may_contain_secret
 
 __all__ = ["HarmlessTexts"]
 
-_AT_ONCE: Final = 16
 _MAX_BYTES: Final = 64 * 1024  # of texts that are asked of at once
 
 
 class HarmlessTexts:
-    """Tells which texts of a page hold no secret; those that are never asked for are not looked at.
+    """Tells of the blocks of a page, in their order, which hold no secret.
 
-    From the first that may hold one, it tells nothing more: where there is one, there are others, and each of them is
-    looked at by itself.
+    From the first that may hold one, it tells nothing more: where there is one, there are others, and each text is
+    looked at by itself. With `are_masked` False nobody needs to know, and nothing is looked at.
     """
 
-    def __init__(self, texts: Sequence[bytes]) -> None:
-        self._texts = texts
-        self._first = -1
-        self._is_harmless = True
+    def __init__(self, *, are_masked: bool) -> None:
+        self._block: Sequence[bytes] | None = None
+        self._is_harmless = are_masked
 
-    def has(self, number: int) -> bool:
-        """Return whether the text of this number holds no secret for sure; to be asked in the order of the page."""
-        first = number - number % _AT_ONCE
-        if self._is_harmless and first != self._first:
-            self._first = first
-            self._is_harmless = _are_harmless(self._texts[first : first + _AT_ONCE])
+    def has(self, block: Sequence[bytes]) -> bool:
+        """Return whether none of the texts of a block holds a secret for sure; it is looked at once."""
+        if block is not self._block:
+            self._block = block
+            self._is_harmless = self._is_harmless and _are_harmless(block)
         return self._is_harmless
 
 

@@ -127,15 +127,25 @@ _SHORT_TOKENS: Final = (
     *(r"hv[sb]\.[a-z0-9_-]{16}", "[sr]k_(?:live|test)_", "sk-(?:proj|ant)-", "hf_[a-z0-9]{20}"),
     *(r"sg\.[a-z0-9_-]{12}", r"/p(?:\\*/|%2f)"),
 )
-_TWO_WORDS: Final = ("aws configure", "net user", "net use", "net1 user", "net.exe use", "vault login")
+
+
+def _two_words(*commands: str) -> Iterator[str]:
+    """Write commands of two words, which stand in one text or in two strings of a list."""
+    for one in commands:
+        yield one.replace(".", r"\.").replace(" ", r"""(?: |\\*["'], ?\\*["'])""")
+
+
 # commands that take a secret without an option, and command lines as other programs write them down
+_SHORT_COMMANDS: Final = (
+    *_two_words("net user", "net use", "net1 user", "net.exe use"),
+    rf"set{_BLANK}+password{_BLANK}+for",
+)
 _BARE_COMMANDS: Final = (
-    *(one.replace(".", r"\.").replace(" ", r"""(?: |\\*["'], ?\\*["'])""") for one in _TWO_WORDS),
+    *_two_words("aws configure", "vault login"),
     *(
         rf"{one}[ \t\\]"
         for one in ("sqlplus", "sqlldr", "expdp", "impdp", "rman", "xfreerdp", "winrs", "schtasks")
     ),
-    rf"set{_BLANK}+password{_BLANK}+for",
     *("chpasswd", "execve", "proctitle=", "command=-"),
 )
 _MARKS: Final = (
@@ -206,15 +216,15 @@ def _rare(alternatives: Iterable[str]) -> _Rare:
 
 # grouped so that the engine has few words at once: its time leaps where they are too many or too much alike, and in
 # every group that has a word of which it knows no more than three characters
-_tokens = _rare(_TOKENS)
-_bare_commands = _rare((*_BARE_COMMANDS, *_SHORT_TOKENS))
+_tokens = _rare((*_TOKENS, *_BARE_COMMANDS))
+_short_marks = _rare((*_SHORT_TOKENS, *_SHORT_COMMANDS))
 _marks = _rare(_MARKS)
 _marks_with_dollar = _rare(_MARKS_WITH_DOLLAR)
-_ALWAYS: Final = (_tokens, _bare_commands, _marks)
+_ALWAYS: Final = (_tokens, _short_marks, _marks)
 _commands = tuple(_rare(_COMMANDS[at : at + _AT_ONCE]) for at in range(0, len(_COMMANDS), _AT_ONCE))
 # each together with the names of secrets that begin as shortly
 _has_short_word = _matcher(
-    "|".join((f"(?:{_SHORT_WORDS}){_ENDINGS}{_GIVES}", *_BARE_COMMANDS, *_SHORT_TOKENS))
+    "|".join((f"(?:{_SHORT_WORDS}){_ENDINGS}{_GIVES}", *_SHORT_TOKENS, *_SHORT_COMMANDS))
 )
 _has_long_word = _matcher("|".join((f"(?:{_LONG_WORDS}){_ENDINGS}{_GIVES}", *_MARKS)))
 _has_options = _matcher(r"""[ \t\n\r"'=]-[a-z-]|\\[nrt]-[a-z-]""")

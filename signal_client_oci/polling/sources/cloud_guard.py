@@ -10,7 +10,7 @@ find changes. Each poll lists all problems, open and closed, and compares them w
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -229,32 +229,32 @@ class CloudGuardSource:
 
     def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
-        turns = Turns(page.items)
-        harmless = HarmlessTexts(page.items if self._origin.redact else ())
+        turns, harmless = Turns(page.items), HarmlessTexts(are_masked=self._origin.redact)
         was_read = self._known.read_at is not None
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
-            for number, problem, digest in self._new_ones(turns.next_turn()):
-                if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
-                    closed.append(digest)
-                elif self._settings.cloud_guard_details and problem.problem_id:
-                    self._new.append(_Version(problem, digest))
-                else:
-                    artifacts.append(self._artifact(problem, None, harmless=harmless.has(number)))
-                    digests.append(digest)
+            for block in turns.next_turn():
+                for problem, digest in self._new_ones(block):
+                    if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
+                        closed.append(digest)
+                    elif self._settings.cloud_guard_details and problem.problem_id:
+                        self._new.append(_Version(problem, digest))
+                    else:
+                        artifacts.append(self._artifact(problem, None, harmless=harmless.has(block)))
+                        digests.append(digest)
             yield Delivery(artifacts, digests, PROBLEMS)
             if closed:
                 self._counts["closed_before_lookback"] += len(closed)
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _new_ones(self, texts: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, ProblemRecord, bytes]]:
-        """Yield number, problem and digest of each version that was not delivered before and is risky enough."""
+    def _new_ones(self, texts: Iterable[bytes]) -> Iterator[tuple[ProblemRecord, bytes]]:
+        """Yield problem and digest of each version that was not delivered before and is risky enough."""
         origin, listed = self._origin, self._listed
         unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
-        for number, text in texts:
+        for text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
             if digest in listed:
@@ -265,7 +265,7 @@ class CloudGuardSource:
             elif unwanted and (problem.risk_level or "").upper() in unwanted:
                 self._counts["below_min_risk"] += 1
             else:
-                yield number, problem, digest
+                yield problem, digest
 
     def _delivery(self, version: _Version, details: bytes | None) -> Delivery:
         return Delivery([self._artifact(version.problem, details)], [version.digest], PROBLEMS)

@@ -51,7 +51,7 @@ class RecordMapper:
             delivered_before: Compartment key → minute before which its records were delivered by other requests.
         """
         own_tag = next(iter(tags.values()))
-        turns, harmless = Turns(texts), HarmlessTexts(texts if origin.redact else ())
+        turns, harmless = Turns(texts), HarmlessTexts(are_masked=origin.redact)
         while turns.has_more:
             is_empty = True
             read = self._new(turns.next_turn(), origin, harmless, tags, add, delivered_before)
@@ -63,7 +63,7 @@ class RecordMapper:
 
     def _new(  # noqa: PLR0913  (what is the same for the whole page)
         self,
-        texts: Iterable[tuple[int, bytes]],
+        blocks: Iterable[Sequence[bytes]],
         origin: Origin,
         harmless: HarmlessTexts,
         tags: Mapping[str, bytes],
@@ -75,33 +75,36 @@ class RecordMapper:
         own_tag = tag = next(iter(tags.values()))
         artifacts: list[Artifact] = []
         digests: list[bytes] = []
-        for number, text in texts:
-            record = read(text, origin)
-            if is_excluded(record):
-                counts["left_to_audit"] += 1
-                continue
-            digest = digest_of(record.id)
-            if (delivered_before and _was_delivered(record, delivered_before)) or not add(digest):
-                counts["duplicates"] += 1
-                continue
-            is_harmless = harmless.has(number)
-            try:
-                mapped = record.to_artifact(harmless=is_harmless)
-            except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
-                mapped = unmapped(record, self._api.source, error)
-            if mapped.redacted:
-                counts["redacted"] += mapped.redacted
-            if mapped.parse_error:
-                counts["parse_errors"] += 1
-            named = tags.get(record.compartment or "", own_tag)
-            if named != tag:
-                if digests:
-                    yield tag, artifacts, digests
-                tag, artifacts, digests = named, [], []
-            artifacts.append(mapped.artifact)
-            digests.append(digest)
+        for block in blocks:
+            for text in block:
+                record = read(text, origin)
+                if is_excluded(record):
+                    counts["left_to_audit"] += 1
+                    continue
+                digest = digest_of(record.id)
+                if (delivered_before and _was_delivered(record, delivered_before)) or not add(digest):
+                    counts["duplicates"] += 1
+                    continue
+                named = tags.get(record.compartment or "", own_tag)
+                if named != tag:
+                    if digests:
+                        yield tag, artifacts, digests
+                    tag, artifacts, digests = named, [], []
+                artifacts.append(self._artifact(record, harmless=harmless.has(block)))
+                digests.append(digest)
         if digests:
             yield tag, artifacts, digests
+
+    def _artifact(self, record: WindowedRecord, *, harmless: bool) -> Artifact:
+        try:
+            mapped = record.to_artifact(harmless=harmless)
+        except Exception as error:  # noqa: BLE001  (told with the record, which must not stop those behind it)
+            mapped = unmapped(record, self._api.source, error)
+        if mapped.redacted:
+            self.counts["redacted"] += mapped.redacted
+        if mapped.parse_error:
+            self.counts["parse_errors"] += 1
+        return mapped.artifact
 
 
 def _was_delivered(record: WindowedRecord, delivered_before: Mapping[str, int]) -> bool:
