@@ -35,7 +35,8 @@ class _Waiting:
 
     def __init__(self, delivery: Delivery) -> None:
         self.artifacts, self.digests, self.key = delivery.artifacts, delivery.digests, delivery.key
-        self.sizes = [_size(artifact["raw"]) for artifact in delivery.artifacts]
+        texts = [artifact["raw"] for artifact in delivery.artifacts]
+        self.sizes = [len(text) if text.isascii() else len(text.encode()) for text in texts]
         self.total = sum(self.sizes)
 
     def fitting(self, room: int, room_bytes: int, *, alone: bool) -> int:
@@ -114,7 +115,3 @@ class Batcher:
         self._bytes -= total
         self._since = time.monotonic()
         return pending
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

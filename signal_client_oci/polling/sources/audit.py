@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from signal_client_oci.artifacts.audit.record import AuditRecord, read_audit_event
-from signal_client_oci.artifacts.envelope import Origin
+from signal_client_oci.artifacts.audit.record import read_audit_event
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page, list_events
 from signal_client_oci.oci_api.pages import Bounds
@@ -40,6 +39,4 @@ class AuditApi(WindowedApi):
         """Fetch one page of the compartment's events processed in `[start, end)`."""
         return list_events(client, compartments[0], start, end, page=page, bounds=bounds)
 
-    def read(self, text: bytes, origin: Origin) -> AuditRecord:
-        """Read what identifies an event."""
-        return read_audit_event(text, origin)
+    read = staticmethod(read_audit_event)

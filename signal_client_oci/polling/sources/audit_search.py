@@ -13,8 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from signal_client_oci.artifacts.envelope import Origin
-from signal_client_oci.artifacts.logs.audit_record import SearchedEvent, read_searched_event
+from signal_client_oci.artifacts.logs.audit_record import read_searched_event
 from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.oci_api.client import Client
@@ -81,9 +80,7 @@ class AuditSearchApi(WindowedApi):
         limit = self.records_a_page
         return search_audit(client, stream, start, end, limit=limit, page=page, bounds=bounds)
 
-    def read(self, text: bytes, origin: Origin) -> SearchedEvent:
-        """Read what identifies an event."""
-        return read_searched_event(text, origin)
+    read = staticmethod(read_searched_event)
 
 
 class AuditSearchSource(WindowedSource):

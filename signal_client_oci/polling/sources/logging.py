@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logs.record import LogRecord, read_log_record
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, search_logs
@@ -62,9 +61,7 @@ class LoggingApi(WindowedApi):
             bounds=bounds,
         )
 
-    def read(self, text: bytes, origin: Origin) -> LogRecord:
-        """Read what identifies a record."""
-        return read_log_record(text, origin)
+    read = staticmethod(read_log_record)
 
     def is_excluded(self, record: LogRecord) -> bool:
         """Exclude what the Audit source delivers."""
