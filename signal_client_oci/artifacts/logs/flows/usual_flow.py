@@ -190,10 +190,9 @@ def _form(  # noqa: PLR0913  (positional, because the cache is asked for every r
     """Return the form of flows; None where something of it is missing, or they are records without a flow."""
     if row_of(log_type)["mapping"] != "flow" or status in EMPTY_STATUSES:
         return None
-    if not (action and protocol and status and are_told(action, protocol, status)) or "-" in {
-        action,
-        protocol,
-    }:
+    if "-" in (action, protocol):
+        return None
+    if not (action and protocol and status and are_told(action, protocol, status)):
         return None
     names = FROM_SERVER if goes_back else FROM_CLIENT
     order = (
