@@ -28,7 +28,8 @@ from signal_client_oci import __version__
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.errors.service_text import parse_http_date, request_id
 from signal_client_oci.oci_api.limits import LIST_BYTES
-from signal_client_oci.oci_api.pages import PageError, PageTooLargeError, decoded_rows
+from signal_client_oci.oci_api.pages.bounds import PageError, PageTooLargeError
+from signal_client_oci.oci_api.pages.splitting import decoded_rows
 from signal_client_oci.oci_api.sdk_errors import failure_from
 from signal_client_oci.oci_api.session import Session, send_directly, work_out_once
 from signal_client_oci.oci_api.transport import Transport

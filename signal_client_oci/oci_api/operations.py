@@ -18,11 +18,8 @@ import msgspec
 
 from signal_client_oci.errors.failure import Failure, Recovery
 from signal_client_oci.oci_api.client import Answer, Client
-from signal_client_oci.oci_api.pages import (
-    ORDINARY_PAGE,
-    Bounds,
-    PageError,
-    PageErrorKind,
+from signal_client_oci.oci_api.pages.bounds import ORDINARY_PAGE, Bounds, PageError, PageErrorKind
+from signal_client_oci.oci_api.pages.splitting import (
     decoded_object,
     decoded_rows,
     split_list_events,

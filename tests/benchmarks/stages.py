@@ -22,7 +22,7 @@ from signal_client_oci.artifacts.envelope import Origin
 from signal_client_oci.artifacts.logs.record import read_log_record
 from signal_client_oci.artifacts.problems.record import read_problem
 from signal_client_oci.oci_api.client import borrow
-from signal_client_oci.oci_api.pages import split_list_events, split_problems, split_search_results
+from signal_client_oci.oci_api.pages.splitting import split_list_events, split_problems, split_search_results
 from signal_client_oci.settings.api_key import load_api_key
 from signal_client_oci.settings.model import parse_settings
 from signal_client_oci.state.batch_limits import BatchLimits

@@ -23,7 +23,7 @@ from signal_client_oci.oci_api.operations import (
     Page,
     RegionSubscription,
 )
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 
 START, END = datetime(2026, 3, 4, 9, 0, tzinfo=timezone.utc), datetime(2026, 3, 4, 9, 2, tzinfo=timezone.utc)
 START_TEXT, END_TEXT = "2026-03-04T09:00:00Z", "2026-03-04T09:02:00Z"

@@ -11,11 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signal_client_oci.artifacts import json_scan
-from signal_client_oci.oci_api import pages
-from signal_client_oci.oci_api.pages import (
-    Bounds,
-    PageError,
-    PageTooLargeError,
+from signal_client_oci.oci_api.pages import decoding
+from signal_client_oci.oci_api.pages.bounds import Bounds, PageError, PageTooLargeError
+from signal_client_oci.oci_api.pages.splitting import (
     decoded_rows,
     split_list_events,
     split_problems,
@@ -223,22 +221,54 @@ EVENTS = st.recursive(
 ).map(lambda value: json.dumps({"eventType": value}, separators=(",", ":")).encode())
 
 
+BEFORE_AND_AFTER = [(b"", b""), (b'"fields":[{"n":1}],', b""), (b"", b',"summary":{"items":[{"data":1}]}')]
+
+
 @pytest.mark.slow
+@WAY
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    texts=st.lists(EVENTS, max_size=12), odd=st.none() | st.sampled_from([b"null", b'{"a":1}', b'{"a":\x01}'])
+    texts=st.lists(EVENTS, max_size=12),
+    odd=st.none() | st.sampled_from([b"null", b'{"a":1}', b'{"a":\x01}']),
+    around=st.sampled_from(BEFORE_AND_AFTER),
 )
-def test_a_list_that_is_cut_in_parts_gives_the_same_texts(monkeypatch, texts, odd):
-    """Wherever its parts end: events whose own lists begin as they do, and strings that look like the end of one."""
-    monkeypatch.setattr(pages, "_PART_BYTES", 40)
-    monkeypatch.setattr(pages, "_BEGINNING", len(b'{"eventType":'))
+def test_a_page_that_is_cut_in_parts_gives_the_same_texts(monkeypatch, split, page_of, texts, odd, around):
+    """Wherever its parts end: records whose own lists begin as they do, and strings that look like the end of one."""
+    begins = b'{"data":{"eventType":' if split is split_search_results else b'{"eventType":'
+    monkeypatch.setattr(decoding, "_PART_BYTES", 40 + len(begins))
+    monkeypatch.setattr(decoding, "_BEGINNING", len(begins))
     texts = [*texts, *[odd] * (odd is not None), *texts]
-    assert split_list_events(in_list(*texts)) == texts
+    page = page_of(*texts).replace(b'{"items": [', b'{"items":[')
+    if page.startswith(b"{"):
+        page = b"{" + around[0] + page[1:-1] + around[1] + b"}"
+    if around[1] and split is split_problems:
+        page = page.replace(b'"summary":{"items"', b'"summary":{"list"')
+    assert split(page) == texts
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+@pytest.mark.parametrize(("split", "key"), [(split_search_results, b"results"), (split_problems, b"items")])
+def test_a_list_that_stands_twice_is_refused_however_long(split, key, count):
+    """Neither of two lists under one key is taken for the other, wherever a part ends."""
+    records = b",".join([b'{"data":{"a":"' + b"x" * 100 + b'"}}'] * count)
+    for first, second in ((records, b""), (b"", records), (records, records)):
+        with pytest.raises(PageError, match="more than one"):
+            split(b'{"%b":[%b],"%b":[%b]}' % (key, first, key, second))
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+def test_a_list_within_something_else_is_not_the_pages_own(count):
+    """A list under the same key, but further inside, is not taken for that of the page."""
+    inner = b",".join([b'{"data":{"a":"' + b"x" * 100 + b'"}}'] * count)
+    page = b'{"summary":{"results":[%b]}%b}'
+    assert split_search_results(page % (inner, b',"results":[{"data":3}]')) == [b"3"]
+    with pytest.raises(PageError, match="without `results`"):
+        split_search_results(page % (inner, b""))
 
 
 def test_the_parts_of_a_list_are_bounded(monkeypatch):
     """A large event with many tiny ones behind it is no part: what cannot be cut is counted first."""
-    monkeypatch.setattr(pages, "_LIST", None)  # nothing may be made of it
+    monkeypatch.setattr(decoding, "_LIST", None)  # nothing may be made of it
     large = b'{"a":"' + b"x" * 600_000 + b'"}'
     with pytest.raises(PageTooLargeError):
         split_list_events(in_list(large, *[b"{}"] * 400_000))

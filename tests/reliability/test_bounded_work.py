@@ -22,7 +22,7 @@ from support.world import (
 )
 
 from signal_client_oci.oci_api.page_memory import PageMemory
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.scheduler import dispatcher as workers
 
 SLACK = 2.0

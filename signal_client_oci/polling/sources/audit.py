@@ -12,7 +12,7 @@ from datetime import datetime
 from signal_client_oci.artifacts.audit.record import read_audit_event
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page, list_events
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.polling.windows.windowed_api import WindowedApi
 from signal_client_oci.state.windows import DAY
 

@@ -17,7 +17,7 @@ from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.errors.quantities import counted
 from signal_client_oci.oci_api.event_ids import listed_event, searched_event_id
 from signal_client_oci.oci_api.operations import Page, list_events
-from signal_client_oci.oci_api.pages import ORDINARY_PAGE
+from signal_client_oci.oci_api.pages.bounds import ORDINARY_PAGE
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens
 from signal_client_oci.polling.protocol import Step

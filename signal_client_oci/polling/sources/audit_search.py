@@ -18,7 +18,7 @@ from signal_client_oci.contract import Check
 from signal_client_oci.errors.failure import Failure, make_check
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, audit_stream, search_audit
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Compartment, Scope

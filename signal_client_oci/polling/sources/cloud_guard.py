@@ -32,7 +32,7 @@ from signal_client_oci.oci_api.operations import (
     list_problems,
     reporting_region,
 )
-from signal_client_oci.oci_api.pages import ORDINARY_PAGE
+from signal_client_oci.oci_api.pages.bounds import ORDINARY_PAGE
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.paging import PageTokens, Turns
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step

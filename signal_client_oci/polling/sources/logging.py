@@ -13,7 +13,7 @@ from datetime import datetime
 from signal_client_oci.artifacts.logs.record import LogRecord, read_log_record
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import MAX_PAGE_LIMIT, Page, search_logs
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.polling.windows.windowed_api import Margins, WindowedApi
 from signal_client_oci.state.windows import DAY
 

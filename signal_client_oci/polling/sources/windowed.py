@@ -23,7 +23,7 @@ from signal_client_oci.errors.failure import Failure, Recovery, make_check
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.limits import PAGES_A_SLICE
 from signal_client_oci.oci_api.operations import Page
-from signal_client_oci.oci_api.pages import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
+from signal_client_oci.oci_api.pages.bounds import ORDINARY_PAGE, SMALLEST_SLICE_PAGE
 from signal_client_oci.polling.context import PollContext
 from signal_client_oci.polling.protocol import Hindsight, SourceOutcome, Step
 from signal_client_oci.polling.scope import Scope

@@ -14,7 +14,7 @@ from signal_client_oci.artifacts.envelope import MappedRecord, Origin, ReadRecor
 from signal_client_oci.contract import SOURCES, SourceName
 from signal_client_oci.oci_api.client import Client
 from signal_client_oci.oci_api.operations import Page
-from signal_client_oci.oci_api.pages import Bounds
+from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.polling.scope import Compartment, Scope
 
 __all__ = ["Margins", "WindowedApi", "WindowedRecord"]

@@ -1,0 +1,1 @@
+"""Cuts the bodies of answers into pages of records."""
