@@ -56,13 +56,13 @@ def _has_decimals(text: str) -> bool:
     return _is_second(text[:_TO_SECOND]) and _DECIMALS.fullmatch(text, _TO_SECOND) is not None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _is_second(text: str) -> bool:
     """Return whether a text is a second of a day in the calendar; remembered, because records share their seconds."""
     return text[_TO_MINUTE:] in _SECONDS and _is_minute(text[:_TO_MINUTE])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _is_minute(text: str) -> bool:
     """Return whether a text is a minute of a day in the calendar; remembered, as seconds are."""
     try:
@@ -117,14 +117,14 @@ def utc_text_of_epoch(value: float | str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def utc_text_of_second(value: int) -> str | None:
     """Return an epoch time in seconds as RFC 3339 UTC; remembered, as seconds are."""
     second = _second(value)
     return f"{second}.000Z" if second else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _second(seconds: int) -> str | None:
     """Return a second as text; remembered, because records come in the order of time and share their seconds."""
     try:

@@ -16,7 +16,9 @@ from signal_client_oci.oci_api.limits import ERROR_BYTES
 
 __all__ = ["BodyLimits", "read_body"]
 
-_CHUNK_BYTES: Final = 256 * 1024
+_LEAST_CHUNK_BYTES: Final = 64 * 1024
+_MOST_CHUNK_BYTES: Final = 256 * 1024
+_CHUNKS_A_BODY: Final = 4  # a chunk takes memory beside the body, and each costs a wait for its turn
 _FIRST_REDIRECT: Final = 300
 _FIRST_ERROR: Final = 400
 
@@ -81,10 +83,12 @@ def read_body(response: Any, limits: BodyLimits) -> None:
 
 def _chunks(response: Any, body: io.BytesIO, expected: int, limits: BodyLimits) -> Iterator[None]:
     """Read a response into a buffer chunk by chunk, and yield after each; claim memory for what was not expected."""
+    chunk_bytes = max(_LEAST_CHUNK_BYTES, min(_MOST_CHUNK_BYTES, expected // _CHUNKS_A_BODY))
     is_whole = False
-    while not is_whole and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
+    while not is_whole and (chunk := response.raw.read1(chunk_bytes, decode_content=True)):
         body.write(chunk)
         limits.claim_memory(min(len(chunk), max(0, body.tell() - expected)))
+        del chunk  # or two of them would be kept while the next one is read
         yield
         is_whole = expected > 0 and response.raw.closed  # nothing is decoded then, so nothing more is there
     if limits.is_aborted():  # a socket that was shut can look like an answer's end

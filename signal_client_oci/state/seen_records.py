@@ -19,7 +19,8 @@ __all__ = ["DIGEST_BYTES", "SeenRecords", "digest_of", "join_digests", "split_di
 
 DIGEST_BYTES: Final = 8
 _DIGEST_DIGITS: Final = 2 * DIGEST_BYTES
-_RUN = struct.Struct(">2sH")
+_DIGEST: Final = struct.Struct(f"{DIGEST_BYTES}s")
+_RUN: Final = struct.Struct(">2sH")
 _LONGEST_RUN: Final = 0xFFFF
 _MINUTE: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
@@ -33,9 +34,8 @@ def digest_of(artifact_id: str) -> bytes:
 
 
 def split_digests(packed: bytes) -> Iterator[bytes]:
-    """Yield the digests of a packed sequence."""
-    for at in range(0, len(packed), DIGEST_BYTES):
-        yield packed[at : at + DIGEST_BYTES]
+    """Yield the digests of a packed sequence of whole ones."""
+    return (digest for (digest,) in _DIGEST.iter_unpack(packed))
 
 
 def join_digests(text: str) -> bytes:

@@ -14,6 +14,7 @@ from signal_client_oci.artifacts.secrets.hints import may_contain_secret
 __all__ = ["HarmlessTexts"]
 
 _MAX_BYTES: Final = 64 * 1024  # of texts that are asked of at once
+_OPENING, _CLOSING = b"{}"  # as numbers: an object begins and ends with them
 
 
 class HarmlessTexts:
@@ -40,9 +41,8 @@ def _are_harmless(texts: Sequence[bytes]) -> bool:
 
     Only of objects: some words count where a text begins or ends with them, and with a brace none of them does.
     """
-    if not texts or sum(map(len, texts)) > _MAX_BYTES:
-        return False
     for text in texts:
-        if text[:1] != b"{" or text[-1:] != b"}":
+        if not text or text[0] != _OPENING or text[-1] != _CLOSING:
             return False
-    return not may_contain_secret(b"\n".join(texts))
+    together = b"\n".join(texts)
+    return 0 < len(together) <= _MAX_BYTES and not may_contain_secret(together)
