@@ -12,7 +12,6 @@ from typing import Final
 
 __all__ = ["identity_time", "is_earlier", "utc_moment", "utc_text", "utc_text_of_epoch", "utc_text_of_second"]
 
-_FAR: Final = 10**14  # milliseconds beyond the year 5000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # the parts of a time that is RFC 3339 UTC already: up to the minute, up to the second, and what follows
 _TO_MINUTE, _TO_SECOND = len("2026-03-04T09:15"), len("2026-03-04T09:15:27")
@@ -107,7 +106,7 @@ def is_earlier(text: str, other: str) -> bool:
 
 def utc_text_of_epoch(value: float | str) -> str | None:
     """Return an epoch time in milliseconds, a number or its digits, as RFC 3339 UTC."""
-    if isinstance(value, int) and -_FAR < value < _FAR:
+    if isinstance(value, int):
         second = _second(value // 1000)
         return second + _OF_MILLISECOND[value % 1000] if second else None
     try:

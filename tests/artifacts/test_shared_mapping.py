@@ -49,6 +49,7 @@ FLOWS = {
     "with the id null": {"flowid": "null"},
     "with an id of blanks": {"flowid": "  "},
     "with a long id of blanks": {"flowid": "       "},
+    "with an id behind a blank": {"flowid": " 1b2c3d4e"},
     "without a status": {"status": None},
     "not recorded": {"status": "NODATA", "sourceAddress": "-", "packets": "-"},
     "from a name": {"sourceAddress": "web-1"},
@@ -69,6 +70,10 @@ ENVELOPES = {
     "in a subnet without a name": {"oracle": {"vnicsubnetocid": "null"}},
     "in a subnet of blanks": {"oracle": {"vnicsubnetocid": "       "}},
     "with an ingestion of blanks": {"oracle": {"ingestedtime": "       "}},
+    "with all behind blanks": {
+        "id": " 1b2c3d4e",
+        "oracle": {"vnicocid": " vnic-1", "vnicsubnetocid": " net-1", "ingestedtime": " 2026-03-04"},
+    },
     "without an ingestion": {"oracle": {"ingestedtime": None}},
     "with a number for its time": {"time": 17},
     "with a number for its resource": {"oracle": {"resourceId": 17}},

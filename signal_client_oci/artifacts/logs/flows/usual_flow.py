@@ -141,7 +141,9 @@ def _metadata(content: _Content, origin: Origin) -> Metadata | None:
     if not (start and end and source and destination and form):
         return None
     vnic, subnet, flow_id = oracle.vnicocid, oracle.vnicsubnetocid, flow.flowid
-    if " " in (vnic[0], subnet[0], flow_id[0], content.id[0], oracle.ingestedtime[0]):  # perhaps but blanks
+    if vnic.isspace() or subnet.isspace() or flow_id.isspace():
+        return None
+    if content.id.isspace() or oracle.ingestedtime.isspace():
         return None
     source_ip, source_port, destination_ip, destination_port, carried_bytes, carried_packets = form.names
     metadata = form.metadata.copy()
