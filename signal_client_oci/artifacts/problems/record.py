@@ -30,38 +30,38 @@ _DECODER: Final = msgspec.json.Decoder(ProblemFields)
 _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDetected"})
 
 
-class ProblemRecord:
-    """One problem: its identity at once, its artifact when asked; `risk_level` is as the service spells it."""
+class ProblemRecord(msgspec.Struct, frozen=True, gc=False):
+    """One problem: its identity at once, its artifact when asked."""
 
-    __slots__ = ("_parse_errors", "_problem", "id", "origin", "risk_level", "text")
+    text: bytes
+    origin: Origin
+    id: str
+    fields: ProblemFields
+    parse_errors: list[ParseError]
 
-    def __init__(self, text: bytes, origin: Origin) -> None:
-        self.text, self.origin = text, origin
-        problem, errors = decode_fields(text, _DECODER, ProblemFields)
-        self._problem, self._parse_errors = problem, errors
-        self.risk_level = problem.risk_level
-        if problem.id and not any_unreadable(errors, _IDENTITY):
-            # another id when its state, risk or last detection changes
-            detail, risk, last = problem.lifecycle_detail, problem.risk_level, problem.time_last_detected
-            fields = (problem.id, detail or "", risk or "", last or "")
-            self.id = fields_identity("problem", origin.tenancy_ocid, "", fields)
-        else:
-            self.id = bytes_identity("problem", origin.tenancy_ocid, "", text)
+    def __repr__(self) -> str:
+        """Return its id alone: the text may hold a secret."""
+        return f"<{type(self).__name__} {self.id}>"
+
+    @property
+    def risk_level(self) -> str | None:
+        """Its risk, as the service spells it."""
+        return self.fields.risk_level
 
     @property
     def problem_id(self) -> str | None:
         """Its OCID, None when it has none."""
-        return self._problem.id or None
+        return self.fields.id or None
 
     @property
     def is_active(self) -> bool:
         """True while it is open, and where it does not tell."""
-        return (self._problem.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
+        return (self.fields.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
 
     @property
     def last_detected(self) -> datetime | None:
         """When it was last detected, in UTC; None when that cannot be read."""
-        return utc_moment(self._problem.time_last_detected or "")
+        return utc_moment(self.fields.time_last_detected or "")
 
     def to_artifact(self, details: bytes | None, *, harmless: bool = False) -> MappedRecord:
         """Return the problem's artifact.
@@ -69,7 +69,7 @@ class ProblemRecord:
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
         `harmless` says that the summary is known to hold no secret.
         """
-        text, problem, parse_errors = self.text, self._problem, self._parse_errors
+        text, problem, parse_errors = self.text, self.fields, self.parse_errors
         if details is not None:
             whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):
@@ -91,4 +91,12 @@ class ProblemRecord:
 
 def read_problem(text: bytes, origin: Origin) -> ProblemRecord:
     """Return one item of ListProblems as a record; never raises, whatever the bytes."""
-    return ProblemRecord(text, origin)
+    problem, errors = decode_fields(text, _DECODER, ProblemFields)
+    if problem.id and not any_unreadable(errors, _IDENTITY):
+        # another id when its state, risk or last detection changes
+        detail, risk, last = problem.lifecycle_detail, problem.risk_level, problem.time_last_detected
+        fields = (problem.id, detail or "", risk or "", last or "")
+        identity = fields_identity("problem", origin.tenancy_ocid, "", fields)
+    else:
+        identity = bytes_identity("problem", origin.tenancy_ocid, "", text)
+    return ProblemRecord(text, origin, identity, problem, errors)
