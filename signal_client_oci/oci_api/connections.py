@@ -60,10 +60,18 @@ def sending(sender: Sender, target: str) -> Iterator[None]:
         _current.sender, _current.target = None, ""
 
 
-class _PlainConnection(HTTPConnection):
-    """A connection without TLS, which leads to this machine or nowhere."""
+class _Connection(HTTPConnection):
+    """A connection that sends the target that was signed, and whose socket can be shut from outside."""
 
     debuglevel = 0  # `log_requests` of another user of the SDK in this process would print signatures
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (see `sending`)
+        super().request(method, _current.target, *args, **kwargs)
+        _watch(self.sock)
+
+
+class _PlainConnection(_Connection):
+    """A connection without TLS, which leads to this machine or nowhere."""
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -72,15 +80,9 @@ class _PlainConnection(HTTPConnection):
             raise Failure("PLAIN_HTTP_REFUSED")
         return sock
 
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (see `sending`)
-        super().request(method, _current.target, *args, **kwargs)
-        _watch(self.sock)
 
-
-class _VerifiedConnection(HTTPSConnection):
+class _VerifiedConnection(_Connection, HTTPSConnection):
     """A connection over TLS to a server, and through a proxy, whose certificates were verified."""
-
-    debuglevel = 0  # as above
 
     def connect(self) -> None:
         """Connect and verify, or raise before a byte of a request is sent."""
@@ -102,10 +104,6 @@ class _VerifiedConnection(HTTPSConnection):
         if not (self.is_verified and connected.getpeercert(binary_form=True)):
             self.close()
             raise Failure("TLS_FAILED", detail="the server showed no certificate")
-
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (see `sending`)
-        super().request(method, _current.target, *args, **kwargs)
-        _watch(self.sock)
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):

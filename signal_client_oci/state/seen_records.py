@@ -34,7 +34,7 @@ def digest_of(artifact_id: str) -> bytes:
 
 
 def split_digests(packed: bytes) -> Iterator[bytes]:
-    """Yield the digests of a packed sequence of whole ones."""
+    """Return the digests of a packed sequence of whole ones."""
     return (digest for (digest,) in _DIGEST.iter_unpack(packed))
 
 

@@ -59,3 +59,10 @@ def test_only_objects_are_asked_of_together():
     assert _asked([b'{"a":1}'])
     assert not any(_asked([text, b"{}"]) for text in (b"[]", b'{"a":1', b"17", b"", b' {"a":1}'))
     assert not _asked([])
+
+
+def test_a_block_of_the_largest_size_is_asked_of_together():
+    """As many bytes as a turn puts into a block are not too many, and twice as many are."""
+    text = b'{"a":"%b"}' % (b"x" * (4096 - len(b'{"a":""}')))
+    assert _asked([text] * 16)
+    assert not _asked([text] * 32)

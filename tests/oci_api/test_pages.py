@@ -257,6 +257,27 @@ def test_a_list_that_stands_twice_is_refused_however_long(split, key, count):
 
 
 @pytest.mark.parametrize("count", [1, 2000])
+@pytest.mark.parametrize(
+    ("page", "found"),
+    [
+        (rb'{"s":{"results":[%b]},"\u0072esults":[{"data":3}]}', [b"3"]),
+        (rb'{"a\"results":[%b],"\u0072esults":[{"data":3}]}', [b"3"]),
+        (rb'{"results":[%b],"\u0072esults":[]}', None),
+        (rb'{"\u0072esults":[{"data":3}],"results":[%b]}', None),
+        (rb'{"results":[1],"a\"results":[%b]}', [b"1"]),
+    ],
+)
+def test_a_key_with_an_escape_is_the_same_key(page, found, count):
+    """However a page spells the key of its list, and a longer key that ends like it, no other list is taken for it."""
+    page %= b",".join([b'{"data":{"a":"' + b"x" * 100 + b'"}}'] * count)
+    if found is None:
+        with pytest.raises(PageError, match="more than one"):
+            split_search_results(page)
+    else:
+        assert split_search_results(page) == found
+
+
+@pytest.mark.parametrize("count", [1, 2000, 60_000])
 def test_a_list_within_something_else_is_not_the_pages_own(count):
     """A list under the same key, but further inside, is not taken for that of the page."""
     inner = b",".join([b'{"data":{"a":"' + b"x" * 100 + b'"}}'] * count)

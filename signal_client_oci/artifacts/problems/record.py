@@ -30,14 +30,14 @@ _DECODER: Final = msgspec.json.Decoder(ProblemFields)
 _IDENTITY: Final = frozenset({"id", "lifecycleDetail", "riskLevel", "timeLastDetected"})
 
 
-class ProblemRecord(msgspec.Struct, frozen=True, gc=False):
+class ProblemRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One problem: its identity at once, its artifact when asked."""
 
     text: bytes
     origin: Origin
     id: str
-    fields: ProblemFields
-    parse_errors: list[ParseError]
+    _fields: ProblemFields
+    _parse_errors: list[ParseError]
 
     def __repr__(self) -> str:
         """Return its id alone: the text may hold a secret."""
@@ -46,22 +46,22 @@ class ProblemRecord(msgspec.Struct, frozen=True, gc=False):
     @property
     def risk_level(self) -> str | None:
         """Its risk, as the service spells it."""
-        return self.fields.risk_level
+        return self._fields.risk_level
 
     @property
     def problem_id(self) -> str | None:
         """Its OCID, None when it has none."""
-        return self.fields.id or None
+        return self._fields.id or None
 
     @property
     def is_active(self) -> bool:
         """True while it is open, and where it does not tell."""
-        return (self.fields.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
+        return (self._fields.lifecycle_state or "ACTIVE").upper() != "INACTIVE"
 
     @property
     def last_detected(self) -> datetime | None:
         """When it was last detected, in UTC; None when that cannot be read."""
-        return utc_moment(self.fields.time_last_detected or "")
+        return utc_moment(self._fields.time_last_detected or "")
 
     def to_artifact(self, details: bytes | None, *, harmless: bool = False) -> MappedRecord:
         """Return the problem's artifact.
@@ -69,7 +69,7 @@ class ProblemRecord(msgspec.Struct, frozen=True, gc=False):
         `details` is the body of GetProblem; it replaces the summary when it is a JSON object about the same problem.
         `harmless` says that the summary is known to hold no secret.
         """
-        text, problem, parse_errors = self.text, self.fields, self.parse_errors
+        text, problem, parse_errors = self.text, self._fields, self._parse_errors
         if details is not None:
             whole, errors = decode_fields(details, _DECODER, ProblemFields)
             if whole.id == problem.id and not any_unreadable(errors, frozenset()):

@@ -14,7 +14,7 @@ from signal_client_oci.artifacts.secrets.hints import may_contain_secret
 __all__ = ["HarmlessTexts"]
 
 _MAX_BYTES: Final = 64 * 1024  # of texts that are asked of at once
-_OPENING, _CLOSING = b"{}"  # as numbers: an object begins and ends with them
+_OPENING, _CLOSING = ord("{"), ord("}")  # with which an object begins and ends
 
 
 class HarmlessTexts:
@@ -45,4 +45,4 @@ def _are_harmless(texts: Sequence[bytes]) -> bool:
         if not text or text[0] != _OPENING or text[-1] != _CLOSING:
             return False
     together = b"\n".join(texts)
-    return 0 < len(together) <= _MAX_BYTES and not may_contain_secret(together)
+    return 0 < len(together) < _MAX_BYTES + len(texts) and not may_contain_secret(together)

@@ -1,1 +1,1 @@
-"""Cuts the bodies of answers into pages of records."""
+"""Cuts a page, the body of an answer, into the texts of its records."""

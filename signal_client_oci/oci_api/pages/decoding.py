@@ -34,6 +34,9 @@ _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
 _BYTES_A_COMMA: Final = 20  # of ordinary records; where there are fewer, the elements are tiny
 _MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # in a larger body the elements are counted
 
+# `results` and `items` may be spelled with them too
+_ESCAPED_LETTERS: Final = (rb"\u006", rb"\u007")
+
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a text that is not JSON, not of the shape, not UTF-8 or too deep."""
 
@@ -134,7 +137,10 @@ PROBLEMS_PAGE: Final = PageKind(b'"items"', _listed_texts, _problem_texts, _COUN
 
 
 def decoded_texts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | None:
-    """Cut a page by decoding it; None where that is not possible, so that it has to be scanned."""
+    """Cut a page by decoding it; None where that is not possible, so that it has to be scanned.
+
+    Raises PageTooLargeError when it holds more than `bounds`.
+    """
     texts = _texts_by_parts(body, kind, bounds)
     if texts is None and _has_one_list(body, kind) and may_be_decoded(body, kind, bounds):
         try:
@@ -147,15 +153,19 @@ def decoded_texts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | 
 def _texts_by_parts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | None:
     """Cut a page of objects that begin alike part by part; None where that is not possible.
 
-    Where a part may end is guessed by how the objects begin: a wrong guess gives a part that is not JSON. The last part
-    takes what stands around the list, and so is a page of its own.
+    Where a part may end is guessed by how the objects begin: a wrong guess gives a part that is not JSON, because each
+    begins with an element of the list. The last part is decoded with all that stands before and behind the list.
     """
     start = _start_of_list(body, kind)
     if not start:
         return None
     whole, head, begins_next = memoryview(body), body[:start], b"}," + body[start : start + _BEGINNING]
+    if not _has_one_list(head, kind):
+        return None
     texts: list[bytes] = []
     try:
+        if kind.key:
+            kind.page_texts(head + b"]}")  # it fails where the list is that of something within the page
         while len(body) - start > _PART_BYTES:
             end = body.rfind(begins_next, start, start + _PART_BYTES)
             if end < 0:
@@ -183,9 +193,12 @@ def _start_of_list(body: bytes, kind: PageKind) -> int:
 
 
 def _has_one_list(body: bytes, kind: PageKind) -> bool:
-    """Tell whether the key of a page's list stands in it exactly once: msgspec would take the last of several."""
+    """Tell whether a page surely has one list of records: of a key that stands twice, msgspec would take the last."""
+    if not kind.key:
+        return True
     at = body.find(kind.key)
-    return not kind.key or (at >= 0 and at == body.rfind(kind.key))
+    is_once = at >= 0 and at == body.rfind(kind.key)
+    return is_once and not any(escape in body for escape in _ESCAPED_LETTERS)
 
 
 def may_be_decoded(body: bytes, kind: PageKind, bounds: Bounds) -> bool:
