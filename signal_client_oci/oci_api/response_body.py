@@ -18,9 +18,7 @@ __all__ = ["BodyLimits", "read_body"]
 
 _LEAST_CHUNK_BYTES: Final = 64 * 1024
 _MOST_CHUNK_BYTES: Final = 256 * 1024
-_CHUNKS_A_BODY: Final = (
-    4  # a chunk takes memory beside the body, and with each the thread waits for the others
-)
+_CHUNKS_A_BODY: Final = 4  # a chunk takes memory beside the body, and with each the thread waits for others
 _FIRST_REDIRECT: Final = 300
 _FIRST_ERROR: Final = 400
 
