@@ -198,7 +198,7 @@ def _has_one_list(body: bytes, kind: PageKind) -> bool:
         return True
     at = body.find(kind.key)
     is_once = at >= 0 and at == body.rfind(kind.key)
-    return is_once and not any(escape in body for escape in _ESCAPED_LETTERS)
+    return is_once and not (b"\\" in body and any(escape in body for escape in _ESCAPED_LETTERS))
 
 
 def may_be_decoded(body: bytes, kind: PageKind, bounds: Bounds) -> bool:
