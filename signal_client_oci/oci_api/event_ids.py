@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.artifacts.times import utc_moment
 
 __all__ = ["ListedEvent", "listed_event", "searched_event_id"]
@@ -34,14 +35,13 @@ class _Searched(msgspec.Struct, rename="camel", gc=False):
 
 _LISTED: Final = msgspec.json.Decoder(_Listed)
 _SEARCHED: Final = msgspec.json.Decoder(_Searched)
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def listed_event(text: bytes) -> ListedEvent | None:
     """Return what identifies an item of ListEvents, None where it has no id or no time that can be read."""
     try:
         event = _LISTED.decode(text)
-    except _UNREADABLE:
+    except DECODE_ERRORS:
         return None
     moment = utc_moment(event.event_time)
     return ListedEvent(event.event_id, moment) if event.event_id and moment else None
@@ -51,5 +51,5 @@ def searched_event_id(text: bytes) -> str:
     """Return the id of the event that a record of a search holds, "" where it has none."""
     try:
         return _SEARCHED.decode(text).log_content.id
-    except _UNREADABLE:
+    except DECODE_ERRORS:
         return ""

@@ -277,6 +277,19 @@ def test_a_key_with_an_escape_is_the_same_key(page, found, count):
         assert split_search_results(page) == found
 
 
+@pytest.mark.parametrize(("split", "key"), [(split_search_results, "results"), (split_problems, "items")])
+def test_each_letter_of_a_key_may_be_an_escape(split, key):
+    """A second list is seen whichever letter of its key is spelled so, in either case; other escapes mean nothing."""
+    for at, letter in enumerate(key):
+        for escape in (f"\\u{ord(letter):04x}", f"\\u00{ord(letter):02X}"):
+            other = key[:at] + escape + key[at + 1 :]
+            with pytest.raises(PageError, match="more than one"):
+                split(f'{{"{key}":[{{"data":1}}],"{other}":[{{"data":2}}]}}'.encode())
+    kind = decoding.SEARCH_PAGE if key == "results" else decoding.PROBLEMS_PAGE
+    page = rb'{"%b":[{"data":{"a":"\u007f\u003c\u0041"}}]}' % key.encode()
+    assert len(decoding.decoded_texts(page, kind, Bounds(5, 1 << 20)) or ()) == 1
+
+
 @pytest.mark.parametrize("count", [1, 2000, 60_000])
 def test_a_list_within_something_else_is_not_the_pages_own(count):
     """A list under the same key, but further inside, is not taken for that of the page."""

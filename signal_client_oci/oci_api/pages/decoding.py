@@ -7,12 +7,14 @@ an upper bound of what follows it, then, where there are many, the elements them
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.oci_api.limits import SMALLEST_SLICE_RECORDS
 from signal_client_oci.oci_api.pages.bounds import Bounds, limited, too_many
 
@@ -20,7 +22,6 @@ __all__ = [
     "LIST_PAGE",
     "PROBLEMS_PAGE",
     "SEARCH_PAGE",
-    "UNREADABLE",
     "PageKind",
     "decoded_texts",
     "may_be_decoded",
@@ -34,11 +35,8 @@ _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
 _BYTES_A_COMMA: Final = 20  # of ordinary records; where there are fewer, the elements are tiny
 _MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # in a larger body the elements are counted
 
-# `results` and `items` may be spelled with them too
-_ESCAPED_LETTERS: Final = (rb"\u006", rb"\u007")
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for a text that is not JSON, not of the shape, not UTF-8 or too deep."""
+# the letters of `results` and `items` as JSON may spell them too; others leave a page to be decoded
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00(?:6[59cCdD]|7[2-5])")
 
 
 class _Budget(threading.local):
@@ -145,7 +143,7 @@ def decoded_texts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | 
     if texts is None and _has_one_list(body, kind) and may_be_decoded(body, kind, bounds):
         try:
             texts = list(kind.page_texts(body))
-        except UNREADABLE:
+        except DECODE_ERRORS:
             return None
     return None if texts is None else limited(texts, bounds)
 
@@ -178,7 +176,7 @@ def _texts_by_parts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] 
         if not _has_one_list(last, kind):
             return None
         texts += kind.page_texts(last)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return None
     return texts
 
@@ -198,7 +196,7 @@ def _has_one_list(body: bytes, kind: PageKind) -> bool:
         return True
     at = body.find(kind.key)
     is_once = at >= 0 and at == body.rfind(kind.key)
-    return is_once and not (b"\\" in body and any(escape in body for escape in _ESCAPED_LETTERS))
+    return is_once and not (b"\\" in body and _ESCAPED_LETTER.search(body))
 
 
 def may_be_decoded(body: bytes, kind: PageKind, bounds: Bounds) -> bool:
@@ -215,11 +213,11 @@ def may_be_decoded(body: bytes, kind: PageKind, bounds: Bounds) -> bool:
         kind.counted.decode(body)
     except _TooManyError:
         raise too_many(bounds) from None
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return False
     return True
 
 
 def result_text(item: bytes) -> bytes:
-    """Return the text of a search item's `data`; raises one of `UNREADABLE` where it has none or is malformed."""
+    """Return the text of a search item's `data`; raises one of `DECODE_ERRORS` where it has none or is malformed."""
     return bytes(_RESULT.decode(item).data)

@@ -20,6 +20,7 @@ from signal_client_oci.artifacts.json_scan import (
     object_members,
     object_members_within,
 )
+from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.oci_api.pages.bounds import (
     LIST_BOUNDS,
     ORDINARY_PAGE,
@@ -33,7 +34,6 @@ from signal_client_oci.oci_api.pages.decoding import (
     LIST_PAGE,
     PROBLEMS_PAGE,
     SEARCH_PAGE,
-    UNREADABLE,
     decoded_texts,
     may_be_decoded,
     result_text,
@@ -94,7 +94,7 @@ def decoded_rows(
         raise unexpected
     try:
         return limited(decoder.decode(body), bounds)
-    except UNREADABLE as error:
+    except DECODE_ERRORS as error:
         raise unexpected from error
 
 
@@ -102,7 +102,7 @@ def decoded_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Decode one small object, such as a compartment; raises PageError when it is not what the decoder expects."""
     try:
         return decoder.decode(body)
-    except UNREADABLE as error:
+    except DECODE_ERRORS as error:
         raise PageError("not the object that was requested") from error
 
 
@@ -130,7 +130,7 @@ def _data_of(item: bytes, bounds: Bounds) -> bytes:
     bounds.check()
     try:
         return result_text(item)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         spans = [span for key, span in object_members(item)[0] if key == "data"]
         return item[slice(*spans[-1])] if spans else item
 
@@ -189,6 +189,6 @@ def _is_json(text: bytes) -> bool:
     """Tell whether a short text is JSON."""
     try:
         msgspec.json.decode(text)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return False
     return True
