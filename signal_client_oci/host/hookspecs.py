@@ -7,6 +7,7 @@ answer says what is wrong.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUP",
     "PROJECT",
+    "plugin_manager",
     "signal_client_poll",
     "signal_client_register_connectors",
     "signal_client_settings_schema",
@@ -60,3 +62,10 @@ def signal_client_poll(
     The host publishes a batch durably, stores its checkpoint, and only then asks for the next item.
     `checkpoint` is what was stored last, None at first. Every key of `context` is optional.
     """
+
+
+def plugin_manager() -> pluggy.PluginManager:
+    """Return a plugin manager that knows these hooks, and has no plugin yet."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(sys.modules[__name__])
+    return manager

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from signal_client_oci.host import hookspecs
 from signal_client_oci.host.conformance.contract_checks import ContractError, as_list, fail
 from signal_client_oci.host.conformance.hook_checks import check_connector
+from signal_client_oci.host.hookspecs import GROUP, plugin_manager
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -48,13 +48,12 @@ class Plugins:
     """
 
     def __init__(self) -> None:
-        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self.manager.add_hookspecs(hookspecs)
+        self.manager = plugin_manager()
         self._rejected: list[RejectedPlugin] = []
         self._lock = threading.Lock()
 
     @classmethod
-    def discover(cls, group: str = hookspecs.GROUP) -> Plugins:
+    def discover(cls, group: str = GROUP) -> Plugins:
         """Return the installed plugins; no fault of a plugin raises."""
         plugins = cls()
         for name in dict.fromkeys(point.name for point in importlib.metadata.entry_points(group=group)):
@@ -71,7 +70,7 @@ class Plugins:
         """The hooks to call, with keyword arguments."""
         return self.manager.hook
 
-    def load(self, name: str, group: str = hookspecs.GROUP) -> None:
+    def load(self, name: str, group: str = GROUP) -> None:
         """Import and register one entry point; a plugin that fails is rejected."""
         try:
             self.manager.load_setuptools_entrypoints(group, name=name)
