@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 import struct
+from binascii import unhexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -30,7 +31,7 @@ def digest_of(artifact_id: str) -> bytes:
 
     Two records of one overlap of 50,000 share them with a probability of 3e-15 for each new record.
     """
-    return bytes.fromhex(artifact_id[:_DIGEST_DIGITS])
+    return unhexlify(artifact_id[:_DIGEST_DIGITS])
 
 
 def split_digests(packed: bytes) -> Iterator[bytes]:

@@ -14,7 +14,10 @@ from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.logs import fields, general_record
 from signal_client_oci.artifacts.logs.flows import usual_flow
 from signal_client_oci.artifacts.logs.record import read_log_record
-from signal_client_oci.artifacts.problems import record as cloud_guard
+from signal_client_oci.artifacts.problems import fields as problem_fields
+from signal_client_oci.artifacts.problems import general_problem, usual_problem
+from signal_client_oci.artifacts.problems import record as problem_record
+from signal_client_oci.artifacts.problems.record import read_problem
 from signal_client_oci.artifacts.sanitize import is_clean
 
 OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.349Z", 404, None)
@@ -23,7 +26,7 @@ OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.3
 def alone(source, record):
     """Map a record without what is known of others."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (audit, cloud_guard, general_record, usual_flow):
+        for module in (audit, general_record, usual_flow, general_problem, usual_problem):
             patch.setattr(module, "is_clean", lambda _text: False)
         return mapped(source, record)
 
@@ -82,9 +85,9 @@ ENVELOPES = {
 }
 
 
-def assert_mapped_in_one_way(record):
+def assert_mapped_in_one_way(source, record):
     """Assert that a record is mapped as the general mapping does it, in the same order."""
-    quick, slow = mapped("logging", record), alone("logging", record)
+    quick, slow = mapped(source, record), alone(source, record)
     assert list(quick.artifact["metadata"].items()) == list(slow.artifact["metadata"].items())
     assert quick == slow
 
@@ -95,7 +98,7 @@ def test_a_flow_is_mapped_in_one_way(changes):
     record = copy.deepcopy(example("logging_flow_accepted")["record"])
     mapped("logging", record)
     record["logContent"]["data"] |= changes
-    assert_mapped_in_one_way(record)
+    assert_mapped_in_one_way("logging", record)
 
 
 @pytest.mark.parametrize("changes", ENVELOPES.values(), ids=ENVELOPES)
@@ -106,7 +109,7 @@ def test_a_flow_is_mapped_in_one_way_whatever_is_around_it(changes):
     content = record["logContent"]
     oracle = changes.get("oracle", {})
     content |= changes | {"oracle": content["oracle"] | oracle if isinstance(oracle, dict) else oracle}
-    assert_mapped_in_one_way(record)
+    assert_mapped_in_one_way("logging", record)
 
 
 @pytest.mark.parametrize("written", ["1772615727000.0", '"1772615727000"', "true", "null", str(2**70)])
@@ -114,7 +117,7 @@ def test_a_flow_is_mapped_in_one_way_at_any_time(written):
     """A flow is mapped as the general mapping does it, however its time is written."""
     record = copy.deepcopy(example("logging_flow_accepted")["record"])
     record["datetime"] = json.loads(written)
-    assert_mapped_in_one_way(record)
+    assert_mapped_in_one_way("logging", record)
 
 
 def test_the_usual_flow_takes_the_quick_way(monkeypatch):
@@ -139,6 +142,7 @@ def test_a_flow_that_is_not_mapped_yet_shows_nothing_of_its_text():
         (usual_flow._Content, fields.LogContent),
         (usual_flow._Oracle, fields.LogOracle),
         (usual_flow._Flow, fields.KnownFlow),
+        (problem_fields.UsualSummary, problem_fields.ProblemFields),
     ],
 )
 def test_both_ways_read_the_same_members(quick, general):
@@ -149,6 +153,15 @@ def test_both_ways_read_the_same_members(quick, general):
 
 PROBLEMS = {
     "as it is": {},
+    "with a name of three letters": {"resourceName": "web"},
+    "without what few summaries have": {"region": None, "labels": [], "targetId": None, "resourceType": None},
+    "with a member that is new": {"timeDue": None, "manageType": "MANUAL"},
+    "detected once": {
+        "timeFirstDetected": "2026-03-04T09:10:00.412Z",
+        "timeLastDetected": "2026-03-04T09:10:00.412Z",
+    },
+    "detected never": {"timeFirstDetected": "", "timeLastDetected": ""},
+    "without a beginning": {"timeFirstDetected": None},
     "detected again": {"timeLastDetected": "2026-03-05T09:10:00.412Z"},
     "detected again by another spelling": {"timeLastDetected": "2026-03-05T09:10:00Z"},
     "of no readable beginning": {"timeFirstDetected": "yesterday"},
@@ -160,6 +173,15 @@ PROBLEMS = {
     "without an id of its resource": {"resourceId": None},
     "without a score": {"riskScore": "none"},
     "of no risk": {"riskScore": 0},
+    "of an immense score": {"riskScore": 10**400},
+    "of a risk in other letters": {"riskLevel": "High"},
+    "of an unknown risk": {"riskLevel": "SEVERE"},
+    "of a state in other letters": {"lifecycleDetail": "open", "lifecycleState": "Active"},
+    "with an id of blanks": {"id": "      "},
+    "with an id behind a blank": {"id": " ocid1.problem.a", "resourceId": " ocid1.bucket.a"},
+    "without an id": {"id": "null"},
+    "with a resource of blanks": {"resourceId": "      "},
+    "named by an escape": {"resourceName": "web\n1"},
     "that was never risky": {"peakRiskScore": 0.0},
     "that was risky": {"peakRiskScore": 61.5},
     "with labels in a text": {"labels": "CIS, ObjectStorage"},
@@ -172,13 +194,36 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("changes", PROBLEMS.values(), ids=PROBLEMS)
 def test_a_problem_is_mapped_in_one_way(changes):
-    """A problem with what every summary has is mapped in less time, and each as the general mapping does it."""
+    """A summary in which nothing is missing is mapped in less time, each problem as the general mapping does it."""
     record = copy.deepcopy(example("cloud_guard_public_bucket")["record"])
     mapped("cloud_guard", record)
     record |= changes
-    quick, slow = mapped("cloud_guard", record), alone("cloud_guard", record)
-    assert list(quick.artifact["metadata"].items()) == list(slow.artifact["metadata"].items())
+    assert_mapped_in_one_way("cloud_guard", record)
+
+
+@pytest.mark.parametrize("changes", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_problem_is_the_same_in_both_ways(changes):
+    """What is asked of a problem before it is mapped does not depend on the way in which it is read."""
+    text = text_of(example("cloud_guard_public_bucket")["record"] | changes)
+    read = read_problem(text, ORIGIN), general_problem.read_general_problem(text, ORIGIN)
+    quick, slow = ((p.id, p.problem_id, p.risk_level, p.is_active, p.last_detected) for p in read)
     assert quick == slow
+
+
+def test_the_usual_problem_takes_the_quick_way(monkeypatch):
+    """A summary in which nothing is missing is read and mapped without the general way."""
+    record = example("cloud_guard_public_bucket")["record"]
+    expected = alone("cloud_guard", record)
+    for module in (problem_record, usual_problem):
+        monkeypatch.setattr(module, "read_general_problem", None)
+    assert mapped("cloud_guard", record) == expected
+
+
+def test_a_problem_that_is_not_mapped_yet_shows_nothing_of_its_text():
+    """What a log or a crash report prints of a problem has no secret in it."""
+    record = example("cloud_guard_public_bucket")["record"] | {"resourceName": "password=hunter2"}
+    read = read_problem(text_of(record), ORIGIN)
+    assert repr(read) == f"<UsualProblem {read.id}>"
 
 
 @pytest.mark.parametrize("name", NAMES)

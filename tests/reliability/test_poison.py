@@ -158,7 +158,7 @@ def test_any_limits_give_the_same_records(poisoned, limits):
     [
         ("audit", "audit.record.audit_metadata"),
         ("logging", "logs.general_record.log_metadata"),
-        ("cloud_guard", "problems.record.problem_metadata"),
+        ("cloud_guard", "problems.general_problem.problem_metadata"),
     ],
 )
 def test_a_defect_of_the_mapping_stops_no_record(world, monkeypatch, source, mapping):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-__all__ = ["ABSENT", "ProblemFields"]
+from signal_client_oci.artifacts.sanitize import LONGEST_EMPTY
+
+__all__ = ["ABSENT", "ProblemFields", "UsualSummary"]
 
 Text = str | None
 Score = float | str | None
 ABSENT: Final = msgspec.Raw()
+# a text that is too long to stand for no value, like `null`
+_Told = Annotated[str, msgspec.Meta(min_length=LONGEST_EMPTY + 1)]
 
 
 class ProblemFields(msgspec.Struct, rename="camel", gc=False):
@@ -41,4 +45,35 @@ class ProblemFields(msgspec.Struct, rename="camel", gc=False):
     impacted_resource_id: Text = None
     impacted_resource_name: Text = None
     impacted_resource_type: Text = None
+    additional_details: msgspec.Raw = ABSENT
+
+
+class UsualSummary(msgspec.Struct, rename="camel", gc=False, kw_only=True):
+    """A summary in which nothing is missing: the members of `ProblemFields`, those of details without a value."""
+
+    id: _Told
+    compartment_id: Text = None
+    detector_rule_id: Text = None
+    risk_level: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
+    risk_score: float
+    resource_id: _Told
+    resource_name: str
+    resource_type: Text = None
+    labels: tuple[Text, ...] | Text = None
+    time_first_detected: str
+    time_last_detected: str
+    lifecycle_state: Literal["ACTIVE", "INACTIVE"]
+    lifecycle_detail: Literal["OPEN", "RESOLVED", "DISMISSED", "DELETED"]
+    detector_id: Text = None
+    region: Text = None
+    regions: tuple[Text, ...] | None = None
+    target_id: Text = None
+    description: Text = None
+    recommendation: Text = None
+    comment: None = None
+    auto_resolve_date: None = None
+    peak_risk_score: None = None
+    impacted_resource_id: None = None
+    impacted_resource_name: None = None
+    impacted_resource_type: None = None
     additional_details: msgspec.Raw = ABSENT

@@ -12,15 +12,15 @@ import msgspec
 
 from signal_client_oci.artifacts.envelope import base_metadata
 from signal_client_oci.artifacts.sanitize import non_empty, sanitize, sanitize_list, set_fields
+from signal_client_oci.artifacts.severity import DEFAULT, severity_of_risk
 from signal_client_oci.artifacts.vocabulary import meaning_of_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from signal_client_oci.artifacts.envelope import Metadata, Origin
-    from signal_client_oci.artifacts.problems.fields import ProblemFields
+    from signal_client_oci.artifacts.problems.fields import ProblemFields, UsualSummary
     from signal_client_oci.artifacts.sanitize import TextFields
-    from signal_client_oci.artifacts.severity import Severity
 
 __all__ = ["RuleFinding", "cached_finding", "finding_fields", "map_finding"]
 
@@ -67,7 +67,7 @@ class RuleFinding(msgspec.Struct, frozen=True, gc=False):
     change: str | None
 
 
-def finding_fields(problem: ProblemFields) -> tuple[Any, ...]:
+def finding_fields(problem: ProblemFields | UsualSummary) -> tuple[Any, ...]:
     """Return the fields of a problem's finding: a plain tuple, by which it is found in less time once it is mapped."""
     return (
         problem.detector_rule_id,
@@ -86,12 +86,12 @@ def finding_fields(problem: ProblemFields) -> tuple[Any, ...]:
     )
 
 
-def map_finding(origin: Origin, severity: Severity, fields: tuple[Any, ...]) -> RuleFinding:
+def map_finding(origin: Origin, fields: tuple[Any, ...]) -> RuleFinding:
     """Map what a problem shares with others; `fields` as from `finding_fields`."""
     told = _Fields(*fields)
     rule, kind = non_empty(told.rule_id), non_empty(told.resource_type)
     detector, name = told.detector_id or "", rule or "a problem"
-    meaning = meaning_of_rule(rule, detector)
+    meaning, severity = meaning_of_rule(rule, detector), severity_of_risk(told.risk_level) or DEFAULT
     metadata = base_metadata(origin, "oci_cloud_guard", meaning.message_type, severity, sanitize(rule))
     set_fields(metadata, _text_fields(told, rule))
     # `region` is the older field, used when `regions` names none

@@ -1,8 +1,4 @@
-"""Maps a Cloud Guard problem's fields to the host's names.
-
-What it shares with others is mapped once (`finding`). Nearly all problems of a list have what every summary has, and
-nothing else: those are written into the form of their finding (`_usual_problem`), all others field by field.
-"""
+"""Maps a Cloud Guard problem's fields to the host's names; what it shares with others is mapped once (`finding`)."""
 
 from __future__ import annotations
 
@@ -13,14 +9,13 @@ from signal_client_oci.artifacts.envelope import sender_host
 from signal_client_oci.artifacts.lenient_decode import decode_leniently
 from signal_client_oci.artifacts.problems.fields import ABSENT, ProblemFields
 from signal_client_oci.artifacts.problems.finding import cached_finding, finding_fields, map_finding
-from signal_client_oci.artifacts.sanitize import are_told, non_empty, set_fields
+from signal_client_oci.artifacts.sanitize import non_empty, set_fields
 from signal_client_oci.artifacts.times import is_earlier, utc_text
 
 if TYPE_CHECKING:
     from signal_client_oci.artifacts.envelope import Metadata, Origin
     from signal_client_oci.artifacts.problems.finding import RuleFinding
     from signal_client_oci.artifacts.sanitize import TextFields
-    from signal_client_oci.artifacts.severity import Severity
 
 __all__ = ["problem_metadata"]
 
@@ -29,53 +24,20 @@ _ACTORS: Final = ("principalName", "userName", "user", "actor")
 _ADDRESSES: Final = ("ipAddress", "sourceIp", "clientIp", "IP Address")
 
 
-def problem_metadata(
-    problem: ProblemFields, origin: Origin, timestamp: str, severity: Severity, *, clean: bool
-) -> Metadata:
+def problem_metadata(problem: ProblemFields, origin: Origin, timestamp: str, *, clean: bool) -> Metadata:
     """Map a problem's fields; `timestamp` is when it was last detected, RFC 3339 UTC, `clean` as for `set_fields`."""
-    finding = (cached_finding if clean else map_finding)(origin, severity, finding_fields(problem))
+    finding = (cached_finding if clean else map_finding)(origin, finding_fields(problem))
     first, last = problem.time_first_detected, problem.time_last_detected
     start, change = timestamp, finding.change
     if first and first != last:
         start = utc_text(first) or timestamp
     if change is None:
         change = "detected again" if first != last and is_earlier(first or "", last or "") else "detected"
-    metadata = _usual_problem(problem, finding, change) if clean else None
-    if metadata is None:
-        metadata = finding.metadata | {"startTimeUTC": "", "endTimeUTC": ""}
-        _add_fields(metadata, problem, finding, change, clean=clean)
-    metadata["startTimeUTC"], metadata["endTimeUTC"] = start, timestamp
+    metadata = finding.metadata | {"startTimeUTC": start, "endTimeUTC": timestamp}
+    _add_fields(metadata, problem, finding, change, clean=clean)
     for name, texts in finding.lists:
         metadata[name] = texts.copy()
     return metadata
-
-
-def _usual_problem(problem: ProblemFields, finding: RuleFinding, change: str) -> Metadata | None:
-    """Map a problem of a clean record as `_add_fields` does, when it has what summaries have, and nothing else."""
-    ocid, name, resource, score = problem.id, problem.resource_name, problem.resource_id, problem.risk_score
-    if not (finding.form and ocid and name and resource and isinstance(score, float)):
-        return None
-    if _has_more(problem) or not are_told(ocid, name, resource):
-        return None
-    metadata = finding.form.copy()
-    metadata["senderHost"] = sender_host(name, resource)
-    metadata["message"] = f"{finding.subject} {name} was {change}{finding.ending}"
-    metadata["oci.problemId"], metadata["oci.resourceId"] = ocid, resource
-    metadata["oci.resourceName"], metadata["oci.change"], metadata["oci.riskScore"] = name, change, score
-    return metadata
-
-
-def _has_more(problem: ProblemFields) -> bool:
-    """Return whether a problem has what only its details have, or only few summaries."""
-    return bool(
-        problem.comment
-        or problem.auto_resolve_date
-        or problem.peak_risk_score is not None  # zero is one too
-        or problem.impacted_resource_id
-        or problem.impacted_resource_name
-        or problem.impacted_resource_type
-        or problem.additional_details is not ABSENT
-    )
 
 
 def _add_fields(
