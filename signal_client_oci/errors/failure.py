@@ -80,6 +80,11 @@ class Failure(Exception):  # noqa: N818  (it is reported far more often than it 
             date=self.date,
         )
 
+    def without_frames(self) -> Failure:
+        """Return the failure itself, without the frames that raised it, which keep answers and connections alive."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
     def check(
         self,
         name: str,

@@ -96,8 +96,7 @@ class Workers:
             try:
                 result: Any = request.task.call(self._client(key, lane))
             except Failure as failure:
-                result = failure.with_traceback(None)  # the frames would keep connections alive
-                result.__cause__ = result.__context__ = None
+                result = failure.without_frames()
             except Exception as error:  # noqa: BLE001  (a dead worker would leave the poll waiting; reported by name)
                 result = Failure("CLIENT_ERROR", detail=type(error).__name__)
             self._hold(request, result)

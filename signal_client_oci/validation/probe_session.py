@@ -126,7 +126,9 @@ class ProbeSession:
                 finally:  # what an operation returns here is small, whatever was received for it
                     self._memory.give_back(self._memory.finish())
         except Failure as failure:
-            return Failure("TIMEOUT", detail="no time was left") if failure.code == "STOPPED" else failure
+            if failure.code == "STOPPED":
+                return Failure("TIMEOUT", detail="no time was left")
+            return failure.without_frames()
 
     def _borrowed(self, region: str, service: str) -> _BorrowedClient:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -306,6 +307,18 @@ def test_the_parts_of_a_list_are_bounded(monkeypatch):
     large = b'{"a":"' + b"x" * 600_000 + b'"}'
     with pytest.raises(PageTooLargeError):
         split_list_events(in_list(large, *[b"{}"] * 400_000))
+
+
+def test_tiny_elements_are_counted_before_more_is_made_of_them(monkeypatch):
+    """Of a page of tiny elements one part is made at most, before they are found to be too many, or few enough."""
+    real, parts = decoding._LIST, []
+    monkeypatch.setattr(
+        decoding, "_LIST", SimpleNamespace(decode=lambda page: parts.append(page) or real.decode(page))
+    )
+    with pytest.raises(PageTooLargeError):
+        split_list_events(in_list(*[b"{}"] * 400_000))
+    assert len(parts) == 1
+    assert split_list_events(in_list(*[b"{}"] * 30_000)) == [b"{}"] * 30_000
 
 
 def test_the_deadline_is_asked_between_the_parts_of_a_list():

@@ -21,6 +21,8 @@ from support.world import (
     window_of,
 )
 
+from signal_client_oci.contract import SOURCES
+from signal_client_oci.oci_api.loading import load_sdk
 from signal_client_oci.oci_api.page_memory import PageMemory
 from signal_client_oci.oci_api.pages.bounds import Bounds
 from signal_client_oci.scheduler import dispatcher as workers
@@ -420,11 +422,13 @@ def test_the_connection_test_is_bounded_too(world, peak, monkeypatch, text):
     """Megabytes in place of every answer: the checks say so in time, and their memory stays within the limits."""
     monkeypatch.setattr("signal_client_oci.validation.connection_test.ALL_SECONDS", 4.0)
     body = _many(text, 4_000_000)
+    load_sdk(SOURCES)
     with LoopbackServer(http_answer("200 OK", body)) as server:
         settings = world.tenancy(HOME, FAR).settings(endpoint_template=_template(server))
-        before = peak()
+        before, kept_before = peak(), tracemalloc.get_traced_memory()[0]
         answer = validated(settings)
         assert peak() - before < 64 * MIB + 3 * len(body)
+        assert tracemalloc.get_traced_memory()[0] - kept_before < len(body) / 2  # no failure keeps its answer
     assert answer["status"] == "failed"
     assert by_name(answer)["authentication"]["code"] in ("RESPONSE_TOO_LARGE", "RESPONSE_NOT_JSON")
     assert {check["status"] for check in answer["checks"][2:]} == {"failed"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -33,6 +33,7 @@ _BEGINNING: Final = 16  # bytes in which elements begin alike, with the same key
 _UNCOUNTED_BYTES: Final = 512 * 1024  # elements of two bytes each are no more than may be made at once
 _FEW_COMMAS: Final = SMALLEST_SLICE_RECORDS
 _BYTES_A_COMMA: Final = 20  # of ordinary records; where there are fewer, the elements are tiny
+_MOST_IN_A_PART: Final = _PART_BYTES // _BYTES_A_COMMA
 _MAX_BYTES_FOR_COMMAS: Final = 16 * 1024 * 1024  # in a larger body the elements are counted
 
 # the letters of `results` and `items` as JSON may spell them too; others leave a page to be decoded
@@ -108,24 +109,24 @@ class PageKind(NamedTuple):
     """
 
     key: bytes
-    list_texts: Callable[[bytes], Iterable[bytes]]
-    page_texts: Callable[[bytes], Iterable[bytes]]
+    list_texts: Callable[[bytes], list[bytes]]
+    page_texts: Callable[[bytes], list[bytes]]
     counted: msgspec.json.Decoder[Any]
 
 
-def _listed_texts(page: bytes) -> Iterable[bytes]:
-    return map(bytes, _LIST.decode(page))
+def _listed_texts(page: bytes) -> list[bytes]:
+    return list(map(bytes, _LIST.decode(page)))
 
 
-def _problem_texts(page: bytes) -> Iterable[bytes]:
-    return map(bytes, _PROBLEMS.decode(page).items)
+def _problem_texts(page: bytes) -> list[bytes]:
+    return list(map(bytes, _PROBLEMS.decode(page).items))
 
 
-def _result_texts(results: bytes) -> Iterable[bytes]:
+def _result_texts(results: bytes) -> list[bytes]:
     return [bytes(result.data) for result in _RESULTS.decode(results)]
 
 
-def _search_texts(page: bytes) -> Iterable[bytes]:
+def _search_texts(page: bytes) -> list[bytes]:
     return [bytes(result.data) for result in _SEARCH.decode(page).results]
 
 
@@ -142,7 +143,7 @@ def decoded_texts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | 
     texts = _texts_by_parts(body, kind, bounds)
     if texts is None and _has_one_list(body, kind) and may_be_decoded(body, kind, bounds):
         try:
-            texts = list(kind.page_texts(body))
+            texts = kind.page_texts(body)
         except DECODE_ERRORS:
             return None
     return None if texts is None else limited(texts, bounds)
@@ -166,9 +167,10 @@ def _texts_by_parts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] 
             kind.page_texts(head + b"]}")  # it fails where the list is that of something within the page
         while len(body) - start > _PART_BYTES:
             end = body.rfind(begins_next, start, start + _PART_BYTES)
-            if end < 0:
+            part = kind.list_texts(b"".join((b"[", whole[start : end + 1], b"]"))) if end >= 0 else None
+            if part is None or len(part) > _MOST_IN_A_PART:  # tiny ones are counted first
                 return None
-            texts += kind.list_texts(b"".join((b"[", whole[start : end + 1], b"]")))
+            texts += part
             limited(texts, bounds)
             bounds.check()
             start = end + 2

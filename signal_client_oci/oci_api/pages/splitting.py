@@ -89,13 +89,12 @@ def decoded_rows(
     Raises PageError when it is not what the decoder expects, or holds more than `bounds`.
     """
     body = _sized(body, bounds)
-    unexpected = PageError("not the list that was requested")
-    if not may_be_decoded(body, LIST_PAGE, bounds):
-        raise unexpected
     try:
-        return limited(decoder.decode(body), bounds)
-    except DECODE_ERRORS as error:
-        raise unexpected from error
+        if may_be_decoded(body, LIST_PAGE, bounds):
+            return limited(decoder.decode(body), bounds)
+    except DECODE_ERRORS:
+        pass  # it is told below
+    raise PageError("not the list that was requested")
 
 
 def decoded_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
