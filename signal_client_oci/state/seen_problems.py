@@ -74,7 +74,9 @@ class SeenProblems:
         The scope that was left is forgotten when it has not been read for `forget_after` seconds.
         """
         delivered, left = self.listed, self.left
-        self.listed = (delivered | self.before | left.delivered) & listed
+        kept, back = delivered & listed, (self.before | left.delivered) & listed
+        if back or len(kept) < len(delivered):
+            self.listed = kept | back  # else the set stays the one that it is, and its text need not be made anew
         self.before = delivered - listed
         self.read_at = read_at
         is_forgotten = (left.read_at or left.since * 60) < read_at - forget_after

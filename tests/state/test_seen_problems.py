@@ -12,9 +12,18 @@ from signal_client_oci.state.poll_state import PollState
 from signal_client_oci.state.seen_problems import SeenProblems
 
 
+def _digest(number):
+    return (10_000 - number).to_bytes(8, "big")
+
+
+def _split(text):
+    packed = base64.b64decode(text)
+    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
 def digests(first, after):
     """Digests by their numbers, descending, so that the order in which they came is told from a sorted one."""
-    return [(10_000 - number).to_bytes(8, "big") for number in range(first, after)]
+    return [_digest(number) for number in range(first, after)]
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 3, 5, 7), (0, 3, 0, 4)], ids=str)
@@ -29,7 +38,36 @@ def test_what_is_added_is_stored_behind_what_was_there(sizes):
         assert problems.to_json()["listed"] == base64.b64encode(b"".join(every)).decode()
         assert problems.to_json()["listed"] == base64.b64encode(b"".join(every)).decode()
     problems.finish_listing(set(every), 60, 60)
-    assert problems.to_json()["listed"] == base64.b64encode(b"".join(sorted(every))).decode()
+    assert problems.to_json()["listed"] == base64.b64encode(b"".join(every)).decode()
+
+
+@pytest.mark.parametrize("listed", [range(5), range(4), range(2, 9), range(7, 9), ()], ids=str)
+@pytest.mark.parametrize("was_listed", [range(5), range(3), ()], ids=str)
+def test_what_is_stored_of_a_listing_is_what_is_known_of_it(listed, was_listed):
+    """Whatever a listing adds and leaves out, those of it that were delivered are stored, and those that it lost."""
+    problems = SeenProblems()
+    problems.deliver(digests(0, 5))
+    problems.finish_listing({*map(_digest, was_listed)}, 60, 60)
+    problems.deliver(digests(5, 8))
+    problems.to_json()
+    problems.finish_listing({*map(_digest, listed)}, 120, 60)
+    stored = {name: {*_split(problems.to_json()[name])} for name in ("listed", "before")}
+    assert stored["listed"] == {*digests(0, 8)} & {*map(_digest, listed)}
+    assert (
+        stored["before"]
+        == ({*map(_digest, was_listed)} & {*digests(0, 5)} | {*digests(5, 8)}) - stored["listed"]
+    )
+
+
+def test_a_listing_of_what_was_listed_before_is_stored_as_before():
+    """A poll that finds nothing new leaves the stored text as it is, whatever its order."""
+    problems = SeenProblems()
+    for number in (3, 1, 2):
+        problems.deliver([_digest(number)])
+    problems.finish_listing({*map(_digest, (1, 2, 3))}, 60, 60)
+    stored = problems.to_json()["listed"]
+    problems.finish_listing({*map(_digest, (1, 2, 3))}, 120, 60)
+    assert problems.to_json()["listed"] == stored
 
 
 def test_a_checkpoint_is_measured_to_the_byte():
