@@ -123,6 +123,7 @@ class CloudGuardSource:
         # one for all pages, because what is mapped once for many problems is remembered by it
         self._origin = context.origin(context.settings.region)
         self._progress = _Progress()
+        self._unwanted = frozenset(RISK_LEVELS).difference(self._settings.risk_levels)
         self._is_skipped = False
         self._listed: set[bytes] = set()
         self._new: deque[_Version] = deque()
@@ -252,15 +253,14 @@ class CloudGuardSource:
 
     def _new_ones(self, texts: Iterable[bytes]) -> Iterator[tuple[ProblemRecord, bytes]]:
         """Yield problem and digest of each version that was not delivered before and is risky enough."""
-        origin, listed = self._origin, self._listed
-        unwanted = set(RISK_LEVELS).difference(self._settings.risk_levels)
+        origin, listed, known, unwanted = self._origin, self._listed, self._known, self._unwanted
         for text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
             if digest in listed:
                 continue
             listed.add(digest)
-            if digest in self._known:
+            if digest in known:
                 self._counts["unchanged"] += 1
             elif unwanted and (problem.risk_level or "").upper() in unwanted:
                 self._counts["below_min_risk"] += 1
