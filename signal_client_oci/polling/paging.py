@@ -11,8 +11,11 @@ from signal_client_oci.oci_api.limits import PAGES_A_SLICE, TURN_BYTES, TURN_SEC
 
 __all__ = ["PageTokens", "Turns"]
 
-_BLOCK_RECORDS: Final = 16
+_BLOCK_RECORDS: Final = (
+    64  # to ask about a block takes as long as several records: what looks through it is cold then
+)
 _BLOCK_BYTES: Final = 64 * 1024
+_USUAL_BLOCK_BYTES: Final = 40 * 1024  # so that few blocks are too large where sizes differ
 
 
 class PageTokens:
@@ -63,8 +66,11 @@ class Turns:
 
 def _blocks(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Yield records in blocks that can be looked at together; where some of them are large, each by itself."""
-    for first in range(0, len(texts), _BLOCK_RECORDS):
-        block = texts[first : first + _BLOCK_RECORDS]
+    size = sum(map(len, texts))
+    fitting = _USUAL_BLOCK_BYTES * len(texts) // size if size else len(texts)
+    count = max(1, min(_BLOCK_RECORDS, fitting))
+    for first in range(0, len(texts), count):
+        block = texts[first : first + count]
         if sum(map(len, block)) <= _BLOCK_BYTES:
             yield block
         else:

@@ -76,7 +76,9 @@ class SeenProblems:
         delivered, left = self.listed, self.left
         kept, back = delivered & listed, (self.before | left.delivered) & listed
         if back or len(kept) < len(delivered):
-            self.listed = kept | back  # else the set stays the one that it is, and its text need not be made anew
+            self.listed = (
+                kept | back
+            )  # else the set stays the one that it is, and its text need not be made anew
         self.before = delivered - listed
         self.read_at = read_at
         is_forgotten = (left.read_at or left.since * 60) < read_at - forget_after

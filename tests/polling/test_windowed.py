@@ -999,8 +999,8 @@ def _turns(monkeypatch, texts, seconds_a_record):
     ("size", "seconds", "lengths"),
     [
         (10, 0.0001, [500, 500, 0]),
-        (10, 3.0, [16] * 62 + [8, 0]),
-        (5000, 3.0, [1] * 992 + [8, 0]),
+        (10, 3.0, [64] * 15 + [40, 0]),
+        (5000, 3.0, [8] * 125 + [0]),
         (1 << 20, 0.0, [2] * 500 + [0]),
         (10, 0.0, [1000]),
     ],
@@ -1012,6 +1012,15 @@ def test_a_turn_is_short_whatever_its_records_are(monkeypatch, size, seconds, le
     assert sum(found) == 1000
     assert len(found) == pytest.approx(len(lengths), abs=2)
     assert max(found) <= max(lengths) + 15
+
+
+def test_a_large_record_does_not_make_others_wait():
+    """Where sizes differ much, the blocks with large records are cut into single ones, the others are not."""
+    texts = [b"x" * 100] * 600 + [b"x" * 50_000] * 3 + [b"x" * 100] * 600
+    blocks = list(Turns(texts).next_turn())
+    assert [text for block in blocks for text in block] == texts
+    assert all(len(block) == 1 or sum(map(len, block)) <= 64 * 1024 for block in blocks)
+    assert len(blocks) < 200
 
 
 def test_a_poll_may_end_between_any_two_turns():
