@@ -33,6 +33,7 @@ __all__ = [
     "ReadRecord",
     "base_metadata",
     "build_artifact",
+    "build_clean_artifact",
     "bytes_identity",
     "failed_host",
     "fields_identity",
@@ -80,8 +81,8 @@ class MappedRecord(msgspec.Struct, frozen=True, gc=False):
     """
 
     artifact: Artifact
-    redacted: int
-    parse_error: bool
+    redacted: int = 0
+    parse_error: bool = False
 
 
 class Facility(NamedTuple):
@@ -200,6 +201,18 @@ def build_artifact(  # noqa: PLR0913  (all that a record is made of, once for ev
         "metadata": metadata,
     }
     return MappedRecord(artifact, len(masked.secrets) if masked else 0, bool(parse_errors))
+
+
+def build_clean_artifact(identity: str, timestamp: str, metadata: Metadata, text: bytes) -> MappedRecord:
+    """Do as `build_artifact` does, in less time, for a clean record in which nothing is missing and nothing masked."""
+    artifact: Artifact = {
+        "id": identity,
+        "source": CONNECTOR,
+        "timestamp": timestamp,
+        "raw": text.decode("ascii"),
+        "metadata": metadata,
+    }
+    return MappedRecord(artifact)
 
 
 class ReadRecord(Protocol):

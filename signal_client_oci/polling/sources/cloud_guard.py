@@ -123,7 +123,6 @@ class CloudGuardSource:
         # one for all pages, because what is mapped once for many problems is remembered by it
         self._origin = context.origin(context.settings.region)
         self._progress = _Progress()
-        self._unwanted = frozenset(RISK_LEVELS).difference(self._settings.risk_levels)
         self._is_skipped = False
         self._listed: set[bytes] = set()
         self._new: deque[_Version] = deque()
@@ -231,16 +230,18 @@ class CloudGuardSource:
     def _take(self, page: Page[bytes], *, is_last: bool) -> Iterator[Delivery | Change]:
         """Yield what is delivered of a page, a turn at a time; what needs details waits for them."""
         turns, harmless = Turns(page.items), HarmlessTexts(are_masked=self._origin.redact)
-        was_read = self._known.read_at is not None
+        reads_details = self._settings.cloud_guard_details
+        begin = self._known.since if self._known.read_at is None else None
+        unwanted = frozenset(RISK_LEVELS).difference(self._settings.risk_levels)
         while turns.has_more:
             artifacts: list[Artifact] = []
             digests: list[bytes] = []
             closed: list[bytes] = []
             for block in turns.next_turn():
-                for problem, digest in self._new_ones(block):
-                    if not (was_read or problem.is_active) and _was_closed_before(problem, self._known.since):
+                for problem, digest in self._new_ones(block, unwanted):
+                    if begin and not problem.is_active and _was_closed_before(problem, begin):
                         closed.append(digest)
-                    elif self._settings.cloud_guard_details and problem.problem_id:
+                    elif reads_details and problem.problem_id:
                         self._new.append(_Version(problem, digest))
                     else:
                         artifacts.append(self._artifact(problem, None, harmless=harmless.has(block)))
@@ -251,9 +252,11 @@ class CloudGuardSource:
                 yield RememberProblems(closed)
         self._progress.is_complete = is_last
 
-    def _new_ones(self, texts: Iterable[bytes]) -> Iterator[tuple[ProblemRecord, bytes]]:
+    def _new_ones(
+        self, texts: Iterable[bytes], unwanted: frozenset[str]
+    ) -> Iterator[tuple[ProblemRecord, bytes]]:
         """Yield problem and digest of each version that was not delivered before and is risky enough."""
-        origin, listed, known, unwanted = self._origin, self._listed, self._known, self._unwanted
+        origin, listed, known = self._origin, self._listed, self._known
         for text in texts:
             problem = read_problem(text, origin)
             digest = digest_of(problem.id)
@@ -285,7 +288,8 @@ class CloudGuardSource:
 
     def finish(self, hindsight: Hindsight) -> SourceOutcome:
         """Remember what is listed now; the interval begins when everything was read."""
-        progress, covered_until = self._progress, self._covered_until()
+        progress, read_at = self._progress, self._known.read_at
+        covered_until = None if read_at is None else minute_to_text(read_at // 60)
         counts = {name: count for name, count in sorted(self._counts.items()) if count}
         if self._is_skipped:
             return SourceOutcome("skipped", covered_until=covered_until)
@@ -304,10 +308,6 @@ class CloudGuardSource:
         finished = FinishProblems(self._listed, self._context.polled_at, _LEFT_SCOPE_SECONDS)
         started = to_text(self._context.started)
         return SourceOutcome("ok", None, started, counts, (finished,), warnings)
-
-    def _covered_until(self) -> str | None:
-        read_at = self._known.read_at
-        return None if read_at is None else minute_to_text(read_at // 60)
 
 
 def _call_of_list(tag: _ListPage, context: PollContext) -> Callable[[Client], Page[bytes]]:
