@@ -36,7 +36,8 @@ class _Waiting:
     def __init__(self, delivery: Delivery) -> None:
         self.artifacts, self.digests, self.key = delivery.artifacts, delivery.digests, delivery.key
         texts = [artifact["raw"] for artifact in delivery.artifacts]
-        self.sizes = [len(text) if text.isascii() else len(text.encode()) for text in texts]
+        are_bytes = all(map(str.isascii, texts))
+        self.sizes = list(map(len, texts)) if are_bytes else [len(text.encode()) for text in texts]
         self.total = sum(self.sizes)
 
     def fitting(self, room: int, room_bytes: int, *, alone: bool) -> int:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from signal_client_oci.artifacts.sanitize import LONGEST_EMPTY
+from signal_client_oci.artifacts.sanitize import Told
 
 __all__ = ["ABSENT", "ProblemFields", "UsualSummary"]
 
 Text = str | None
 Score = float | str | None
 ABSENT: Final = msgspec.Raw()
-# a text that is too long to stand for no value, like `null`
-_Told = Annotated[str, msgspec.Meta(min_length=LONGEST_EMPTY + 1)]
 
 
 class ProblemFields(msgspec.Struct, rename="camel", gc=False):
@@ -51,12 +49,12 @@ class ProblemFields(msgspec.Struct, rename="camel", gc=False):
 class UsualSummary(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """A summary in which nothing is missing: the members of `ProblemFields`, those of details without a value."""
 
-    id: _Told
+    id: Told
     compartment_id: Text = None
     detector_rule_id: Text = None
     risk_level: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "MINOR"]
     risk_score: float
-    resource_id: _Told
+    resource_id: Told
     resource_name: str
     resource_type: Text = None
     labels: tuple[Text, ...] | Text = None

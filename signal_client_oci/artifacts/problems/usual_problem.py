@@ -17,7 +17,7 @@ from signal_client_oci.artifacts.problems.fields import ABSENT, UsualSummary
 from signal_client_oci.artifacts.problems.finding import cached_finding, finding_fields
 from signal_client_oci.artifacts.problems.general_problem import read_general_problem
 from signal_client_oci.artifacts.problems.identity import version_identity
-from signal_client_oci.artifacts.sanitize import EMPTY, is_clean
+from signal_client_oci.artifacts.sanitize import is_clean, non_empty
 from signal_client_oci.artifacts.times import is_earlier, utc_moment, utc_text
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _metadata(summary: UsualSummary, origin: Origin, timestamp: str) -> Metadata
     """Map a clean summary, last detected at `timestamp`; None where something is missing all the same."""
     finding = cached_finding(origin, finding_fields(summary))
     ocid, name, resource = summary.id, summary.resource_name, summary.resource_id
-    if finding.form is None or name in EMPTY or name.isspace() or ocid.isspace() or resource.isspace():
+    if finding.form is None or not non_empty(name) or ocid.isspace() or resource.isspace():
         return None
     start, change = timestamp, finding.change
     first, last = summary.time_first_detected, summary.time_last_detected

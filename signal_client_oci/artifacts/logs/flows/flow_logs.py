@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT",
-    "EMPTY_STATUSES",
     "FROM_CLIENT",
     "FROM_SERVER",
     "SERVER",
@@ -63,7 +62,7 @@ _SERVICE_PORTS: Final = frozenset(
     }
 )
 # the statuses of a flow record without a flow
-EMPTY_STATUSES: Final = ("NODATA", "SKIPDATA")
+_EMPTY_STATUSES: Final = ("NODATA", "SKIPDATA")
 _VERDICTS: Final = {"ACCEPT": "accepted", "REJECT": "rejected"}
 
 
@@ -150,7 +149,7 @@ def _protocol(data: Flow) -> str | None:
 
 def _flow_message(data: Flow, protocol: str | None, route: str) -> str:
     """Return a flow as a sentence: "TCP 10.0.0.1:60830 -> 192.0.2.1:443 accepted, 5 packets, 840 bytes"."""
-    if data.status in EMPTY_STATUSES:
+    if data.status in _EMPTY_STATUSES:
         return f"no flow was recorded: {data.status}"
     message = f"{protocol or 'traffic'} {route} {word_for_action(data.action or '')}"
     if data.packets is None or data.bytes_out is None:

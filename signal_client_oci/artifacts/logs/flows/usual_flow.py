@@ -8,7 +8,7 @@ both.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -17,7 +17,6 @@ from signal_client_oci.artifacts.envelope import build_artifact, build_clean_art
 from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, Count, KnownFlow, LogOracle, Text
 from signal_client_oci.artifacts.logs.flows.flow_logs import (
-    EMPTY_STATUSES,
     FROM_CLIENT,
     FROM_SERVER,
     FlowNames,
@@ -27,7 +26,7 @@ from signal_client_oci.artifacts.logs.flows.flow_logs import (
 )
 from signal_client_oci.artifacts.logs.general_record import GeneralRecord
 from signal_client_oci.artifacts.logs.mapping import place_metadata, row_of
-from signal_client_oci.artifacts.sanitize import LONGEST_EMPTY, are_told, is_clean
+from signal_client_oci.artifacts.sanitize import Told, is_clean, non_empty
 from signal_client_oci.artifacts.times import utc_text_of_epoch, utc_text_of_second
 
 if TYPE_CHECKING:
@@ -35,37 +34,35 @@ if TYPE_CHECKING:
 
 __all__ = ["UsualFlowRecord", "read_usual_flow"]
 
-# a text that is too long to stand for no value, like `null`
-_Told = Annotated[str, msgspec.Meta(min_length=LONGEST_EMPTY + 1)]
 _Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 
 
 class _Oracle(LogOracle, gc=False, kw_only=True):
-    ingestedtime: _Told
-    vnicocid: _Told
-    vnicsubnetocid: _Told
+    ingestedtime: Told
+    vnicocid: Told
+    vnicsubnetocid: Told
 
 
 class _Flow(KnownFlow, rename="camel", gc=False, kw_only=True, forbid_unknown_fields=True):
-    action: str
+    action: Literal["ACCEPT", "REJECT"]
     bytes_out: Count
     destination_address: str
     destination_port: _Port
     end_time: Count
-    flowid: _Told
+    flowid: Told
     packets: Count
     protocol: Count
     protocol_name: str
     source_address: str
     source_port: _Port
     start_time: Count
-    status: str
+    status: Literal["OK"]
 
 
 class _Content(msgspec.Struct, gc=False, kw_only=True):
     """The envelope, with the members of `LogContent`, so that one of a wrong type is none of a usual flow."""
 
-    id: _Told
+    id: Told
     time: Text = None
     type: Text = None
     source: Text = None
@@ -138,7 +135,6 @@ def _metadata(content: _Content, origin: Origin) -> Metadata | None:
         is_reply(flow.source_port, flow.destination_port),
         flow.action,
         flow.protocol_name,
-        flow.status,
     )
     if not (start and end and source and destination and form):
         return None
@@ -189,14 +185,11 @@ def _form(  # noqa: PLR0913  (positional, because the cache is asked for every r
     goes_back: bool,  # noqa: FBT001
     action: str,
     protocol: str,
-    status: str,
 ) -> _Form | None:
-    """Return the form of flows; None where something of it is missing, or they are records without a flow."""
-    if row_of(log_type)["mapping"] != "flow" or status in EMPTY_STATUSES:
+    """Return the form of flows; None where something of it is missing."""
+    if row_of(log_type)["mapping"] != "flow":
         return None
-    if "-" in (action, protocol):
-        return None
-    if not (action and protocol and status and are_told(action, protocol, status)):
+    if protocol == "-" or not non_empty(protocol):
         return None
     names = FROM_SERVER if goes_back else FROM_CLIENT
     order = (
@@ -205,7 +198,7 @@ def _form(  # noqa: PLR0913  (positional, because the cache is asked for every r
         *("oci.flowId", "oci.status", "oci.recordId", "oci.ingestedTime"),
     )
     place = place_metadata(origin, log_type, log_source, subject, group, log, compartment)
-    shared = {"action": action, "protocol": protocol, "oci.status": status}
+    shared = {"action": action, "protocol": protocol, "oci.status": "OK"}
     return _Form(place | dict.fromkeys(order, "") | shared, names, word_for_action(action))
 
 
