@@ -37,8 +37,8 @@ MAX_CLEAN_BYTES: Final = (
 
 # what pipelines write for a field without a value
 EMPTY: Final = frozenset({"", "None", "null"})
-LONGEST_EMPTY: Final = 4
-Told = Annotated[str, msgspec.Meta(min_length=LONGEST_EMPTY + 1)]
+_LONGEST_EMPTY: Final = 4
+Told = Annotated[str, msgspec.Meta(min_length=_LONGEST_EMPTY + 1)]
 """A text that stands for a value unless it is blank, because what stands for none is shorter."""
 UNNAMED: Final = "unnamed"
 SHORT: Final = 64  # characters of a text that is worth remembering
@@ -63,7 +63,7 @@ def set_fields(metadata: dict[str, MetadataValue], fields: TextFields, *, clean:
         if not value:
             continue
         # of the clean texts, only these and those of nothing but spaces stand for no value
-        if clean and value[0] != " " and (len(value) > LONGEST_EMPTY or value not in EMPTY):
+        if clean and value[0] != " " and (len(value) > _LONGEST_EMPTY or value not in EMPTY):
             metadata[name] = value
         elif safe := sanitize(value):
             metadata[name] = safe
@@ -94,7 +94,7 @@ def _escapes_are_plain(text: bytes) -> bool:
 
 def non_empty(text: str | None) -> str:
     """Return a text as it is, and "" for what stands for no value: None, blanks, `None` and `null`."""
-    if text and (len(text) > LONGEST_EMPTY or text not in EMPTY) and not text.isspace():
+    if text and (len(text) > _LONGEST_EMPTY or text not in EMPTY) and not text.isspace():
         return text
     return ""
 

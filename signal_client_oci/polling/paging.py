@@ -66,12 +66,18 @@ class Turns:
 
 def _blocks(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Yield records in blocks that can be looked at together; where some of them are large, each by itself."""
-    size = sum(map(len, texts))
-    fitting = _USUAL_BLOCK_BYTES * len(texts) // size if size else len(texts)
-    count = max(1, min(_BLOCK_RECORDS, fitting))
+    count = _records_a_block(texts)
     for first in range(0, len(texts), count):
         block = texts[first : first + count]
         if sum(map(len, block)) <= _BLOCK_BYTES:
             yield block
         else:
             yield from ([text] for text in block)
+
+
+def _records_a_block(texts: Sequence[bytes]) -> int:
+    """Return how many records most blocks have room for; one that is larger than a block counts as one."""
+    size = sum(map(len, texts))
+    if max(map(len, texts), default=0) > _BLOCK_BYTES:
+        size = sum(min(len(text), _BLOCK_BYTES) for text in texts)
+    return max(1, min(_BLOCK_RECORDS, _USUAL_BLOCK_BYTES * len(texts) // max(1, size)))

@@ -75,10 +75,9 @@ class SeenProblems:
         """
         delivered, left = self.listed, self.left
         kept, back = delivered & listed, (self.before | left.delivered) & listed
+        # where nothing comes or goes the set stays the same object, so that its text need not be made anew
         if back or len(kept) < len(delivered):
-            self.listed = (
-                kept | back
-            )  # else the set stays the one that it is, and its text need not be made anew
+            self.listed = kept | back
         self.before = delivered - listed
         self.read_at = read_at
         is_forgotten = (left.read_at or left.since * 60) < read_at - forget_after

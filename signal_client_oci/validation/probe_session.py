@@ -82,7 +82,10 @@ class ProbeSession:
         if isinstance(result, Failure) and result.code in _WORTH_A_RETRY and broke_at_once:
             result = self._attempt(region, service, operation)
         if isinstance(result, Failure):
-            raise result
+            try:
+                raise result
+            finally:
+                del result  # or the failure and this frame would keep each other
         return result
 
     def call_main(self, service: str, operation: Callable[[Client], _T]) -> _T:
@@ -168,6 +171,6 @@ def _result_of(function: Callable[[], _T]) -> _T | Failure:
     try:
         return function()
     except Failure as failure:
-        return failure
+        return failure.without_frames()
     except Exception as error:  # noqa: BLE001  (nothing may leave a hook as an exception; it is reported and logged)
         return internal_failure(error)

@@ -17,7 +17,7 @@ def _asked(texts):
     return HarmlessTexts(are_masked=True).has(texts)
 
 
-@pytest.mark.parametrize("place", [0, 7, 15])
+@pytest.mark.parametrize("place", [0, 31, 63])
 def test_what_is_suspicious_alone_is_suspicious_among_others(place):
     """No text that may hold a secret is called harmless, wherever among harmless ones it stands."""
     texts = [text_of(entry) for name in ("secrets", "evidence") for entry in records(name)]
@@ -33,7 +33,7 @@ def test_what_is_suspicious_alone_is_suspicious_among_others(place):
     ]
     suspicious = [text for text in texts if may_contain_secret(text)]
     assert len(suspicious) > len(texts) // 2
-    missed = [text for text in suspicious if _asked([*PLAIN[:place], text, *PLAIN[place:15]])]
+    missed = [text for text in suspicious if _asked([*PLAIN[:place], text, *PLAIN[place:63]])]
     assert missed == []
 
 

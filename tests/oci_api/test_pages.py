@@ -310,7 +310,7 @@ def test_the_parts_of_a_list_are_bounded(monkeypatch):
 
 
 def test_tiny_elements_are_counted_before_more_is_made_of_them(monkeypatch):
-    """Of a page of tiny elements one part is made at most, before they are found to be too many, or few enough."""
+    """Of a page of tiny elements one part is made, and no more until it is known that they are few enough."""
     real, parts = decoding._LIST, []
     monkeypatch.setattr(
         decoding, "_LIST", SimpleNamespace(decode=lambda page: parts.append(page) or real.decode(page))

@@ -60,14 +60,15 @@ def test_what_is_stored_of_a_listing_is_what_is_known_of_it(listed, was_listed):
 
 
 def test_a_listing_of_what_was_listed_before_is_stored_as_before():
-    """A poll that finds nothing new leaves the stored text as it is, whatever its order."""
-    problems = SeenProblems()
-    for number in (3, 1, 2):
+    """A listing of just what was delivered leaves the stored text as it is, and what comes next is stored behind it."""
+    problems, order = SeenProblems(), (3, 1, 2)
+    problems.to_json()
+    for number in order:
         problems.deliver([_digest(number)])
-    problems.finish_listing({*map(_digest, (1, 2, 3))}, 60, 60)
-    stored = problems.to_json()["listed"]
-    problems.finish_listing({*map(_digest, (1, 2, 3))}, 120, 60)
-    assert problems.to_json()["listed"] == stored
+    problems.finish_listing({*map(_digest, order)}, 60, 60)
+    assert _split(problems.to_json()["listed"]) == [*map(_digest, order)]
+    problems.deliver([_digest(0)])
+    assert _split(problems.to_json()["listed"]) == [*map(_digest, (*order, 0))]
 
 
 def test_a_checkpoint_is_measured_to_the_byte():

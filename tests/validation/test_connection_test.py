@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections import Counter
 from itertools import pairwise
 
@@ -429,6 +431,35 @@ def test_nothing_is_asked_after_the_end(world):
     with pytest.raises(Failure, match="TIMEOUT"):
         session.call(HOME, "audit", lambda client: client.call("get_configuration"))
     assert world.asked() == []
+
+
+class _Rows(list):
+    """What a check has read so far."""
+
+
+def test_a_failed_check_keeps_nothing_of_what_it_read(world):
+    """As soon as a failure is told, what its check had read is let go, also while nobody looks for garbage."""
+    settings = parse_settings(world.tenancy.settings())
+    key = load_api_key(world.tenancy.private_key_pem, "", world.tenancy.fingerprint)
+    kept = []
+
+    def check():
+        rows = _Rows()
+        kept.append(weakref.ref(rows))
+        session.call(HOME, "audit", _refused)
+
+    with probe_session.ProbeSession(settings, key, time.monotonic() + 5) as session:
+        gc.disable()
+        try:
+            results = session.run_parallel([check, check])
+            assert [result.code for result in results] == ["INVALID_REQUEST"] * 2
+            assert [rows() for rows in kept] == [None, None]
+        finally:
+            gc.enable()
+
+
+def _refused(_client):
+    raise Failure("INVALID_REQUEST")
 
 
 def _raise(*_args, **_kwargs):

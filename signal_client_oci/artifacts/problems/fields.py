@@ -47,7 +47,7 @@ class ProblemFields(msgspec.Struct, rename="camel", gc=False):
 
 
 class UsualSummary(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """A summary in which nothing is missing: the members of `ProblemFields`, those of details without a value."""
+    """A summary in which nothing is missing: the members of `ProblemFields`, without what few problems have."""
 
     id: Told
     compartment_id: Text = None

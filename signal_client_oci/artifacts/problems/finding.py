@@ -51,7 +51,7 @@ class RuleFinding(msgspec.Struct, frozen=True, gc=False):
     """What is mapped of a finding; whoever uses it copies its dictionaries and lists, and never changes them.
 
     `form` is the metadata with all the names of a usual problem in their order, whose values are still to come; None
-    where no problem of the finding is usual. `lists` is what stands last in metadata, by name. `name` is what the
+    where the resource is the user who acted. `lists` is what stands last in metadata, by name. `name` is what the
     finding calls itself, `subject` says also on what kind of resource, `ending` its risk and description.
     `names_user` is True where the resource is the user who acted. `change` is what last happened to its problems, ""
     when unknown, None where each problem's times tell.
@@ -107,7 +107,7 @@ def map_finding(origin: Origin, fields: tuple[Any, ...]) -> RuleFinding:
     risk = f", risk {told.risk_level}" if told.risk_level else ""
     return RuleFinding(
         metadata=metadata,
-        form=None if names_user or change == "" else _form(metadata, lists),
+        form=None if names_user else _form(metadata, lists),
         lists=tuple(lists.items()),
         name=name,
         subject=f"{name} on {kind}" if kind else f"{name} on",

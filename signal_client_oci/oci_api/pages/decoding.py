@@ -1,8 +1,9 @@
 """Decodes a page that is JSON from end to end into the texts of its records, and makes no more objects than it may.
 
 A body of many tiny records would take many times its size as objects. So a list of records that begin alike is cut in
-parts of a bounded size. Others are counted before any is made: first the commas behind a harmless beginning, which are
-an upper bound of what follows it, then, where there are many, the elements themselves, without keeping them.
+parts of a bounded size, unless they are tiny. Others are counted before any is made: first the commas behind a harmless
+beginning, which are an upper bound of what follows it, then, where there are many, the elements themselves, without
+keeping them.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def decoded_texts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | 
 
 
 def _texts_by_parts(body: bytes, kind: PageKind, bounds: Bounds) -> list[bytes] | None:
-    """Cut a page of objects that begin alike part by part; None where that is not possible.
+    """Cut a page of objects that begin alike part by part; None where that is not possible, or where they are tiny.
 
     Where a part may end is guessed by how the objects begin: a wrong guess gives a part that is not JSON, because each
     begins with an element of the list. The last part is decoded with all that stands before and behind the list.

@@ -239,7 +239,7 @@ class CloudGuardSource:
             closed: list[bytes] = []
             for block in turns.next_turn():
                 for problem, digest in self._new_ones(block, unwanted):
-                    if begin and not problem.is_active and _was_closed_before(problem, begin):
+                    if begin is not None and not problem.is_active and _was_closed_before(problem, begin):
                         closed.append(digest)
                     elif reads_details and problem.problem_id:
                         self._new.append(_Version(problem, digest))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from random import Random
 from typing import Final, NamedTuple
 
 from signal_client_oci.contract import Check
@@ -73,6 +74,9 @@ class Planner:
     def plan(self) -> Plan:
         """Return what is read in all regions."""
         partitions = [one for region in self._scope.regions for one in self._partitions(region)]
+        # where polls are cut short, of those that one poll read not always the same come first
+        first = Random(self._context.minute).randrange(len(partitions)) if partitions else 0
+        partitions = [*partitions[first:], *partitions[:first]]
         partitions.sort(key=lambda one: _turn(one.cursor))
         return Plan(partitions, self._keys, self._asked_for, self._changes, self._warnings)
 
