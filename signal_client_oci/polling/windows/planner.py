@@ -75,8 +75,9 @@ class Planner:
         """Return what is read in all regions."""
         partitions = [one for region in self._scope.regions for one in self._partitions(region)]
         # where polls are cut short, of those that one poll read not always the same come first
-        first = Random(self._context.minute).randrange(len(partitions)) if partitions else 0
-        partitions = [*partitions[first:], *partitions[:first]]
+        turn = Random(self._context.minute)  # noqa: S311  (nothing secret)
+        first = turn.randrange(max(1, len(partitions)))
+        partitions = partitions[first:] + partitions[:first]
         partitions.sort(key=lambda one: _turn(one.cursor))
         return Plan(partitions, self._keys, self._asked_for, self._changes, self._warnings)
 
