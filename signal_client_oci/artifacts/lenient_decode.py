@@ -73,12 +73,21 @@ def decode_fields(
         errors: list[ParseError] = []
     except RecursionError:
         errors = [_TOO_DEEP]
-    except UnicodeDecodeError:
-        errors = [NOT_UTF_8]
-    except msgspec.DecodeError:
-        errors = [_NOT_JSON]
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+    ):  # which of them for broken characters depends on the release
+        errors = [_NOT_JSON if _is_utf_8(text) else NOT_UTF_8]
     fields = _recover_object(text, shape, "", errors)
     return shape(**fields), errors
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def any_unreadable(errors: list[ParseError], fields: frozenset[str]) -> bool:

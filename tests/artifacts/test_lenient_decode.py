@@ -51,10 +51,15 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
             Outer("\ufffd", 1),
             ["record: not valid UTF-8", "text: contains characters that JSON does not allow"],
         ),
+        (
+            b'{"x":oops,"text":"\xff"}',
+            Outer("\ufffd"),
+            ["record: not valid UTF-8", "text: contains characters that JSON does not allow"],
+        ),
         (b'{"text":"a","x":' + DEEP + b"}", Outer("a"), ["record: nested too deeply"]),
         (b"17", Outer(), ["record: expected an object, found a number"]),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_readable_fields_are_used_and_the_others_are_named(text, fields, errors):
     """One bad field costs the record that field alone, and the parse error names it by its path."""
