@@ -73,10 +73,8 @@ def decode_fields(
         errors: list[ParseError] = []
     except RecursionError:
         errors = [_TOO_DEEP]
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-    ):  # which of them for broken characters depends on the release
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # which of the two is raised for broken characters depends on msgspec's release
         errors = [_NOT_JSON if _is_utf_8(text) else NOT_UTF_8]
     fields = _recover_object(text, shape, "", errors)
     return shape(**fields), errors

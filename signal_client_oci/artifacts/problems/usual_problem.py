@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from signal_client_oci.artifacts.envelope import build_artifact, build_clean_artifact, sender_host
+from signal_client_oci.artifacts.envelope import build_clean_artifact, sender_host
 from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.artifacts.problems.fields import ABSENT, UsualSummary
 from signal_client_oci.artifacts.problems.finding import cached_finding, finding_fields
@@ -70,9 +70,8 @@ class UsualProblem(msgspec.Struct, frozen=True, eq=False, gc=False):
             metadata = _metadata(self.summary, origin, timestamp)
         if timestamp is None or metadata is None:
             return read_general_problem(text, origin).to_artifact(details, harmless=harmless)
-        if harmless or not origin.redact:
-            return build_clean_artifact(self.id, timestamp, metadata, text)
-        return build_artifact(self.id, timestamp, metadata, text, [], redact=True)
+        redact = origin.redact and not harmless
+        return build_clean_artifact(self.id, timestamp, metadata, text, redact=redact)
 
 
 def read_usual_problem(text: bytes, origin: Origin) -> UsualProblem | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 import msgspec
 
 from signal_client_oci.artifacts.addresses import MAX_PORT, one_ip
-from signal_client_oci.artifacts.envelope import build_artifact, build_clean_artifact, bytes_identity
+from signal_client_oci.artifacts.envelope import build_clean_artifact, bytes_identity
 from signal_client_oci.artifacts.lenient_decode import DECODE_ERRORS
 from signal_client_oci.artifacts.logs.fields import AUDIT_GROUPS, Count, KnownFlow, LogOracle, Text
 from signal_client_oci.artifacts.logs.flows.flow_logs import (
@@ -101,9 +101,8 @@ class UsualFlowRecord(msgspec.Struct, frozen=True, gc=False):
         metadata = _metadata(self.log.log_content, origin) if timestamp and is_clean(text) else None
         if timestamp is None or metadata is None:
             return GeneralRecord(text, origin).to_artifact(harmless=harmless)
-        if harmless or not origin.redact:
-            return build_clean_artifact(self.id, timestamp, metadata, text)
-        return build_artifact(self.id, timestamp, metadata, text, [], redact=True)
+        redact = origin.redact and not harmless
+        return build_clean_artifact(self.id, timestamp, metadata, text, redact=redact)
 
 
 def read_usual_flow(text: bytes, origin: Origin) -> UsualFlowRecord | None:
