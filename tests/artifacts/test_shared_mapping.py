@@ -13,6 +13,7 @@ from test_any_json import replaced
 
 from signal_client_oci.artifacts.audit import record as audit
 from signal_client_oci.artifacts.logs import fields, general_record
+from signal_client_oci.artifacts.logs import record as log_record
 from signal_client_oci.artifacts.logs.flows import usual_flow
 from signal_client_oci.artifacts.logs.record import read_log_record
 from signal_client_oci.artifacts.problems import fields as problem_fields
@@ -25,10 +26,12 @@ OTHERS = ("another value", "10.9.8.7", "403", "RESOLVED", "2026-03-04T09:15:28.3
 
 
 def alone(source, record):
-    """Map a record without what is known of others."""
+    """Map a record without what is known of others, and without the quick ways."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (audit, general_record, usual_flow, general_problem, usual_problem):
+        for module in (audit, general_record, general_problem):
             patch.setattr(module, "is_clean", lambda _text: False)
+        patch.setattr(log_record, "read_usual_flow", lambda *_: None)
+        patch.setattr(problem_record, "read_usual_problem", lambda *_: None)
         return mapped(source, record)
 
 
@@ -61,6 +64,8 @@ FLOWS = {
     "with an id of blanks": {"flowid": "  "},
     "with a long id of blanks": {"flowid": "       "},
     "with an id behind a blank": {"flowid": " 1b2c3d4e"},
+    "with an id of two lines": {"flowid": "1b2c\n3d4e"},
+    "of a protocol written backwards": {"protocolName": "\u202ePCT"},
     "without a status": {"status": None},
     "not recorded": {"status": "NODATA", "sourceAddress": "-", "packets": "-"},
     "from a name": {"sourceAddress": "web-1"},
