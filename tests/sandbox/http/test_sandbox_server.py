@@ -113,12 +113,14 @@ def test_closing_twice_is_harmless_and_frees_the_port(clock):
 
 def test_closing_leaves_no_thread(clock):
     """Neither of the listener nor of idle connections."""
+    before = threading.enumerate()  # an earlier sandbox's may be ending still
     with Sandbox(clock=clock) as sandbox:
         idle = socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
         assert eventually(lambda: sandbox.connections == 1)
+        assert len(set(threading.enumerate()).difference(before)) >= 2
     assert idle.recv(1) == b""
     idle.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sandbox")]
+    assert not [thread.name for thread in threading.enumerate() if thread not in before]
 
 
 def test_an_answer_has_one_of_each_header(clock):
