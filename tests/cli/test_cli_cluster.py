@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import nkeys
 import pytest
 from nats.js.api import KeyValueConfig, StreamConfig
+from nats.js.errors import KeyNotFoundError
 from support.certificates import certificates
 from support.command_lines import call, one_line, write_instances
 from support.nats_cluster import NatsCluster
@@ -76,8 +78,12 @@ def entries(server, bucket="INTEGRATIONS"):
     """Key → value and revision of a bucket."""
 
     async def read(js):
-        kv = await js.key_value(bucket)
-        found = [await kv.get(key) for key in await kv.keys()]
+        kv, prefix = await js.key_value(bucket), f"$KV.{bucket}."
+        subjects = (await js.stream_info(f"KV_{bucket}", subjects_filter=f"{prefix}>")).state.subjects or {}
+        found = []
+        for subject in subjects:
+            with suppress(KeyNotFoundError):
+                found.append(await kv.get(subject.removeprefix(prefix)))
         return {one.key: (json.loads(one.value), one.revision) for one in found}
 
     return ask(server, read)

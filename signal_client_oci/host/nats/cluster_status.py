@@ -11,9 +11,8 @@ import msgspec
 
 from signal_client_oci.artifacts.times import utc_moment
 from signal_client_oci.host.nats.access import ClusterError
-from signal_client_oci.host.nats.bucket_reading import (
+from signal_client_oci.host.nats.buckets.reading import (
     BucketEntry,
-    existing_bucket,
     read_bucket,
     server_time,
 )
@@ -115,12 +114,10 @@ class ClusterStatus:
 
 async def read_cluster_status(session: CommandSession) -> ClusterStatus:
     """Read statuses and leases, and of the configuration the names alone; raises `ClusterError`."""
-    status_bucket = await existing_bucket(session, STATUS)
-    leases_bucket = await existing_bucket(session, LEASES)
+    nodes = await read_bucket(session, STATUS, NODE_KEYS)
+    statuses = await read_bucket(session, STATUS, _INSTANCE_KEYS)
+    leases = await read_bucket(session, LEASES)
     names = await _configured(session)
-    leases = await read_bucket(session, leases_bucket)
-    nodes = await read_bucket(session, status_bucket, NODE_KEYS)
-    statuses = await read_bucket(session, status_bucket, _INSTANCE_KEYS)
     now = await server_time(session, STATUS)
     lines = _without_predecessors(_node_lines(nodes, now))
     alive = {one.status.identity: one.status.name for one in lines if one.is_alive}
@@ -131,12 +128,10 @@ async def read_cluster_status(session: CommandSession) -> ClusterStatus:
 async def _configured(session: CommandSession) -> set[str] | None:
     """Return the names of the instances, None if the account may not read the bucket that has their keys."""
     try:
-        bucket = await existing_bucket(session, INTEGRATIONS)
-        return set(
-            map(integration_name, await read_bucket(session, bucket, INTEGRATION_KEYS, keys_only=True))
-        )
+        keys = await read_bucket(session, INTEGRATIONS, INTEGRATION_KEYS, keys_only=True)
     except NotPermittedError:
         return None
+    return set(map(integration_name, keys))
 
 
 def _by_trouble(line: ShardLine) -> tuple[int, Shard]:

@@ -30,7 +30,6 @@ TRANSIENT: Final = (
     nats.errors.Error,
     JetStreamError,
     asyncio.TimeoutError,
-    asyncio.InvalidStateError,  # a watch whose answer comes when its time is just over (nats-py 2.16, js/kv.py)
     OSError,
 )
 """What a request to NATS raises when it could not be sent or was not answered; trying again may help."""

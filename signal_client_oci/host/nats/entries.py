@@ -12,7 +12,7 @@ from nats.js.kv import KeyValue
 
 from signal_client_oci.host.instances import Instance
 from signal_client_oci.host.nats.access import ClusterError
-from signal_client_oci.host.nats.bucket_reading import BucketEntry, existing_bucket, read_bucket
+from signal_client_oci.host.nats.buckets.reading import BucketEntry, existing_bucket, read_bucket
 from signal_client_oci.host.nats.layout import (
     INTEGRATION_KEYS,
     INTEGRATIONS,
@@ -103,7 +103,7 @@ async def apply_entries(
     not have, for a refusal, and for an entry that somebody else changed meanwhile.
     """
     bucket = await existing_bucket(session, INTEGRATIONS)
-    entries = await read_bucket(session, bucket, INTEGRATION_KEYS)
+    entries = await read_bucket(session, INTEGRATIONS, INTEGRATION_KEYS)
     stored = {integration_name(key): entry for key, entry in entries.items()}
     keys = {integration_name(key): key for key in entries}  # the host may encode a name in another way
     if unknown := [name for name in (*remove, *disable) if name not in stored]:

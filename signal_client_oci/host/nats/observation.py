@@ -12,7 +12,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from signal_client_oci.contract import Artifact
 from signal_client_oci.host.nats.access import ServerAccess
-from signal_client_oci.host.nats.buckets import open_bucket
+from signal_client_oci.host.nats.buckets.bucket import open_bucket
 from signal_client_oci.host.nats.connection import Connection, connect
 from signal_client_oci.host.nats.delivery.read_back import ReadBack
 from signal_client_oci.host.nats.layout import (

@@ -88,13 +88,14 @@ async def open_session(access: ServerAccess, name: str) -> AsyncIterator[Command
             violations.put_nowait(words)
 
     client = await connect_once(access, name, note)
+    session = CommandSession(client, access, violations)
     try:
-        yield CommandSession(client, access, violations)
-    except (Error, OSError) as error:
-        if isinstance(error, APIError):
-            raise ClusterError(
-                f"{access.shown}: {error.description} (code {error.err_code}); see its log"
-            ) from None
+        yield session
+    except ServiceUnavailableError as error:
+        raise ClusterError(f"{access.shown}: {_unavailable(error)}") from None
+    except APIError as error:
+        raise session.refused(access.shown, error) from None
+    except (Error, OSError):
         raise ClusterError(f"{access.shown}: the connection was lost; run the command again") from None
     finally:
         await abandon(client, _CLOSE_SECONDS)  # whatever was asked has been answered, or never will be

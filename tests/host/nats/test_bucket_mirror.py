@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import nats.errors
 import pytest
 from nats.errors import OutboundBufferLimitError
 from support.clock import Ticks
@@ -12,8 +13,10 @@ from support.cluster_world import until
 from support.nats_server import NatsServer
 
 from signal_client_oci.host.nats.access import ServerAccess
-from signal_client_oci.host.nats.bucket_mirror import BucketMirror
-from signal_client_oci.host.nats.buckets import Bucket, open_bucket
+from signal_client_oci.host.nats.buckets import mirror as bucket_mirror
+from signal_client_oci.host.nats.buckets.bucket import Bucket, open_bucket
+from signal_client_oci.host.nats.buckets.mirror import BucketMirror
+from signal_client_oci.host.nats.buckets.watch import watch_bucket
 from signal_client_oci.host.nats.connection import connect
 from signal_client_oci.host.nats.layout import LEASES
 from signal_client_oci.host.nats.resources import StreamLimits, needed_resources
@@ -63,20 +66,20 @@ async def _mirror_over_a_death(server: NatsServer) -> None:
         await bucket.connection.close()
 
 
-async def _mirror_over_a_failed_watch(server: NatsServer) -> int:
-    """Let the first watch fail as nats-py's does when its consumer's answer comes too late; return the watches."""
+async def _mirror_over_a_failed_watch(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let the first watch fail because no answer comes in time; return the watches."""
     bucket = await _leases(server)
     await bucket.put("there", b"1")
-    watch, watches = bucket.kv.watch, 0
+    watches = 0
 
-    async def late_once(*arguments: Any, **named: Any) -> Any:
+    def late_once(*arguments: Any, **named: Any) -> Any:
         nonlocal watches
         watches += 1
         if watches == 1:
-            raise asyncio.InvalidStateError("invalid state")
-        return await watch(*arguments, **named)
+            raise nats.errors.TimeoutError
+        return watch_bucket(*arguments, **named)
 
-    bucket.kv.watch = late_once  # type: ignore[method-assign]
+    monkeypatch.setattr(bucket_mirror, "watch_bucket", late_once)
     mirror = BucketMirror(bucket, lambda: None, monotonic=Ticks())
     running = asyncio.ensure_future(mirror.run())
     try:
@@ -100,7 +103,7 @@ def test_changes_arrive_also_after_the_server_has_died(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_watch_whose_answer_came_too_late_is_made_anew(tmp_path):
+def test_a_watch_whose_answer_came_too_late_is_made_anew(tmp_path, monkeypatch):
     """The node goes on with the next watch instead of ending."""
     with NatsServer(tmp_path / "nats") as server:
-        assert asyncio.run(_mirror_over_a_failed_watch(server)) == 2
+        assert asyncio.run(_mirror_over_a_failed_watch(server, monkeypatch)) == 2

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.collecting import raw_settings
 
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import Shard, integration_key
 from signal_client_oci.host.nats.node.configuration import Configuration
 

@@ -14,8 +14,8 @@ from support.clock import Ticks
 from support.cluster_world import last_value, until
 
 from signal_client_oci.host.nats.access import ServerAccess
-from signal_client_oci.host.nats.bucket_mirror import Observed
-from signal_client_oci.host.nats.buckets import Bucket, NotOwnerError, OwnedKey, open_bucket
+from signal_client_oci.host.nats.buckets.bucket import Bucket, NotOwnerError, OwnedKey, open_bucket
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.connection import Connection, connect
 from signal_client_oci.host.nats.delivery.checkpoints import UnreadableCheckpointError, fence
 from signal_client_oci.host.nats.delivery.messages import to_messages, wire_bytes

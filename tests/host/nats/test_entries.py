@@ -12,6 +12,7 @@ from support.nats_server import NatsServer
 from signal_client_oci.host.instances import Instance
 from signal_client_oci.host.nats import entries
 from signal_client_oci.host.nats.access import ClusterError, ServerAccess
+from signal_client_oci.host.nats.buckets.reading import read_bucket
 from signal_client_oci.host.nats.entries import EntryChange, apply_entries
 from signal_client_oci.host.nats.layout import INTEGRATIONS, integration_key
 from signal_client_oci.host.nats.session import open_session
@@ -47,10 +48,10 @@ def instance(name="prod", **settings):
 def test_every_name_of_a_file_is_an_entry_that_is_found_again(server, name):
     """Names that are no token of a key are encoded; the second call finds the entry unchanged."""
 
-    async def twice(session, bucket):
+    async def twice(session, _):
         first = await apply_entries(session, [instance(name)])
         second = await apply_entries(session, [instance(name)])
-        keys = await bucket.keys()
+        keys = list(await read_bucket(session, INTEGRATIONS))
         removed = await apply_entries(session, [], remove=[name])
         return [*first.changes, *second.changes, *removed.changes], keys
 
@@ -67,7 +68,7 @@ def test_an_entry_under_a_key_of_the_hosts_own_is_changed_and_removed_there(serv
     async def change(session, bucket):
         await bucket.put(key, theirs)
         changed = await apply_entries(session, [instance("prod.eu")])
-        keys = await bucket.keys()
+        keys = list(await read_bucket(session, INTEGRATIONS))
         removed = await apply_entries(session, [], remove=["prod.eu"])
         return [one.action for one in (*changed.changes, *removed.changes)], keys
 
@@ -103,10 +104,10 @@ def frames(error):
 def test_an_entry_that_somebody_else_changes_meanwhile_is_not_overwritten(server, monkeypatch):
     """The write is by compare-and-set; the error names the instance and the way out, and no frame shows a key."""
     theirs = json.dumps({"enabled": True, "credentials": {"private_key": SECRET, "region": "mars"}}).encode()
-    read_bucket = entries.read_bucket
 
-    async def read_then_changed(session, bucket, *arguments):
-        found = await read_bucket(session, bucket, *arguments)
+    async def read_then_changed(session, name, *arguments):
+        found = await read_bucket(session, name, *arguments)
+        bucket = await session.js.key_value(name)
         await bucket.put(integration_key("prod"), theirs)
         return found
 

@@ -9,7 +9,7 @@ import pytest
 from support.clock import Ticks
 
 from signal_client_oci.host.instances import Instance
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import Lease, NodeStatus, Shard, to_value
 from signal_client_oci.host.nats.node.poll_times import first_poll_in, second_poll_after
 from signal_client_oci.host.nats.ownership.claims import Claims

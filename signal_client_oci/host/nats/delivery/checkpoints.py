@@ -14,7 +14,7 @@ import msgspec
 from nats.js.errors import KeyWrongLastSequenceError
 
 from signal_client_oci.contract import Checkpoint
-from signal_client_oci.host.nats.buckets import Bucket, OwnedKey, Stored
+from signal_client_oci.host.nats.buckets.bucket import Bucket, OwnedKey, Stored
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
 from signal_client_oci.host.nats.delivery.retry_pause import RetryPause
 from signal_client_oci.host.nats.layout import (

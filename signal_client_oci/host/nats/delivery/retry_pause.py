@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from signal_client_oci.host.nats.buckets import NotOwnerError
+from signal_client_oci.host.nats.buckets.bucket import NotOwnerError
 from signal_client_oci.host.nats.ownership.leases import HeldLease
 
 __all__ = ["DeliveryStoppedError", "RetryPause"]

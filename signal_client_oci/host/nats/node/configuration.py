@@ -16,7 +16,7 @@ import msgspec
 
 from signal_client_oci.contract import CONNECTOR
 from signal_client_oci.host.instances import Instance
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import (
     IntegrationEntry,
     Shard,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import (
     Shard,
     TileStatus,

@@ -14,8 +14,8 @@ import msgspec
 from signal_client_oci import __version__
 from signal_client_oci.contract import MAX_CHECKPOINT_BYTES
 from signal_client_oci.host.nats.access import ClusterError
-from signal_client_oci.host.nats.bucket_mirror import BucketMirror
-from signal_client_oci.host.nats.buckets import open_bucket
+from signal_client_oci.host.nats.buckets.bucket import open_bucket
+from signal_client_oci.host.nats.buckets.mirror import BucketMirror
 from signal_client_oci.host.nats.connection import TRANSIENT, Connection, explain
 from signal_client_oci.host.nats.delivery.publisher import StreamPublisher
 from signal_client_oci.host.nats.delivery.read_back import ReadBack

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from signal_client_oci.host.nats.buckets import Bucket
+from signal_client_oci.host.nats.buckets.bucket import Bucket
 from signal_client_oci.host.nats.delivery.shard_delivery import ArtifactStream
 from signal_client_oci.host.nats.node.observing import NodeObserver
 from signal_client_oci.host.nats.node.status_writer import StatusWriter

@@ -9,7 +9,7 @@ from typing import Final
 from signal_client_oci.host.conformance.contract_checks import ContractError
 from signal_client_oci.host.instances import Instance
 from signal_client_oci.host.nats.access import ClusterError
-from signal_client_oci.host.nats.buckets import NotOwnerError
+from signal_client_oci.host.nats.buckets.bucket import NotOwnerError
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
 from signal_client_oci.host.nats.delivery.checkpoints import UnreadableCheckpointError, fence
 from signal_client_oci.host.nats.delivery.retry_pause import DeliveryStoppedError, RetryPause

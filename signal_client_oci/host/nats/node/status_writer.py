@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from signal_client_oci.host.nats.buckets import Bucket
+from signal_client_oci.host.nats.buckets.bucket import Bucket
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
 from signal_client_oci.host.nats.layout import to_value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import Shard, encode_name
 from signal_client_oci.host.nats.ownership.leases import free_since, read_lease
 from signal_client_oci.host.nats.ownership.live_nodes import LiveNodes

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from signal_client_oci.host.nats.bucket_mirror import Observed
-from signal_client_oci.host.nats.buckets import Bucket, NotOwnerError, OwnedKey
+from signal_client_oci.host.nats.buckets.bucket import Bucket, NotOwnerError, OwnedKey
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import Lease, Shard, to_value, try_value
 from signal_client_oci.host.nats.ownership.lease_clock import lease_clock
 

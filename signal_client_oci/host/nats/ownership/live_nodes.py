@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from signal_client_oci.host.nats.bucket_mirror import Observed
+from signal_client_oci.host.nats.buckets.mirror import Observed
 from signal_client_oci.host.nats.layout import NodeStatus, Shard, try_value
 from signal_client_oci.host.nats.ownership.placement import rank_of
 

@@ -13,8 +13,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from nats.js.errors import KeyWrongLastSequenceError
 
-from signal_client_oci.host.nats.bucket_mirror import BucketMirror
-from signal_client_oci.host.nats.buckets import Bucket
+from signal_client_oci.host.nats.buckets.bucket import Bucket
+from signal_client_oci.host.nats.buckets.mirror import BucketMirror
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
 from signal_client_oci.host.nats.layout import Shard
 from signal_client_oci.host.nats.ownership.claims import Claims

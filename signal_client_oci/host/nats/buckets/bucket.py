@@ -14,6 +14,7 @@ from nats.js.errors import BucketNotFoundError, KeyWrongLastSequenceError, NotFo
 from nats.js.kv import KeyValue
 
 from signal_client_oci.host.nats.access import ClusterError
+from signal_client_oci.host.nats.buckets.watch import is_deletion
 from signal_client_oci.host.nats.connection import Connection
 
 __all__ = ["Bucket", "NotOwnerError", "OwnedKey", "Stored", "open_bucket"]
@@ -41,7 +42,7 @@ class Bucket:
     async def get(self, key: str) -> Stored | None:
         """Return what the leader has under the key, None where it has nothing or a deletion."""
         message = await self._last(key)
-        if message is None or _is_deletion(message):
+        if message is None or is_deletion(message.headers):
             return None
         return Stored(message.seq or 0, message.data or b"")
 
@@ -59,7 +60,7 @@ class Bucket:
             return await self.kv.update(key, value, last=revision)
         except KeyWrongLastSequenceError:
             message = await self._last(key) if revision == 0 else None
-            if message is None or not _is_deletion(message):
+            if message is None or not is_deletion(message.headers):
                 raise
         return await self.kv.update(key, value, last=message.seq)
 
@@ -72,10 +73,6 @@ class Bucket:
             return await self.connection.js.get_last_msg(f"KV_{self.name}", f"$KV.{self.name}.{key}")
         except NotFoundError:
             return None
-
-
-def _is_deletion(message: RawStreamMsg) -> bool:
-    return "KV-Operation" in (message.headers or {})
 
 
 class OwnedKey:

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from nats.aio.client import Client
 from nats.js.errors import BucketNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
 from signal_client_oci.artifacts.times import utc_moment
 from signal_client_oci.host.nats.access import ClusterError
+from signal_client_oci.host.nats.buckets.watch import watch_bucket
 from signal_client_oci.host.nats.session import ANSWER_SECONDS, CommandSession
 
 __all__ = ["BucketEntry", "existing_bucket", "read_bucket", "server_time"]
@@ -31,21 +33,21 @@ async def existing_bucket(session: CommandSession, name: str) -> KeyValue:
     try:
         return await session.ask(f"opening the bucket {name}", session.js.key_value(name))
     except (BucketNotFoundError, NotFoundError):
-        raise ClusterError(
-            f"{session.access.shown}: there is no bucket {name}; make it: signal-client-oci cluster init"
-        ) from None
+        raise _no_bucket(session, name) from None
 
 
 async def read_bucket(
-    session: CommandSession, bucket: KeyValue, keys: str = ">", *, keys_only: bool = False
+    session: CommandSession, bucket: str, keys: str = ">", *, keys_only: bool = False
 ) -> dict[str, BucketEntry]:
     """Return the entries whose keys match (`*` and `>` as in subjects) by key, sorted.
 
-    With `keys_only` the server sends no values, so that no secret leaves it.
+    With `keys_only` the server sends no values, so that no secret leaves it. Raises `ClusterError`.
     """
-    return dict(
-        sorted((await session.ask("reading a bucket", _read(bucket, keys, keys_only=keys_only))).items())
-    )
+    reading = _read(session.client, bucket, keys, keys_only=keys_only)
+    try:
+        return dict(sorted((await session.ask(f"reading the bucket {bucket}", reading)).items()))
+    except NotFoundError:
+        raise _no_bucket(session, bucket) from None
 
 
 async def server_time(session: CommandSession, bucket: str) -> datetime:
@@ -55,15 +57,17 @@ async def server_time(session: CommandSession, bucket: str) -> datetime:
     return utc_moment(told) or datetime.now(timezone.utc)
 
 
-async def _read(bucket: KeyValue, keys: str, *, keys_only: bool) -> dict[str, BucketEntry]:
-    watcher = await bucket.watch(keys, ignore_deletes=True, meta_only=keys_only)
-    found: dict[str, BucketEntry] = {}
-    try:
-        async for entry in watcher:
-            if entry is None:  # everything that was there has come
-                break
-            created = entry.created or datetime.now(timezone.utc)
-            found[str(entry.key)] = BucketEntry(entry.value or b"", entry.revision or 0, created)
-    finally:
-        await watcher.stop()  # type: ignore[no-untyped-call]
-    return found
+async def _read(client: Client, bucket: str, keys: str, *, keys_only: bool) -> dict[str, BucketEntry]:
+    async with watch_bucket(client, bucket, keys, seconds=ANSWER_SECONDS, keys_only=keys_only) as watch:
+        entries = {one.key: one for one in await watch.read_all(ANSWER_SECONDS)}
+    return {
+        key: BucketEntry(one.value, one.revision, one.created)
+        for key, one in entries.items()
+        if not one.is_deletion
+    }
+
+
+def _no_bucket(session: CommandSession, name: str) -> ClusterError:
+    return ClusterError(
+        f"{session.access.shown}: there is no bucket {name}; make it: signal-client-oci cluster init"
+    )

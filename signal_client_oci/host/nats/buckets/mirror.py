@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from nats.js.kv import KeyValue
+import nats.errors
 
-from signal_client_oci.host.nats.buckets import Bucket
+from signal_client_oci.host.nats.buckets.bucket import Bucket
+from signal_client_oci.host.nats.buckets.watch import BucketWatch, WatchedEntry, watch_bucket
 from signal_client_oci.host.nats.connection import TRANSIENT, explain
 
 __all__ = ["BucketMirror", "Observed"]
 
 _log = logging.getLogger(__name__)
 _READ_AGAIN_SECONDS: Final = 60.0
-_FORGET_CONSUMER_SECONDS: Final = 15.0
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -88,57 +88,50 @@ class BucketMirror:
 
     async def _follow(self) -> None:
         """Watch until it is time to make the watch anew."""
-        watcher = await self._bucket.kv.watch(self._keys, inactive_threshold=_FORGET_CONSUMER_SECONDS)
-        try:
-            await self._take_snapshot(watcher)
+        connection = self._bucket.connection
+        async with watch_bucket(
+            connection.client, self._bucket.name, self._keys, seconds=connection.request_seconds
+        ) as watch:
+            await self._take_all(watch)
             until = self._monotonic() + _READ_AGAIN_SECONDS
             while not self._renew.is_set() and (left := until - self._monotonic()) > 0:
-                entry = await self._next(watcher, left)
+                entry = await self._next(watch, left)
                 if entry is not None and self._take(entry):
                     self._on_change()
-        finally:
-            try:
-                await watcher.stop()  # type: ignore[no-untyped-call]
-            except TRANSIENT as error:
-                _log.debug("a watch of %s could not be ended: %s", self._bucket.name, explain(error))
 
-    async def _take_snapshot(self, watcher: KeyValue.KeyWatcher) -> None:
+    async def _take_all(self, watch: BucketWatch) -> None:
         """Read everything there is; what is not there any more goes."""
         if self._was_lost:
             self._was_lost = False
             now = self._monotonic()
             self._entries = {key: one._replace(since=now) for key, one in self._entries.items()}
-        seen: set[str] = set()
-        while True:
-            seconds = self._bucket.connection.request_seconds
-            entry = await watcher.updates(timeout=seconds)  # type: ignore[no-untyped-call]
-            if entry is None:
-                break
-            seen.add(entry.key)
+        entries = await watch.read_all(self._bucket.connection.request_seconds)
+        for entry in entries:
             self._take(entry)
-        for key in self._entries.keys() - seen:
+        for key in self._entries.keys() - {one.key for one in entries}:
             del self._entries[key]
         if not self._was_lost:
             self.is_current = True
         self._on_change()
 
-    async def _next(self, watcher: KeyValue.KeyWatcher, seconds: float) -> Any:
+    async def _next(self, watch: BucketWatch, seconds: float) -> WatchedEntry | None:
         """Return the next entry, or None when the watch is to be made anew."""
-        update = asyncio.ensure_future(watcher.updates(timeout=seconds))  # type: ignore[no-untyped-call]
+        update = asyncio.ensure_future(watch.next(seconds))
         renew = asyncio.ensure_future(self._renew.wait())
         try:
             await asyncio.wait({update, renew}, return_when=asyncio.FIRST_COMPLETED)
-            return update.result() if update.done() and update.exception() is None else None
+            return update.result() if update.done() else None
+        except nats.errors.TimeoutError:
+            return None
         finally:
             update.cancel()
             renew.cancel()
 
-    def _take(self, entry: Any) -> bool:
+    def _take(self, entry: WatchedEntry) -> bool:
         """Keep an entry; return whether its value is news: a lease that is renewed has the same."""
         kept = self._entries.get(entry.key)
-        if entry.operation is not None:
+        if entry.is_deletion:
             return self._entries.pop(entry.key, None) is not None
-        value = entry.value or b""
         if kept is None or kept.revision != entry.revision:
-            self._entries[entry.key] = Observed(entry.revision, value, self._monotonic())
-        return kept is None or kept.value != value
+            self._entries[entry.key] = Observed(entry.revision, entry.value, self._monotonic())
+        return kept is None or kept.value != entry.value
