@@ -97,9 +97,7 @@ async def watch_bucket(
     try:
         yield BucketWatch(subscription, prefix, consumer.num_pending or 0)
     finally:
-        with suppress(
-            Error, OSError
-        ):  # without a connection there is nothing to end: the server forgets the consumer
+        with suppress(Error, OSError):  # without a connection there is nothing to end
             await subscription.unsubscribe()
 
 
