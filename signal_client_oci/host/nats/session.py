@@ -70,6 +70,7 @@ class CommandSession:
         finally:
             answer.cancel()
             violation.cancel()
+            await asyncio.gather(answer, violation, return_exceptions=True)
 
     def refused(self, what: str, error: APIError) -> ClusterError:
         """Return what to raise for an answer that has no other meaning than a refusal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import nats.errors
@@ -91,6 +92,22 @@ async def _mirror_over_a_failed_watch(server: NatsServer, monkeypatch: pytest.Mo
     return watches
 
 
+async def _mirror_ends_with_its_connection(server: NatsServer) -> list[dict[str, Any]]:
+    """End a mirror and close its connection at once; return what the event loop complains of."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    bucket = await _leases(server)
+    mirror = BucketMirror(bucket, lambda: None, monotonic=Ticks())
+    running = asyncio.ensure_future(mirror.run())
+    await until(lambda: _is(mirror.is_current), SECONDS)
+    running.cancel()
+    await bucket.connection.close()
+    await asyncio.gather(running, return_exceptions=True)
+    del running
+    gc.collect()
+    return complaints
+
+
 async def _is(value: object) -> object:
     return value
 
@@ -107,3 +124,9 @@ def test_a_watch_whose_answer_came_too_late_is_made_anew(tmp_path, monkeypatch):
     """The node goes on with the next watch instead of ending."""
     with NatsServer(tmp_path / "nats") as server:
         assert asyncio.run(_mirror_over_a_failed_watch(server, monkeypatch)) == 2
+
+
+def test_a_mirror_that_ends_with_its_connection_leaves_no_error_that_nobody_took(tmp_path):
+    """What it waited for is over when it is, so that a node that ends logs no traceback."""
+    with NatsServer(tmp_path / "nats") as server:
+        assert asyncio.run(_mirror_ends_with_its_connection(server)) == []

@@ -7,7 +7,7 @@ import asyncio
 import nats
 import pytest
 from nats.js.api import KeyValueConfig
-from nats.js.errors import NoKeysError, NotFoundError
+from nats.js.errors import NotFoundError
 from support.late_deliveries import LateDeliveries
 
 from signal_client_oci.host.nats.buckets.watch import is_deletion, watch_bucket
@@ -41,19 +41,15 @@ async def read_all(client, keys=">", **options):
 
 @pytest.mark.parametrize("count", [1, 2, 40])
 def test_entries_that_answers_overtake_are_waited_for(nats_server, count):
-    """A bucket does not look empty, or shorter, while what it has is on its way; by the client's own watch it does."""
+    """A bucket does not look empty, or shorter, while what it has is on its way."""
 
-    async def both(client, bucket):
+    async def put_and_read(client, bucket):
         for number in range(count):
             await bucket.put(f"key.{number}", b"value")
-        entries = await read_all(client)
-        if count == 1:
-            with pytest.raises(NoKeysError):
-                await bucket.keys()
-        return entries
+        return await read_all(client)
 
     with LateDeliveries(nats_server.port) as proxy:
-        entries = watched(proxy.url, both)
+        entries = watched(proxy.url, put_and_read)
     assert sorted(entries) == sorted((f"key.{number}", b"value") for number in range(count))
 
 

@@ -126,6 +126,7 @@ class BucketMirror:
         finally:
             update.cancel()
             renew.cancel()
+            await asyncio.gather(update, renew, return_exceptions=True)
 
     def _take(self, entry: WatchedEntry) -> bool:
         """Keep an entry; return whether its value is news: a lease that is renewed has the same."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Final, NamedTuple
 
 from nats.aio.client import Client
@@ -112,7 +112,7 @@ def _entry(message: Msg, prefix: str) -> WatchedEntry:
         message.subject.removeprefix(prefix),
         message.data,
         told.sequence.stream,
-        told.timestamp,
+        told.timestamp.astimezone(timezone.utc),  # nats-py before 2.10 gives local time without a zone
         is_deletion(message.headers),
         told.num_pending,
     )
