@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import nats
 import pytest
-from nats.js.api import KeyValueConfig
+from nats.aio.msg import Msg
+from nats.js.api import KeyValueConfig, StreamState
 from nats.js.errors import NotFoundError
 from support.late_deliveries import LateDeliveries
 
-from signal_client_oci.host.nats.buckets.watch import is_deletion, watch_bucket
+from signal_client_oci.host.nats.buckets.watch import BucketWatch, is_deletion, watch_bucket
 
-BUCKET = "watched"
+NUMBERS = itertools.count()
 SECONDS = 5.0
+EARLY_SECONDS = 0.05
+READINGS = 200
 
 
 def watched(url, work, history=1):
@@ -21,61 +25,131 @@ def watched(url, work, history=1):
 
     async def connected():
         client = await nats.connect(url)
-        js = client.jetstream()
-        bucket = await js.create_key_value(KeyValueConfig(bucket=BUCKET, history=history))
+        name = f"watched-{next(NUMBERS)}"
+        bucket = await client.jetstream().create_key_value(KeyValueConfig(bucket=name, history=history))
         try:
-            return await work(client, bucket)
+            return await work(client, bucket, name)
         finally:
-            await js.delete_key_value(BUCKET)
             await client.close()
 
     return asyncio.run(connected())
 
 
-async def read_all(client, keys=">", **options):
+async def read_all(client, name, keys=">", **options):
     """All entries of the bucket, as (key, value) or (key, None) where one was deleted."""
-    async with watch_bucket(client, BUCKET, keys, seconds=SECONDS, **options) as watch:
+    async with watch_bucket(client, name, keys, seconds=SECONDS, **options) as watch:
         entries = await watch.read_all(SECONDS)
     return [(one.key, None if one.is_deletion else one.value) for one in entries]
 
 
-@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("count", [1, 2, 8])
 def test_entries_that_answers_overtake_are_waited_for(nats_server, count):
     """A bucket does not look empty, or shorter, while what it has is on its way."""
 
-    async def put_and_read(client, bucket):
+    async def put_and_read(client, bucket, name):
         for number in range(count):
             await bucket.put(f"key.{number}", b"value")
-        return await read_all(client)
+        return await read_all(client, name)
 
     with LateDeliveries(nats_server.port) as proxy:
         entries = watched(proxy.url, put_and_read)
     assert sorted(entries) == sorted((f"key.{number}", b"value") for number in range(count))
 
 
+def test_a_key_that_is_overwritten_all_the_time_is_never_missed(nats_server):
+    """Also in the moment in which its old value has gone and the new one is not counted yet."""
+
+    async def write(bucket):
+        await asyncio.gather(bucket.put("one", b"1"), bucket.put("two", b"2"))
+
+    async def overwrite(bucket):
+        while True:
+            await write(bucket)
+
+    async def read(client, bucket, name):
+        await write(bucket)
+        writer = await nats.connect(nats_server.url)
+        theirs = await writer.jetstream().key_value(name)
+        overwriting = [asyncio.ensure_future(overwrite(theirs)) for _ in range(2)]
+        try:
+            return [{key for key, _ in await read_all(client, name)} for _ in range(READINGS)]
+        finally:
+            for one in overwriting:
+                one.cancel()
+            await asyncio.gather(*overwriting, return_exceptions=True)
+            await writer.close()
+
+    assert watched(nats_server.url, read) == [{"one", "two"}] * READINGS
+
+
 @pytest.mark.parametrize("history", [1, 5])
 def test_everything_that_is_there_is_read_once_and_what_was_deleted_is_said(nats_server, history):
     """The last value of each key that matches, also where a bucket keeps older ones; where none matches, nothing."""
 
-    async def read(client, bucket):
+    async def read(client, bucket, name):
         await bucket.put("one.a", b"old")
         await bucket.put("two.b", b"other")
         await bucket.put("one.c", b"3")
         await bucket.put("one.a", b"new")
         await bucket.delete("one.c")
-        return await read_all(client, "one.>"), await read_all(client, "none.>")
+        return await read_all(client, name, "one.>"), await read_all(client, name, "none.>")
 
     matching, none = watched(nats_server.url, read, history)
     assert sorted(matching) == [("one.a", b"new"), ("one.c", None)]
     assert none == []
 
 
+@pytest.mark.parametrize("purged", [True, False])
+def test_only_what_is_gone_meanwhile_is_not_waited_for(nats_server, purged):
+    """Where an entry does not come in time, its key is asked for again; if it is still there, that is an error."""
+
+    async def read(client, bucket, name):
+        await bucket.put("one", b"1")
+        async with watch_bucket(client, name, seconds=SECONDS) as watch:
+            reading = asyncio.ensure_future(watch.read_all(EARLY_SECONDS))
+            await asyncio.sleep(0)  # it asks for the keys first
+            if purged:
+                await client.jetstream().purge_stream(f"KV_{name}")
+                return await reading
+            with pytest.raises(nats.errors.TimeoutError):
+                await reading
+            return "raised"
+
+    with LateDeliveries(nats_server.port) as proxy:
+        assert watched(proxy.url, read) == ([] if purged else "raised")
+
+
+class Busy:
+    """In place of a subscription and of JetStream: a key that is written all the time, and one that never comes."""
+
+    def __init__(self):
+        self.state = StreamState(0, 0, 0, 0, 1, subjects={"$KV.b.busy": 1, "$KV.b.one": 1})
+
+    async def stream_info(self, *_, **__):
+        """What is in the bucket."""
+        return self
+
+    async def next_msg(self, timeout):
+        """The next value of the key that is written all the time."""
+        if timeout <= 0:
+            raise nats.errors.TimeoutError
+        await asyncio.sleep(0.001)
+        return Msg(None, subject="$KV.b.busy", reply="$JS.ACK.KV_x.c.1.7.7.1000000000.0", data=b"x")
+
+
+def test_entries_of_other_keys_do_not_make_the_wait_longer():
+    """A key that never comes is an error after its time, not a reading without end."""
+    busy = Busy()
+    with pytest.raises(nats.errors.TimeoutError):
+        asyncio.run(asyncio.wait_for(BucketWatch(busy, busy, "b", ">").read_all(EARLY_SECONDS), SECONDS))
+
+
 def test_keys_alone_come_without_their_values(nats_server):
     """The server sends no value, so that no secret leaves it."""
 
-    async def read(client, bucket):
+    async def read(client, bucket, name):
         await bucket.put("one", b"secret")
-        return await read_all(client, keys_only=True)
+        return await read_all(client, name, keys_only=True)
 
     assert watched(nats_server.url, read) == [("one", b"")]
 
@@ -83,8 +157,8 @@ def test_keys_alone_come_without_their_values(nats_server):
 def test_changes_come_after_what_was_there(nats_server):
     """Each with its revision, also where the bucket was empty; nothing comes after the watch has ended."""
 
-    async def follow(client, bucket):
-        async with watch_bucket(client, BUCKET, seconds=SECONDS) as watch:
+    async def follow(client, bucket, name):
+        async with watch_bucket(client, name, seconds=SECONDS) as watch:
             assert await watch.read_all(SECONDS) == []
             revisions = [await bucket.put("one", b"1"), await bucket.put("one", b"2")]
             await bucket.delete("one")
@@ -102,7 +176,7 @@ def test_changes_come_after_what_was_there(nats_server):
 def test_a_bucket_that_is_not_there_is_no_empty_one(nats_server):
     """The server's refusal is raised."""
 
-    async def missing(client, _):
+    async def missing(client, *_):
         with pytest.raises(NotFoundError):
             async with watch_bucket(client, "nowhere", seconds=SECONDS):
                 raise AssertionError("there is nothing to watch")

@@ -1,25 +1,26 @@
 """A watch of a bucket: everything that is in it, then every change.
 
-The client's own watch (nats-py 2.16, js/kv.py) asks, once it listens, what is still to come and what has arrived. An
-entry that is on its way is neither, so that a bucket can look empty that is not. This one goes by what the server
-counted when it made the consumer, before it sent anything.
+The client's own watch (nats-py 2.16, js/kv.py) counts what is still to come. That count can be too small: an entry that
+is on its way is not in it, nor, for a moment, one that is being overwritten (nats-server 2.15). A bucket could look
+empty that is not. This watch asks for the keys, and has read everything when each of them has come.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timezone
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error
+from nats.errors import Error, TimeoutError  # noqa: A004  the client's own
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 __all__ = ["BucketWatch", "WatchedEntry", "is_deletion", "watch_bucket"]
 
+_Subscription: TypeAlias = JetStreamContext.PushSubscription
 _HEARTBEAT_SECONDS: Final = 5.0
 _FORGET_CONSUMER_SECONDS: Final = 15.0
 _DELETION_HEADERS: Final = ("KV-Operation", "Nats-Marker-Reason")
@@ -35,8 +36,6 @@ class WatchedEntry(NamedTuple):
     created: datetime
     """When it was written, by the server's clock."""
     is_deletion: bool
-    to_come: int
-    """How many entries the bucket had behind this one when it was sent."""
 
     def __repr__(self) -> str:
         return f"<entry {self.key!r} at {self.revision}>"  # a value may hold secrets
@@ -45,27 +44,51 @@ class WatchedEntry(NamedTuple):
 class BucketWatch:
     """What `watch_bucket` yields; the entries come in the order in which they were written."""
 
-    def __init__(self, subscription: JetStreamContext.PushSubscription, prefix: str, to_come: int) -> None:
+    def __init__(self, js: JetStreamContext, subscription: _Subscription, bucket: str, keys: str) -> None:
+        self._js = js
         self._subscription = subscription
-        self._prefix = prefix
-        self._to_come = to_come
+        self._stream = _stream(bucket)
+        self._prefix = _subject(bucket)
+        self._subjects = _subject(bucket, keys)
 
     async def read_all(self, seconds: float) -> list[WatchedEntry]:
         """Return all entries that are there; to be called once, before `next`.
 
-        `seconds` is how long each entry may take. Raises what `next` raises.
+        `seconds` is how long each key may take. Raises what `next` raises, and what a request raises.
         """
         entries: list[WatchedEntry] = []
-        while self._to_come:
-            entry = await self.next(seconds)
+        now = asyncio.get_running_loop().time
+        missing, until = await self._keys(), now() + seconds
+        while missing:
+            try:
+                entry = await self.next(until - now())
+            except TimeoutError:
+                # What has expired or was purged meanwhile does not come any more.
+                missing &= await self._keys()
+                if missing:
+                    raise
+                break
             entries.append(entry)
-            self._to_come = entry.to_come
+            if entry.key in missing:
+                missing.discard(entry.key)
+                until = now() + seconds
         return entries
 
     async def next(self, seconds: float) -> WatchedEntry:
         """Return the next entry; raises `nats.errors.TimeoutError` and `ConnectionClosedError`."""
         message = await self._subscription.next_msg(timeout=seconds)
-        return _entry(message, self._prefix)
+        return WatchedEntry(
+            message.subject.removeprefix(self._prefix),
+            message.data,
+            message.metadata.sequence.stream,
+            message.metadata.timestamp,
+            is_deletion(message.headers),
+        )
+
+    async def _keys(self) -> set[str]:
+        """Return the keys that the stream's leader has, those of deletions among them."""
+        info = await self._js.stream_info(self._stream, subjects_filter=self._subjects)
+        return {subject.removeprefix(self._prefix) for subject in info.state.subjects or ()}
 
 
 @asynccontextmanager
@@ -74,15 +97,14 @@ async def watch_bucket(
 ) -> AsyncIterator[BucketWatch]:
     """Watch the keys of a bucket that match (`*` and `>` as in subjects), and end the watch in the end.
 
-    With `keys_only` the server sends no values. `seconds` is how long the server may take to make the consumer. Raises
-    the client's errors.
+    With `keys_only` the server sends no values. `seconds` is how long a request may take. Raises the client's errors.
     """
     js = client.jetstream(timeout=seconds)
-    stream, prefix = f"KV_{bucket}", f"$KV.{bucket}."
+    stream = _stream(bucket)
     config = ConsumerConfig(
         deliver_subject=client.new_inbox(),
         deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
-        filter_subject=f"{prefix}{keys}",
+        filter_subject=_subject(bucket, keys),
         headers_only=keys_only,
         ack_policy=AckPolicy.NONE,
         max_deliver=1,
@@ -95,7 +117,7 @@ async def watch_bucket(
     consumer = await js.add_consumer(stream, config=config)
     subscription = await js.subscribe_bind(stream, config, consumer.name, ordered_consumer=True)
     try:
-        yield BucketWatch(subscription, prefix, consumer.num_pending or 0)
+        yield BucketWatch(js, subscription, bucket, keys)
     finally:
         with suppress(Error, OSError):  # without a connection there is nothing to end
             await subscription.unsubscribe()
@@ -106,13 +128,9 @@ def is_deletion(headers: Mapping[str, str] | None) -> bool:
     return any(name in (headers or ()) for name in _DELETION_HEADERS)
 
 
-def _entry(message: Msg, prefix: str) -> WatchedEntry:
-    told = message.metadata
-    return WatchedEntry(
-        message.subject.removeprefix(prefix),
-        message.data,
-        told.sequence.stream,
-        told.timestamp.astimezone(timezone.utc),  # nats-py before 2.10 gives local time without a zone
-        is_deletion(message.headers),
-        told.num_pending,
-    )
+def _stream(bucket: str) -> str:
+    return f"KV_{bucket}"
+
+
+def _subject(bucket: str, keys: str = "") -> str:
+    return f"$KV.{bucket}.{keys}"
