@@ -103,7 +103,7 @@ async def connect_once(
 
 async def abandon(client: Client, seconds: float = _CLOSE_SECONDS) -> None:
     """Close a client in any state; after a failed TLS handshake its own `close` would wait for ever."""
-    # The last two where it had not begun to connect: nats-py 2.15 and later, and before.
+    # AssertionError: it had not begun to connect. AttributeError: no server had answered (nats-py before 2.15).
     with suppress(asyncio.TimeoutError, AssertionError, AttributeError):
         await asyncio.wait_for(client.close(), seconds)
 

@@ -20,10 +20,17 @@ _T = TypeVar("_T")
 ANSWER_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 2.0
 _PERMISSIONS: Final = "permissions violation"
-_NO_LEADER: Final = (10008, 10009)
 _OFF: Final = "JetStream is not enabled; start the server with --jetstream, or enable it for the account"
+_OFF_CODES: Final = (None, 10076, 10039)
+"""Of a server and of an account without JetStream; None where nothing answered at all."""
+_NO_LEADER: Final = (
+    "JetStream has no leader; wait until most servers of the cluster run, and repeat the command"
+)
+_NO_LEADER_CODES: Final = (10008, 10009)
 _REMEDIES: Final = {
     10074: "a server that stands alone keeps one replica; leave --replicas out, or start a cluster of servers",
+    10023: "give the server more memory and storage for JetStream, or remove what is not needed",
+    10077: "raise max_bytes or max_msgs of the bucket or stream, or remove what is not needed",
     10005: "the cluster has too few servers with JetStream; start more, or ask for fewer with --replicas",
     10027: "raise max_streams of the account, or remove a stream",
     10047: "raise the storage that the account or the server may use",
@@ -62,7 +69,7 @@ class CommandSession:
                 )
             return answer.result()
         except ServiceUnavailableError as error:
-            raise ClusterError(f"{what}: {_unavailable(error)}") from None
+            raise self.refused(what, error) from None
         except (TimeoutError, asyncio.TimeoutError):
             raise ClusterError(
                 f"{what}: no answer in {ANSWER_SECONDS:g} seconds; check that most servers of the cluster run"
@@ -70,10 +77,13 @@ class CommandSession:
         finally:
             answer.cancel()
             violation.cancel()
-            await asyncio.gather(answer, violation, return_exceptions=True)
 
     def refused(self, what: str, error: APIError) -> ClusterError:
         """Return what to raise for an answer that has no other meaning than a refusal."""
+        if isinstance(error, ServiceUnavailableError) and error.err_code in _OFF_CODES:
+            return ClusterError(f"{what}: {_OFF}")
+        if error.err_code in _NO_LEADER_CODES:
+            return ClusterError(f"{what}: {_NO_LEADER}")
         remedy = _REMEDIES.get(error.err_code or 0, "see the server's log")
         return ClusterError(f"{what}: {error.description or 'refused'} (code {error.err_code}); {remedy}")
 
@@ -92,17 +102,9 @@ async def open_session(access: ServerAccess, name: str) -> AsyncIterator[Command
     session = CommandSession(client, access, violations)
     try:
         yield session
-    except ServiceUnavailableError as error:
-        raise ClusterError(f"{access.shown}: {_unavailable(error)}") from None
     except APIError as error:
         raise session.refused(access.shown, error) from None
     except (Error, OSError):
         raise ClusterError(f"{access.shown}: the connection was lost; run the command again") from None
     finally:
         await abandon(client, _CLOSE_SECONDS)  # whatever was asked has been answered, or never will be
-
-
-def _unavailable(error: ServiceUnavailableError) -> str:
-    if error.err_code in _NO_LEADER:
-        return "JetStream has no leader; wait until most servers of the cluster run, and repeat the command"
-    return _OFF

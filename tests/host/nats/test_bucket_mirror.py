@@ -16,8 +16,8 @@ from support.nats_server import NatsServer
 from signal_client_oci.host.nats.access import ServerAccess
 from signal_client_oci.host.nats.buckets import mirror as bucket_mirror
 from signal_client_oci.host.nats.buckets.bucket import Bucket, open_bucket
-from signal_client_oci.host.nats.buckets.mirror import BucketMirror
-from signal_client_oci.host.nats.buckets.watch import watch_bucket
+from signal_client_oci.host.nats.buckets.mirror import BucketMirror, Observed
+from signal_client_oci.host.nats.buckets.watch import BucketWatch, WatchedEntry, watch_bucket
 from signal_client_oci.host.nats.connection import connect
 from signal_client_oci.host.nats.layout import LEASES
 from signal_client_oci.host.nats.resources import StreamLimits, needed_resources
@@ -92,6 +92,58 @@ async def _mirror_over_a_failed_watch(server: NatsServer, monkeypatch: pytest.Mo
     return watches
 
 
+async def _mirror_over_a_purge(server: NatsServer) -> dict[str, Observed]:
+    """Remove an entry so that no deletion tells of it; return what the mirror has when it has read again."""
+    bucket = await _leases(server)
+    await bucket.put("gone", b"1")
+    changes: list[int] = []
+    mirror = BucketMirror(bucket, lambda: changes.append(len(mirror.entries)), monotonic=Ticks())
+    running = asyncio.ensure_future(mirror.run())
+    try:
+        await until(lambda: _is(changes), SECONDS)
+        await bucket.connection.js.purge_stream(f"KV_{LEASES}")
+        await bucket.put("new", b"1")
+        seen = len(changes)
+        mirror.read_again()
+        await until(lambda: _is(len(changes) > seen and changes[-1] == 1), SECONDS)
+        return dict(mirror.entries)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await bucket.connection.close()
+
+
+async def _mirror_over_a_loss_while_it_reads(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bool, bool]:
+    """Lose the connection while everything is read; return whether the mirror is current then, and when it is back."""
+    bucket = await _leases(server)
+    read_all, readings = BucketWatch.read_all, 0
+
+    async def read_and_lose(watch: BucketWatch, seconds: float) -> list[WatchedEntry]:
+        nonlocal readings
+        entries = await read_all(watch, seconds)
+        if not readings:
+            await bucket.connection.disconnected()
+        readings += 1
+        return entries
+
+    monkeypatch.setattr(BucketWatch, "read_all", read_and_lose)
+    changed = asyncio.Event()
+    mirror = BucketMirror(bucket, changed.set, monotonic=Ticks())
+    running = asyncio.ensure_future(mirror.run())
+    try:
+        await asyncio.wait_for(changed.wait(), SECONDS)
+        was_current = mirror.is_current
+        await bucket.connection.reconnected()
+        await until(lambda: _is(mirror.is_current), SECONDS)
+        return was_current, mirror.is_current
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await bucket.connection.close()
+
+
 async def _mirror_ends_with_its_connection(server: NatsServer) -> list[dict[str, Any]]:
     """End a mirror and close its connection at once; return what the event loop complains of."""
     complaints: list[dict[str, Any]] = []
@@ -130,3 +182,15 @@ def test_a_mirror_that_ends_with_its_connection_leaves_no_error_that_nobody_took
     """What it waited for is over when it is, so that a node that ends logs no traceback."""
     with NatsServer(tmp_path / "nats") as server:
         assert asyncio.run(_mirror_ends_with_its_connection(server)) == []
+
+
+def test_what_went_without_a_word_is_gone_after_the_next_reading(tmp_path):
+    """An entry that was purged leaves no deletion behind."""
+    with NatsServer(tmp_path / "nats") as server:
+        assert list(asyncio.run(_mirror_over_a_purge(server))) == ["new"]
+
+
+def test_what_was_read_while_the_connection_was_lost_does_not_count_as_current(tmp_path, monkeypatch):
+    """Whoever decides by it waits until everything was read on the connection that is back."""
+    with NatsServer(tmp_path / "nats") as server:
+        assert asyncio.run(_mirror_over_a_loss_while_it_reads(server, monkeypatch)) == (False, True)

@@ -99,24 +99,42 @@ def test_everything_that_is_there_is_read_once_and_what_was_deleted_is_said(nats
     assert none == []
 
 
+def test_a_delivery_that_is_lost_is_sent_again(nats_server):
+    """The client notices the gap, and the reading is whole."""
+
+    async def put_and_read(client, bucket, name):
+        for key in ("one", "two", "three"):
+            await bucket.put(key, b"value")
+        return {key for key, _ in await read_all(client, name)}
+
+    with LateDeliveries(nats_server.port, lost={2}) as proxy:
+        assert watched(proxy.url, put_and_read) == {"one", "two", "three"}
+
+
 @pytest.mark.parametrize("purged", [True, False])
-def test_only_what_is_gone_meanwhile_is_not_waited_for(nats_server, purged):
+def test_only_what_is_gone_meanwhile_is_not_waited_for(nats_server, purged, monkeypatch):
     """Where an entry does not come in time, its key is asked for again; if it is still there, that is an error."""
+    keys, answers = BucketWatch._keys, []
+
+    async def keys_before_a_purge(watch):
+        answers.append(await keys(watch))
+        if purged:
+            await watch._js.purge_stream(watch._stream)
+        return set(answers[-1])
 
     async def read(client, bucket, name):
         await bucket.put("one", b"1")
         async with watch_bucket(client, name, seconds=SECONDS) as watch:
-            reading = asyncio.ensure_future(watch.read_all(EARLY_SECONDS))
-            await asyncio.sleep(0)  # it asks for the keys first
             if purged:
-                await client.jetstream().purge_stream(f"KV_{name}")
-                return await reading
+                return await watch.read_all(EARLY_SECONDS)
             with pytest.raises(nats.errors.TimeoutError):
-                await reading
+                await watch.read_all(EARLY_SECONDS)
             return "raised"
 
+    monkeypatch.setattr(BucketWatch, "_keys", keys_before_a_purge)
     with LateDeliveries(nats_server.port) as proxy:
         assert watched(proxy.url, read) == ([] if purged else "raised")
+    assert answers == [{"one"}, set() if purged else {"one"}]
 
 
 class Busy:
@@ -155,7 +173,7 @@ def test_keys_alone_come_without_their_values(nats_server):
 
 
 def test_changes_come_after_what_was_there(nats_server):
-    """Each with its revision, also where the bucket was empty; nothing comes after the watch has ended."""
+    """Each with its revision, also where the bucket was empty."""
 
     async def follow(client, bucket, name):
         async with watch_bucket(client, name, seconds=SECONDS) as watch:
@@ -171,6 +189,25 @@ def test_changes_come_after_what_was_there(nats_server):
     assert [one.revision for one in changes[:2]] == revisions
     assert [one.is_deletion for one in changes] == [False, False, True]
     assert "1" not in repr(changes[0]).removesuffix(f" at {changes[0].revision}>")
+
+
+def test_a_watch_that_has_ended_leaves_nothing(nats_server):
+    """Neither a subscription nor a task, also where its body raised."""
+
+    async def fail(client, name):
+        async with watch_bucket(client, name, seconds=SECONDS) as watch:
+            assert await watch.read_all(SECONDS) == []
+            raise ZeroDivisionError
+
+    async def watch_and_fail(client, _, name):
+        before = set(client._subs), asyncio.all_tasks()
+        with pytest.raises(ZeroDivisionError):
+            await fail(client, name)
+        await asyncio.sleep(0)  # its tasks take their cancellation
+        return before, (set(client._subs), asyncio.all_tasks())
+
+    before, after = watched(nats_server.url, watch_and_fail)
+    assert after == before
 
 
 def test_a_bucket_that_is_not_there_is_no_empty_one(nats_server):

@@ -53,6 +53,7 @@ def test_every_name_of_a_file_is_an_entry_that_is_found_again(server, name):
         second = await apply_entries(session, [instance(name)])
         keys = list(await read_bucket(session, INTEGRATIONS))
         removed = await apply_entries(session, [], remove=[name])
+        assert await read_bucket(session, INTEGRATIONS) == {}
         return [*first.changes, *second.changes, *removed.changes], keys
 
     changes, keys = run(server, twice)

@@ -86,7 +86,10 @@ class BucketWatch:
         )
 
     async def _keys(self) -> set[str]:
-        """Return the keys that the stream's leader has, those of deletions among them."""
+        """Return the keys that the stream has, those of deletions among them: of its leader, where it has one.
+
+        A server lists at most 100,000 subjects (nats-server 2.15, server/jetstream_api.go).
+        """
         info = await self._js.stream_info(self._stream, subjects_filter=self._subjects)
         return {subject.removeprefix(self._prefix) for subject in info.state.subjects or ()}
 
