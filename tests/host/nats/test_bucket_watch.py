@@ -10,6 +10,7 @@ import pytest
 from nats.aio.msg import Msg
 from nats.js.api import KeyValueConfig, StreamState
 from nats.js.errors import NotFoundError
+from support.clock import Ticks
 from support.late_deliveries import LateDeliveries
 
 from signal_client_oci.host.nats.buckets.watch import BucketWatch, is_deletion, watch_bucket
@@ -137,29 +138,41 @@ def test_only_what_is_gone_meanwhile_is_not_waited_for(nats_server, purged, monk
     assert answers == [{"one"}, set() if purged else {"one"}]
 
 
-class Busy:
-    """In place of a subscription and of JetStream: a key that is written all the time, and one that never comes."""
+class Paced:
+    """In place of a subscription and of JetStream: a bucket of two keys, and entries that come a second apart."""
 
-    def __init__(self):
+    def __init__(self, entries):
         self.state = StreamState(0, 0, 0, 0, 1, subjects={"$KV.b.busy": 1, "$KV.b.one": 1})
+        self._entries = iter(entries)
+        self._clock = Ticks()
 
     async def stream_info(self, *_, **__):
         """What is in the bucket."""
         return self
 
     async def next_msg(self, timeout):
-        """The next value of the key that is written all the time."""
-        if timeout <= 0:
+        """The next entry, if it comes in time."""
+        if timeout < 1:
             raise nats.errors.TimeoutError
-        await asyncio.sleep(0.001)
-        return Msg(None, subject="$KV.b.busy", reply="$JS.ACK.KV_x.c.1.7.7.1000000000.0", data=b"x")
+        self._clock.advance(1)
+        reply = "$JS.ACK.KV_b.c.1.7.7.1000000000.0"
+        return Msg(None, subject=f"$KV.b.{next(self._entries)}", reply=reply, data=b"x")
+
+    async def read_all(self, seconds):
+        """The keys that a watch reads by this clock."""
+        asyncio.get_running_loop().time = self._clock
+        return [one.key for one in await BucketWatch(self, self, "b", ">").read_all(seconds)]
+
+
+def test_each_key_has_its_time():
+    """A bucket that takes longer as a whole is read."""
+    assert asyncio.run(Paced(["busy", "busy", "one"]).read_all(2.5)) == ["busy", "busy", "one"]
 
 
 def test_entries_of_other_keys_do_not_make_the_wait_longer():
     """A key that never comes is an error after its time, not a reading without end."""
-    busy = Busy()
     with pytest.raises(nats.errors.TimeoutError):
-        asyncio.run(asyncio.wait_for(BucketWatch(busy, busy, "b", ">").read_all(EARLY_SECONDS), SECONDS))
+        asyncio.run(Paced(itertools.repeat("busy")).read_all(2.5))
 
 
 def test_keys_alone_come_without_their_values(nats_server):
