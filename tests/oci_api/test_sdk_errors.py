@@ -185,15 +185,15 @@ def test_retry_after_as_a_date(ahead, least, most):
 
 
 @pytest.mark.parametrize(
-    ("behind", "words"), [(900, "900 seconds: this machine is behind"), (-7200, "this machine is ahead")]
+    ("behind", "words"), [(900, r"8\d\d seconds: this machine is behind"), (-7200, "this machine is ahead")]
 )
 def test_clock_skew_is_measured_by_the_date_header(behind, words):
     """A 401 of a service whose clock is more than five minutes off says by how much, and in which direction."""
-    date = email.utils.formatdate(time.time() + behind, usegmt=True)
+    date = email.utils.formatdate(time.time() + behind - 1, usegmt=True)
     answer = {"status": 401, "json": {"code": "NotAuthenticated"}, "headers": {"Date": date}}
     failure = failure_of(answer)
     assert failure.code == "CLOCK_SKEW"
-    assert words.replace("900", "") in failure.message.replace("900", "").replace("899", "")
+    assert re.search(words, failure.message)
 
 
 def test_clock_skew_by_the_words_of_oci():

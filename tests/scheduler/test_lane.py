@@ -201,7 +201,7 @@ def test_a_worker_keeps_no_page(dispatcher):
     for outcome in _outcomes(dispatcher):
         assert outcome.result.items == [b"x"]
     del outcome
-    end = time.monotonic() + 2
+    end = time.monotonic() + 10
     while watched[0]() is not None and time.monotonic() < end:
         time.sleep(0.001)
     assert watched[0]() is None
