@@ -33,6 +33,8 @@ __all__ = [
     "Shard",
     "TileStatus",
     "artifacts_subject",
+    "bucket_stream",
+    "bucket_subject",
     "decode_name",
     "encode_name",
     "from_value",
@@ -69,6 +71,16 @@ _APPLIANCE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KEPT: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _ESCAPED: Final = re.compile(rb"=([0-9A-F]{2})")
 _T = TypeVar("_T")
+
+
+def bucket_stream(bucket: str) -> str:
+    """Return the name of the stream behind a bucket."""
+    return f"KV_{bucket}"
+
+
+def bucket_subject(bucket: str, key: str = "") -> str:
+    """Return the subject of a key of a bucket, or of keys (`*` and `>`); without a key what all of them begin with."""
+    return f"$KV.{bucket}.{key}"
 
 
 class Shard(NamedTuple):

@@ -16,6 +16,8 @@ from signal_client_oci.host.nats.layout import (
     STATUS,
     STREAM,
     artifacts_subject,
+    bucket_stream,
+    bucket_subject,
 )
 
 __all__ = [
@@ -100,9 +102,9 @@ def _bucket(
     name: str, purpose: str, replicas: int, history: int = 1, least_value_bytes: int = _SMALL
 ) -> Resource:
     config = StreamConfig(
-        name=f"KV_{name}",
+        name=bucket_stream(name),
         description=f"Cluster of signal-client-oci: {purpose}",
-        subjects=[f"$KV.{name}.>"],
+        subjects=[bucket_subject(name, ">")],
         max_msgs_per_subject=history,
         max_bytes=-1,
         max_age=0.0,

@@ -16,6 +16,7 @@ from nats.js.kv import KeyValue
 from signal_client_oci.host.nats.access import ClusterError
 from signal_client_oci.host.nats.buckets.watch import is_deletion
 from signal_client_oci.host.nats.connection import Connection
+from signal_client_oci.host.nats.layout import bucket_stream, bucket_subject
 
 __all__ = ["Bucket", "NotOwnerError", "OwnedKey", "Stored", "open_bucket"]
 
@@ -70,7 +71,9 @@ class Bucket:
 
     async def _last(self, key: str) -> RawStreamMsg | None:
         try:
-            return await self.connection.js.get_last_msg(f"KV_{self.name}", f"$KV.{self.name}.{key}")
+            return await self.connection.js.get_last_msg(
+                bucket_stream(self.name), bucket_subject(self.name, key)
+            )
         except NotFoundError:
             return None
 

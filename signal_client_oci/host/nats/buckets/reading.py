@@ -13,6 +13,7 @@ from nats.js.kv import KeyValue
 from signal_client_oci.artifacts.times import utc_moment
 from signal_client_oci.host.nats.access import ClusterError
 from signal_client_oci.host.nats.buckets.watch import watch_bucket
+from signal_client_oci.host.nats.layout import bucket_stream
 from signal_client_oci.host.nats.session import ANSWER_SECONDS, CommandSession
 
 __all__ = ["BucketEntry", "existing_bucket", "read_bucket", "server_time"]
@@ -52,7 +53,7 @@ async def read_bucket(
 
 async def server_time(session: CommandSession, bucket: str) -> datetime:
     """Return the time by the server's clock; a server before 2.10 does not tell, and this machine's is returned."""
-    request = session.client.request(f"$JS.API.STREAM.INFO.KV_{bucket}", timeout=ANSWER_SECONDS)
+    request = session.client.request(f"$JS.API.STREAM.INFO.{bucket_stream(bucket)}", timeout=ANSWER_SECONDS)
     told = json.loads((await session.ask("asking for the time", request)).data).get("ts", "")
     return utc_moment(told) or datetime.now(timezone.utc)
 

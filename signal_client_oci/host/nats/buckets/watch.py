@@ -18,6 +18,8 @@ from nats.errors import Error, TimeoutError  # noqa: A004  the client's own
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from signal_client_oci.host.nats.layout import bucket_stream, bucket_subject
+
 __all__ = ["BucketWatch", "WatchedEntry", "is_deletion", "watch_bucket"]
 
 _Subscription: TypeAlias = JetStreamContext.PushSubscription
@@ -47,9 +49,9 @@ class BucketWatch:
     def __init__(self, js: JetStreamContext, subscription: _Subscription, bucket: str, keys: str) -> None:
         self._js = js
         self._subscription = subscription
-        self._stream = _stream(bucket)
-        self._prefix = _subject(bucket)
-        self._subjects = _subject(bucket, keys)
+        self._stream = bucket_stream(bucket)
+        self._prefix = bucket_subject(bucket)
+        self._subjects = bucket_subject(bucket, keys)
 
     async def read_all(self, seconds: float) -> list[WatchedEntry]:
         """Return all entries that are there; to be called once, before `next`.
@@ -103,11 +105,11 @@ async def watch_bucket(
     With `keys_only` the server sends no values. `seconds` is how long a request may take. Raises the client's errors.
     """
     js = client.jetstream(timeout=seconds)
-    stream = _stream(bucket)
+    stream = bucket_stream(bucket)
     config = ConsumerConfig(
         deliver_subject=client.new_inbox(),
         deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
-        filter_subject=_subject(bucket, keys),
+        filter_subject=bucket_subject(bucket, keys),
         headers_only=keys_only,
         ack_policy=AckPolicy.NONE,
         max_deliver=1,
@@ -129,11 +131,3 @@ async def watch_bucket(
 def is_deletion(headers: Mapping[str, str] | None) -> bool:
     """Return whether a message of a bucket's stream says that its key has been deleted, or has expired."""
     return any(name in (headers or ()) for name in _DELETION_HEADERS)
-
-
-def _stream(bucket: str) -> str:
-    return f"KV_{bucket}"
-
-
-def _subject(bucket: str, keys: str = "") -> str:
-    return f"$KV.{bucket}.{keys}"
